@@ -1,0 +1,129 @@
+"""The database: one declarative base, two kinds of transaction, the same behaviour on SQLite and PostgreSQL.
+
+Only an edge (request, command, job) opens a transaction, and only it commits:
+
+    with database.writing() as session:      # BEGIN IMMEDIATE on SQLite: a writer never fails half-way
+        register_work(session, actor, command)
+
+    with database.reading() as session: ...   # a consistent view, rolled back at the end
+
+Conventions for tables: a private bigint `id`, a public 16-byte `public_id` for every public noun, times as
+timezone-aware UTC, money as integer minor units, history by `recorded_at` and `superseded_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Engine, Integer, LargeBinary, MetaData, create_engine, event
+from sqlalchemy import DateTime as SqlDateTime
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.types import JSON, TypeDecorator
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: A bigint that SQLite can still number by itself.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware UTC time; SQLite, which has none, stores it naive and gives it back aware."""
+
+    impl = SqlDateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: nobody can know what they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time in the database carries its zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Always aware, always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every table."""
+
+    metadata = MetaData(naming_convention=_NAMING)
+    type_annotation_map = {  # noqa: RUF012 - read by SQLAlchemy
+        datetime: UtcDateTime,
+        bytes: LargeBinary,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+    }
+
+
+class Identified:
+    """A private key, and the public id that the world sees instead (`registry.core.ids`)."""
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
+
+
+def _sqlite_on_connect(dbapi: Any, _record: Any) -> None:
+    dbapi.isolation_level = None  # we emit BEGIN ourselves, see _sqlite_on_begin
+    cursor = dbapi.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_on_begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`, set up alike."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        if engine.url.database not in {None, "", ":memory:"}:
+            Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _sqlite_on_connect)
+        event.listen(engine, "begin", _sqlite_on_begin)
+    return engine
+
+
+class Database:
+    """Opens transactions. Holds no session itself; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._write = sessionmaker(writer, expire_on_commit=False)
+        self._read = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that commits when the block ends well and leaves no trace when it does not."""
+        with self._write.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent view that changes nothing."""
+        with self._read() as session:
+            yield session
+            session.rollback()
+
+    def dispose(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
