@@ -1,0 +1,1 @@
+"""What parties hand each other and later rely on: leaves, claim rows, run manifests, receipts; canonical JSON."""
