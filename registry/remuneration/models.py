@@ -1,0 +1,131 @@
+"""Settlements, the lines they consist of, and the ledger. Nothing here is ever changed or removed.
+
+`safeguards.py` adds what the database itself refuses: an update or removal of any of these rows, and an entry that
+does not balance. A mistake is corrected by a further entry.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import BigInteger
+
+from registry.base.db import Base, BigId, Identified
+from registry.remuneration.safeguards import guard
+
+
+class Settlement(Identified, Base):
+    """One distribution: every claim below `closing_size` that no earlier settlement took."""
+
+    __tablename__ = "settlement"
+    __table_args__ = (UniqueConstraint("period", "closing_size"),)
+
+    period: Mapped[str] = mapped_column(String(7))
+    closing_size: Mapped[int] = mapped_column(BigInteger)
+    """Size of the usage log that the settlement rests on."""
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    """Of the leaf that commits to both roots."""
+    input_root: Mapped[bytes] = mapped_column(LargeBinary(32))
+    output_root: Mapped[bytes] = mapped_column(LargeBinary(32))
+    claim_count: Mapped[int] = mapped_column(BigInteger)
+    line_count: Mapped[int] = mapped_column(BigInteger)
+    settled_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    settled_at: Mapped[datetime]
+
+
+class SettledClaim(Base):
+    """That a claim was taken, and by which settlement: its key makes a second time impossible."""
+
+    __tablename__ = "settled_claim"
+
+    claim_batch_id: Mapped[int] = mapped_column(ForeignKey("claim_batch.id"), primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), index=True)
+
+
+class SettlementPool(Base):
+    """What one agreement owed in one settlement, and by which prices."""
+
+    __tablename__ = "settlement_pool"
+    __table_args__ = (UniqueConstraint("settlement_id", "agreement_id", "period"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"))
+    lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    period: Mapped[str] = mapped_column(String(7))
+    """The quarter in which the claims came in; a latecomer keeps its own."""
+    tariff: Mapped[bytes] = mapped_column(LargeBinary(32))
+    currency: Mapped[str] = mapped_column(String(3))
+    flat_minor: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class FlatCharge(Base):
+    """That an agreement's flat fee was charged for a period: its key makes a second time impossible."""
+
+    __tablename__ = "flat_charge"
+
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    period: Mapped[str] = mapped_column(String(7), primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("settlement_pool.id"))
+
+
+class StatementLine(Base):
+    """One account's part of one reported use. The lines of a pool sum to its total."""
+
+    __tablename__ = "statement_line"
+    __table_args__ = (
+        UniqueConstraint("claim_batch_id", "row", "account"),
+        Index("ix_statement_line_party_settlement", "party_id", "settlement_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), index=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("settlement_pool.id"), index=True)
+    claim_batch_id: Mapped[int] = mapped_column(ForeignKey("claim_batch.id"))
+    row: Mapped[int]
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    account: Mapped[str] = mapped_column(String(100))
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    """The payee; null for what is unclaimed or in dispute."""
+    units: Mapped[int] = mapped_column(BigInteger)
+    unit: Mapped[str] = mapped_column(String(40))
+    ppm: Mapped[int]
+    exact_minor: Mapped[str] = mapped_column(String(200))
+    """The amount before rounding, as a rational `n/d` in minor units."""
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+
+
+class LedgerPosting(Base):
+    """One side of an entry: debits positive, credits negative. Written before its entry, which seals it."""
+
+    __tablename__ = "ledger_posting"
+    __table_args__ = (
+        CheckConstraint("amount_minor <> 0", name="not_zero"),
+        Index("ix_ledger_posting_account_currency", "account", "currency"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    transfer_id: Mapped[bytes] = mapped_column(
+        ForeignKey("ledger_entry.transfer_id", deferrable=True, initially="DEFERRED"), index=True
+    )
+    account: Mapped[str] = mapped_column(String(100))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerEntry(Base):
+    """A balanced set of postings under an id that its author chose: the same id is never posted twice."""
+
+    __tablename__ = "ledger_entry"
+
+    transfer_id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlement.id"), index=True)
+    recorded_at: Mapped[datetime]
+
+
+guard(Base.metadata)

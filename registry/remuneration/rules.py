@@ -1,0 +1,285 @@
+"""How a claim becomes money: pure, in integers and rationals, the same on every machine.
+
+A *pool* is what one agreement owes for one period. Its exact cost is a rational: the price of every reported unit
+and, once per period, the flat fee. Only that total is rounded, half up, to a whole minor unit. The total then goes
+to (row, account) pairs in one step by largest remainder, with the product of a row's exact cost and the holder's
+share as weight; nothing is rounded in between, so no cent can drift. Every line is less than one minor unit off
+its exact value, and the lines of a pool sum to its total.
+
+Shares are in ppm. What is missing to 1,000,000 goes to `Liabilities:Unclaimed:<year>`; a contested title, and a work
+whose shares exceed 1,000,000, pay nobody: the whole work is held in `Liabilities:Disputed:<work>`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, Protocol, TypeVar
+
+from registry.core.errors import InvalidInput
+
+WHOLE = 1_000_000
+"""Shares of one right sum to this many ppm."""
+
+_PERIOD = re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII)
+
+
+class Orderable(Hashable, Protocol):
+    """A key by which ties are broken."""
+
+    def __lt__(self, other: Any, /) -> bool:
+        """Whether this key comes first."""
+        ...
+
+
+Key = TypeVar("Key", bound=Orderable)
+
+
+# -- periods -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A quarter, `2026-Q4`; from its first instant up to, not including, the next one's."""
+
+    year: int
+    quarter: int
+
+    @classmethod
+    def parse(cls, text: str) -> Period:
+        """The period of this name; `InvalidInput` says how one looks."""
+        found = _PERIOD.match(text)
+        if found is None or not 1970 <= int(found[1]) <= 9998:
+            raise InvalidInput(f"“{text[:20]}” is no period; write year and quarter, for example 2026-Q4.")
+        return cls(int(found[1]), int(found[2]))
+
+    @classmethod
+    def of(cls, time: datetime) -> Period:
+        """The quarter (UTC) that a time lies in."""
+        time = time.astimezone(UTC)
+        return cls(time.year, (time.month + 2) // 3)
+
+    @property
+    def start(self) -> datetime:
+        """The first instant."""
+        return datetime(self.year, 3 * self.quarter - 2, 1, tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant of the next period."""
+        following = Period(self.year + 1, 1) if self.quarter == 4 else Period(self.year, self.quarter + 1)
+        return following.start
+
+    def __str__(self) -> str:
+        """As people and files write it."""
+        return f"{self.year:04d}-Q{self.quarter}"
+
+
+# -- integers ----------------------------------------------------------------------------------------------
+def round_half_up(value: Fraction) -> int:
+    """The nearest integer; exactly one half goes up, in the payee's favour."""
+    return math.floor(value + Fraction(1, 2))
+
+
+def allocate(total: int, weights: Mapping[Key, int] | Iterable[tuple[Key, int]]) -> dict[Key, int]:
+    """Split `total` minor units in proportion to integer weights, by largest remainder, ties by key.
+
+    The parts sum to `total`, each is less than one unit off its exact value, weight zero gets zero, and the order
+    in which the weights come does not matter. `ValueError` if the weights cannot carry the total.
+    """
+    pairs = list(weights.items()) if isinstance(weights, Mapping) else list(weights)
+    parts = dict(pairs)
+    if len(parts) != len(pairs):
+        raise ValueError("a key was given twice")
+    if total < 0 or any(weight < 0 for weight in parts.values()):
+        raise ValueError("totals and weights are not negative; a correction is an entry of its own")
+    whole = sum(parts.values())
+    if whole == 0:
+        if total:
+            raise ValueError("there is an amount, but nobody to give it to")
+        return dict.fromkeys(parts, 0)
+    result = {key: total * weight // whole for key, weight in parts.items()}
+    left = total - sum(result.values())
+    by_remainder = sorted((-(total * weight % whole), key) for key, weight in parts.items())
+    for _, key in by_remainder[:left]:
+        result[key] += 1
+    return result
+
+
+# -- pools -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class UsedRow:
+    """One reported use, with the facts that its price and its payees rest on."""
+
+    log_index: int
+    """Of the claim batch's leaf."""
+    row: int
+    """Number of the row in the batch, from 0."""
+    work: str
+    units: int
+    unit: str
+    shares: tuple[tuple[str, int], ...]
+    """(public id of the party, ppm) on the day of the claim."""
+    contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Everything reported under one agreement in one period, and what it costs."""
+
+    agreement: str
+    tariff: str
+    """Digest (hex) of the tariff version that the licence names."""
+    lab: str
+    period: Period
+    currency: str
+    prices: Mapping[str, Fraction]
+    """Minor units per unit of use; a unit that has no price costs nothing by itself."""
+    flat_minor: int
+    """The flat fee, or 0 where an earlier settlement has charged it for this period."""
+    rows: tuple[UsedRow, ...]
+
+    @property
+    def account(self) -> str:
+        """The pool's own account: filled by the charge, emptied by the distribution."""
+        return f"Liabilities:Pool:{self.agreement}-{self.period}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row's amount for one account: the smallest thing that a statement shows."""
+
+    log_index: int
+    row: int
+    work: str
+    account: str
+    party: str | None
+    """Public id of the payee; `None` for what is unclaimed or in dispute."""
+    ppm: int
+    exact: Fraction
+    """Minor units before rounding."""
+    amount_minor: int
+
+
+def payee_account(party: str) -> str:
+    """What is owed to a party."""
+    return f"Liabilities:Payee:{party}"
+
+
+def receivable_account(lab: str) -> str:
+    """What a lab owes."""
+    return f"Assets:Receivable:{lab}"
+
+
+def holders(row: UsedRow, year: int) -> list[tuple[str, str | None, int]]:
+    """(account, party or `None`, ppm) that share this row; always 1,000,000 together, each account once."""
+    given = sum(ppm for _, ppm in row.shares)
+    if row.contested or given > WHOLE:
+        return [(f"Liabilities:Disputed:{row.work}", None, WHOLE)]
+    of_party: Counter[str] = Counter()
+    for party, ppm in row.shares:
+        of_party[party] += ppm
+    found: list[tuple[str, str | None, int]] = [
+        (payee_account(party), party, ppm) for party, ppm in sorted(of_party.items()) if ppm
+    ]
+    if given < WHOLE:
+        found.append((f"Liabilities:Unclaimed:{year}", None, WHOLE - given))
+    return found
+
+
+def row_costs(pool: Pool) -> dict[tuple[int, int], Fraction]:
+    """Exact cost in minor units of each row, by (log index, row).
+
+    The flat fee is split equally among the reported works, however much each was used (as STIM's training licence
+    does); a work's part stands with its first row.
+    """
+    rows = sorted(pool.rows, key=lambda row: (row.log_index, row.row))
+    works = {row.work for row in rows}
+    flat = Fraction(pool.flat_minor, len(works)) if works else Fraction(0)
+    costs: dict[tuple[int, int], Fraction] = {}
+    for row in rows:
+        cost = pool.prices.get(row.unit, Fraction(0)) * row.units
+        if row.work in works:
+            works.remove(row.work)
+            cost += flat
+        costs[row.log_index, row.row] = cost
+    return costs
+
+
+def total(pool: Pool) -> int:
+    """What the lab owes for this pool, in whole minor units: the one place where a price is rounded."""
+    return round_half_up(sum(row_costs(pool).values(), Fraction(0)))
+
+
+def distribute(pool: Pool) -> list[Line]:
+    """The pool's total, split to its payees in one step; ordered by log index, row and account."""
+    costs = row_costs(pool)
+    scale = math.lcm(*(cost.denominator for cost in costs.values()))
+    entitled: dict[tuple[int, int, str], tuple[UsedRow, str | None, int]] = {}
+    weights: dict[tuple[int, int, str], int] = {}
+    for row in pool.rows:
+        cost = costs[row.log_index, row.row]
+        for account, party, ppm in holders(row, pool.period.year):
+            key = (row.log_index, row.row, account)
+            entitled[key] = (row, party, ppm)
+            weights[key] = cost.numerator * (scale // cost.denominator) * ppm
+    amounts = allocate(round_half_up(sum(costs.values(), Fraction(0))), weights)
+    return [
+        Line(
+            log_index=key[0],
+            row=key[1],
+            work=row.work,
+            account=key[2],
+            party=party,
+            ppm=ppm,
+            exact=Fraction(weights[key], scale * WHOLE),
+            amount_minor=amounts[key],
+        )
+        for key, (row, party, ppm) in sorted(entitled.items(), key=lambda item: item[0])
+    ]
+
+
+# -- postings ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, order=True)
+class Posting:
+    """One side of an entry; debits are positive, credits negative, as beancount writes them."""
+
+    account: str
+    currency: str
+    amount_minor: int
+
+
+def balanced(postings: Sequence[Posting]) -> bool:
+    """Whether the postings sum to zero in each currency."""
+    sums: Counter[str] = Counter()
+    for posting in postings:
+        sums[posting.currency] += posting.amount_minor
+    return not any(sums.values())
+
+
+def charge(pool: Pool) -> list[Posting]:
+    """The lab owes the pool's total."""
+    amount = total(pool)
+    return _without_zeros(
+        [
+            Posting(receivable_account(pool.lab), pool.currency, amount),
+            Posting(pool.account, pool.currency, -amount),
+        ]
+    )
+
+
+def distribution(pool: Pool, lines: Sequence[Line]) -> list[Posting]:
+    """The pool's total goes to the accounts of its lines, one posting for each."""
+    sums: Counter[str] = Counter()
+    for line in lines:
+        sums[line.account] += line.amount_minor
+    postings = [Posting(pool.account, pool.currency, sum(sums.values()))]
+    postings += [Posting(account, pool.currency, -amount) for account, amount in sorted(sums.items())]
+    return _without_zeros(postings)
+
+
+def _without_zeros(postings: Iterable[Posting]) -> list[Posting]:
+    return [posting for posting in postings if posting.amount_minor]
