@@ -1,0 +1,141 @@
+"""The file store: immutable objects under relative paths. A folder here; other stores keep the same four promises.
+
+1. What `put` has returned from survives a power cut. 2. A reader sees the whole object or none. 3. A path never
+leaves the store. 4. Names of content-addressed objects are their digests, so writing one twice is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from registry.core.errors import Corrupt, InvalidInput
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
+
+
+class Store(Protocol):
+    """Where published files and log tiles are kept."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write the object whole and durably; replaces one of that name."""
+
+    def get(self, path: str) -> bytes | None:
+        """The object's bytes; `None` if there is none."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+
+    def open(self, path: str) -> BinaryIO | None:
+        """The object as a stream, for serving; `None` if there is none. The caller closes it."""
+
+
+def check_path(path: str) -> tuple[str, ...]:
+    """The segments of a store path; `InvalidInput` for anything that could leave the store or hide in it.
+
+    Segments are ASCII letters, digits, `_`, `-` and `.`, and begin with a letter, digit or `_`: so no `..`, no
+    absolute path, no drive, no NUL, no hidden file, and the same name on every file system.
+    """
+    segments = tuple(path.split("/"))
+    if len(path) > 500 or not all(_SEGMENT.fullmatch(s) for s in segments):
+        raise InvalidInput(f"“{path[:100]!r}” is no path in the file store.")
+    return segments
+
+
+class FolderStore:
+    """A store in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def path(self, path: str) -> Path:
+        """Where an object lies, whether or not it is there."""
+        return self.root.joinpath(*check_path(path))
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write to a new file beside the target, flush it to the disk, rename it, flush the folder."""
+        target = self.path(path)
+        self._make_folders(target.parent)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+        _flush_folder(target.parent)
+
+    def get(self, path: str) -> bytes | None:
+        """The object's bytes; `None` if there is none."""
+        try:
+            return self.path(path).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        return self.path(path).is_file()
+
+    def open(self, path: str) -> BinaryIO | None:
+        """The object as a stream; `None` if there is none. The caller closes it."""
+        try:
+            return self.path(path).open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+
+    def _make_folders(self, folder: Path) -> None:
+        """Create missing folders from the top; a new folder is durable when its parent was flushed."""
+        if folder.is_dir():
+            return
+        self._make_folders(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_store(url: str) -> FolderStore:
+    """The store at `file:///…`."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise InvalidInput(f"“{url[:100]}” is no file store; write file:// and an absolute path.")
+    return FolderStore(Path(unquote(parts.path)))
+
+
+def content_path(folder: str, data: bytes) -> str:
+    """The name that these bytes have in a content-addressed folder: `<folder>/<2 hex>/<62 hex>` of their SHA-256."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{folder}/{digest[:2]}/{digest[2:]}"
+
+
+def put_content(store: Store, folder: str, data: bytes) -> str:
+    """Store the bytes under their own digest, once; the path under which they are found."""
+    path = content_path(folder, data)
+    if not store.exists(path):
+        store.put(path, data)
+    return path
+
+
+def get_content(store: Store, path: str) -> bytes | None:
+    """Bytes stored by `put_content`, recomputed on the way out; `Corrupt` if they are not what their name says."""
+    data = store.get(path)
+    if data is not None and content_path(path.rsplit("/", 2)[0], data) != path:
+        raise Corrupt(f"The stored file {path} is damaged; restore it from a backup.")
+    return data

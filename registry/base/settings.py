@@ -1,0 +1,142 @@
+"""Every option of the server in one place, each with its type, its default and a sentence.
+
+An option comes from the environment as `VORBEHALT_<NAME>`; a variable with that prefix that we do not know stops
+the start, because a misspelt option is otherwise an option that silently keeps its default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+
+from registry.core.errors import InvalidInput
+
+PREFIX = "VORBEHALT_"
+
+#: Variables that belong to others: the lab's command line, and the tests.
+FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_TEST_DATA"})
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("it is empty")
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(_text(value)).expanduser().absolute()
+
+
+def _bytes(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ValueError("write a whole number of bytes above 0")
+    return int(value)
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value) or len(value) > 200:
+        raise ValueError("write a host name in lower case, without https://, such as registry.example")
+    return value
+
+
+def _log_level(value: str) -> str:
+    if value.lower() not in _LOG_LEVELS:
+        raise ValueError(f"choose one of {', '.join(_LOG_LEVELS)}")
+    return value.lower()
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if urlsplit(value).scheme not in schemes:
+            raise ValueError(f"it must begin with {' or '.join(s + '://' for s in schemes)}")
+        return value
+
+    return parse
+
+
+def _option(parse: Callable[[str], Any], shown: str, sentence: str, default: Any = "") -> Any:
+    return field(default=default, metadata={"parse": parse, "default": shown, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one registry. `Settings(home)` is a complete, working default."""
+
+    home: Path = field(
+        metadata={
+            "parse": _path,
+            "default": "the user's data folder",
+            "sentence": "The folder in which everything lives that is not placed elsewhere: "
+            "the SQLite file, the file store, the online keys.",
+        }
+    )
+    database_url: str = _option(
+        _url("sqlite", "postgresql+psycopg"),
+        "`sqlite:///<home>/registry.sqlite`",
+        "Where the database is, as an SQLAlchemy address.",
+    )
+    files_url: str = _option(
+        _url("file"), "`file://<home>/files`", "Where published files and log tiles are kept."
+    )
+    origin: str = _option(
+        _origin,
+        "`localhost`",
+        "The registry's name in the world: signed into its log and part of every id that leaves it. "
+        "Choose it once; changing it begins a new log.",
+        "localhost",
+    )
+    max_upload_bytes: int = _option(
+        _bytes, "64 MiB", "The largest request that brings files; larger ones are refused unread.", 64 << 20
+    )
+    max_json_bytes: int = _option(
+        _bytes, "4 MiB", "The largest JSON request; larger ones are refused unread.", 4 << 20
+    )
+    log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
+
+    def __post_init__(self) -> None:
+        """The two addresses follow the home folder unless they are given."""
+        home = self.home.expanduser().absolute()
+        object.__setattr__(self, "home", home)
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{home / 'registry.sqlite'}")
+        if not self.files_url:
+            object.__setattr__(self, "files_url", (home / "files").as_uri())
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], home: Path | None = None) -> Settings:
+        """The settings that the environment asks for; `home`, from the command line, wins over VORBEHALT_HOME.
+
+        `InvalidInput` names the variable that is unknown or has a value we cannot use.
+        """
+        options = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith(PREFIX) or name in FOREIGN:
+                continue
+            if name not in options:
+                raise InvalidInput(_unknown(name, [*options, *sorted(FOREIGN)]))
+            try:
+                values[options[name].name] = options[name].metadata["parse"](text)
+            except ValueError as error:
+                raise InvalidInput(f"{name}={text[:80]!r} cannot be used: {error}.") from None
+        if home is not None:
+            values["home"] = home
+        values.setdefault("home", user_data_path("vorbehalt", appauthor=False))
+        return cls(**values)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return (
+        f"There is no option {name}; did you mean {close[0]}? All options are in docs/reference/settings.md."
+    )

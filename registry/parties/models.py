@@ -1,0 +1,112 @@
+"""Tables: party, api_key, mandate with its versions, model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from registry.base.actor import Role, Scope
+from registry.base.db import Base, BigId, Identified
+
+
+class Party(Identified, Base):
+    """Somebody with an account: a person or an organisation in one role."""
+
+    __tablename__ = "party"
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint(f"role IN ({', '.join(repr(r.value) for r in Role)})", name="role_known"),
+    )
+
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    """Private. Lower case; `None` for parties that never log in."""
+    password: Mapped[str | None] = mapped_column(String(200))
+    """Private. An argon2id hash in its encoded form; `None` for parties that never log in."""
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Identified, Base):
+    """A key for programs. Of the key itself only its SHA-256 is kept: it was shown once."""
+
+    __tablename__ = "api_key"
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    party: Mapped[Party] = relationship()
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    scope_names: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the key may do."""
+        return frozenset(map(Scope, self.scope_names))
+
+
+class Mandate(Identified, Base):
+    """A principal lets an agent act for it. What it says is in its versions."""
+
+    __tablename__ = "mandate"
+    __table_args__ = (CheckConstraint("principal_id <> agent_id", name="two_parties"),)
+
+    principal_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    created_at: Mapped[datetime]
+    principal: Mapped[Party] = relationship(foreign_keys=[principal_id])
+    agent: Mapped[Party] = relationship(foreign_keys=[agent_id])
+    versions: Mapped[list[MandateVersion]] = relationship(
+        back_populates="mandate", order_by="MandateVersion.id"
+    )
+
+    @property
+    def current(self) -> MandateVersion:
+        """What is recorded now."""
+        return self.versions[-1]
+
+
+class MandateVersion(Base):
+    """What was recorded about a mandate from `recorded_at` until `superseded_at`; never changed otherwise."""
+
+    __tablename__ = "mandate_version"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
+        Index(
+            "uq_mandate_version_current",
+            "mandate_id",
+            unique=True,
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    mandate_id: Mapped[int] = mapped_column(ForeignKey("mandate.id"), index=True)
+    mandate: Mapped[Mandate] = relationship(back_populates="versions")
+    may: Mapped[list[str]]
+    repertoire: Mapped[dict[str, Any]]
+    """`{"all": true}`, `{"media": ["image"]}` or `{"works": ["work_…"]}`; see `rules.Repertoire`."""
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    superseded_at: Mapped[datetime | None]
+
+
+class Model(Identified, Base):
+    """A model of a lab, in one version: what usage claims point to."""
+
+    __tablename__ = "model"
+    __table_args__ = (UniqueConstraint("lab_id", "name", "version"),)
+
+    lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    lab: Mapped[Party] = relationship()
+    name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime]
