@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Each sets up all it needs in .venv (Python 3.11 or newer).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR ?= var/demo
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-long lint format bench clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## register, publish, sync, filter, claim, settle, verify, on real files
+	@$(BIN)/vorbehalt-server demo --home $(HOME_DIR)
+
+serve: $(VENV)/.demo  ## the same registry, left running for a look around
+	@$(BIN)/vorbehalt-server demo --home $(HOME_DIR) --serve
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(VENV)/.dev  ## linters, types, architecture, and all tests
+	@tests/install-system-packages
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -n auto -m 'not slow'
+
+test-long: $(VENV)/.dev  ## what takes longer: many crashes, fuzzing
+	@tests/install-system-packages
+	$(BIN)/pytest -n auto
+
+bench: $(VENV)/.dev  ## every figure that we claim, beside the peer's
+	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean:
+	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,22 @@
+"""${message}"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+
+revision: str = ${repr(up_revision)}
+down_revision: str | None = ${repr(down_revision)}
+branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
+depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    """Compatible with the release before this one while both run."""
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    """Migrations only go forward; to go back, restore the backup."""
+    raise NotImplementedError("restore the backup that was made before the upgrade")

@@ -1,0 +1,96 @@
+"""`POST /v1/check`: parsed by hand, because a schema library costs more than the search itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from registry.base.actor import Scope
+from registry.base.auth import current_actor, require
+from registry.base.context import part, reading, sources
+from registry.checking.service import Checked, LiveIndex, check, check_codes
+from registry.core.decisions import Policy, Purpose, Request
+from registry.core.decisions.terms import WORLD, check_territory
+from registry.core.errors import InvalidInput
+
+blueprint = Blueprint("check", __name__, url_prefix="/v1/check", description="Is this on record, and on what terms?")
+
+_FIELDS = {"algorithm", "hashes", "purpose", "policy", "territory"}
+_REQUIRED = ("algorithm", "hashes", "purpose", "policy")
+
+
+def parse_request(body: bytes, at: int) -> tuple[Request, str, list[bytes]]:
+    """The request, algorithm and codes in a body; `InvalidInput` says what is wrong and where."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"The body is not JSON: {error}.") from None
+    if not isinstance(data, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    if unknown := sorted(set(data) - _FIELDS):
+        raise InvalidInput(f"Unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}.")
+    for name in _REQUIRED:
+        if name not in data:
+            raise InvalidInput(f"The field {name!r} is missing. Purpose and policy are always given explicitly.")
+    hashes = data["hashes"]
+    if not isinstance(hashes, list) or not all(isinstance(h, str) for h in hashes):
+        raise InvalidInput("hashes must be a list of hexadecimal strings.")
+    if not all(isinstance(data[name], str) for name in data if name != "hashes"):
+        raise InvalidInput("algorithm, purpose, policy and territory are strings.")
+    if data["policy"] not in set(Policy):
+        raise InvalidInput(f"{data['policy'][:40]!r} is no policy; choose one of {', '.join(Policy)}.")
+    return (
+        Request(
+            purpose=Purpose.parse(data["purpose"]),
+            policy=Policy(data["policy"]),
+            at=at,
+            territory=check_territory(data.get("territory", WORLD)),
+        ),
+        data["algorithm"],
+        [_hex(number, text) for number, text in enumerate(hashes)],
+    )
+
+
+def _hex(number: int, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidInput(f"hashes[{number}] is not hexadecimal.") from None
+
+
+def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
+    """One digit an item in `verdicts`; only hits are spelled out."""
+    return {
+        "live": {"change_seq": change_seq},
+        "verdicts": "".join(str(int(r.decision.verdict)) for r in results),
+        "kept": "".join("1" if r.decision.kept else "0" for r in results),
+        "matches": [
+            {
+                "i": i,
+                "work": work,
+                "algorithm": match.algorithm,
+                "distance": match.distance,
+                "grade": match.grade.name.lower(),
+                "variant": match.variant,
+                "reason": r.decision.reason,
+                "licences": [g.licence for g in r.decision.grants],
+            }
+            for i, r in enumerate(results)
+            for work, match in r.matches
+        ],
+    }
+
+
+@blueprint.post("")
+@require(Scope.CHECK)
+def check_hashes() -> Response:
+    """Decide about up to 10,000 codes of one algorithm, for one purpose and policy."""
+    now = sources().now()
+    wanted, algorithm, codes = parse_request(request.get_data(), int(now.timestamp()))
+    items = check_codes(algorithm, codes)
+    with reading() as session:
+        change_seq, results = check(session, part(LiveIndex), current_actor(), wanted, items, now)
+    return Response(orjson.dumps(answer(change_seq, results)), mimetype="application/json")

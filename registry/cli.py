@@ -1,0 +1,249 @@
+"""`vorbehalt-server`: everything an operator does. One function a command; heavy imports stay inside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from registry.base.actor import Role, Scope
+from registry.base.settings import Settings
+from registry.core.errors import InvalidInput, MissingExtra, VorbehaltError
+
+_HOME = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of this registry (default: VORBEHALT_HOME, else the user's data folder).",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+def _settings(home: Path | None) -> Settings:
+    return Settings.load(os.environ, home=home)
+
+
+def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False) if as_json else text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vorbehalt")
+def cli() -> None:
+    """Run a registry of works that AI may not be trained on without their makers' consent."""
+
+
+@cli.command()
+@_HOME
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--workers", default=1, show_default=True, help="Web processes.")
+def serve(home: Path | None, host: str, port: int, workers: int) -> None:
+    """Serve the pages and the API.
+
+    Example: vorbehalt-server serve --port 8080
+    """
+    from registry.server import serve as run
+
+    run(_settings(home), host=host, port=port, workers=workers)
+
+
+@cli.command()
+@_HOME
+@_JSON
+def publish(home: Path | None, as_json: bool) -> None:
+    """Publish a snapshot of the registry, signed, for labs to take home.
+
+    Example: vorbehalt-server publish
+    """
+    from registry.wiring import Registry
+
+    with Registry.open(_settings(home)) as registry:
+        edition = registry.publish()
+    _say(
+        as_json,
+        {
+            "sequence": edition.sequence,
+            "works": edition.works,
+            "works_root": edition.works_root.hex(),
+            "log_index": edition.log_index,
+        },
+        f"Edition {edition.sequence} is published: {edition.works} works, entry {edition.log_index} in the log.",
+    )
+
+
+@cli.command()
+@_HOME
+@_JSON
+@click.option("--period", required=True, help="The quarter to settle, such as 2026-Q4.")
+def settle(home: Path | None, period: str, as_json: bool) -> None:
+    """Turn the usage that was reported into what is owed to whom.
+
+    Example: vorbehalt-server settle --period 2026-Q4
+    """
+    from registry.wiring import Registry
+
+    with Registry.open(_settings(home)) as registry:
+        summary = registry.settle(period)
+    _say(as_json, summary.as_json(), summary.as_text())
+
+
+@cli.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+@_HOME
+def db_upgrade(home: Path | None) -> None:
+    """Bring the database to this release's schema. Make a backup first.
+
+    Example: vorbehalt-server db upgrade
+    """
+    from registry.base.db import Database
+    from registry.base.schema import upgrade
+    from registry.models import metadata
+
+    settings = _settings(home)
+    database = Database(settings.database_url)
+    upgrade(database, metadata)
+    database.dispose()
+    click.echo("The database has this release's schema.")
+
+
+@db.command("check")
+@_HOME
+def db_check(home: Path | None) -> None:
+    """Tell whether the database has this release's schema; exit 1 if not.
+
+    Example: vorbehalt-server db check
+    """
+    from registry.base.db import Database
+    from registry.base.schema import drift
+    from registry.models import metadata
+
+    database = Database(_settings(home).database_url)
+    found = drift(database, metadata)
+    database.dispose()
+    for line in found:
+        click.echo(line)
+    if found:
+        raise SystemExit(1)
+    click.echo("The database has this release's schema.")
+
+
+@cli.group()
+def account() -> None:
+    """Accounts of creators, labs, societies and operators."""
+
+
+@account.command("create")
+@_HOME
+@_JSON
+@click.option("--role", type=click.Choice([r.value for r in Role]), required=True)
+@click.option("--name", required=True, help="Name shown to others.")
+@click.option("--email", help="For signing in and for notices; never shown to others.")
+@click.option("--password-stdin", is_flag=True, help="Read a password for signing in from standard input.")
+def account_create(
+    home: Path | None, role: str, name: str, email: str | None, password_stdin: bool, as_json: bool
+) -> None:
+    """Create an account.
+
+    Example: vorbehalt-server account create --role creator --name "Wanda Federkiel"
+    """
+    from registry.wiring import Registry
+
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    with Registry.open(_settings(home)) as registry:
+        party = registry.create_account(Role(role), name, email, password)
+    _say(as_json, {"account": party}, f"Account {party} ({role}) is created.")
+
+
+@cli.group()
+def apikey() -> None:
+    """API keys."""
+
+
+@apikey.command("create")
+@_HOME
+@_JSON
+@click.option("--account", "party", required=True, help="Id of the account, party_…")
+@click.option("--name", default="command line", show_default=True, help="What the key is for.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([s.value for s in Scope]))
+def apikey_create(home: Path | None, party: str, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Create an API key; it is shown this once. Without --scope it may do all that the account's role may.
+
+    Example: vorbehalt-server apikey create --account party_… --scope works:write
+    """
+    from registry.wiring import Registry
+
+    with Registry.open(_settings(home)) as registry:
+        key_id, secret = registry.create_api_key(party, name, frozenset(Scope(s) for s in scopes))
+    _say(as_json, {"key": key_id, "secret": secret}, f"{secret}\nKeep it: it is not shown again ({key_id}).")
+
+
+@cli.group()
+def trust() -> None:
+    """The keys with which snapshots and the log are signed."""
+
+
+@trust.command("init")
+@_HOME
+@click.option(
+    "--offline-keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the root and targets keys. Take it off this machine afterwards.",
+)
+def trust_init(home: Path | None, offline_keys: Path) -> None:
+    """Make all signing keys: the online ones under the home folder, the others where you say.
+
+    Example: vorbehalt-server trust init --offline-keys /media/stick/vorbehalt-keys
+    """
+    from registry.wiring import init_trust
+
+    settings = _settings(home)
+    digest = init_trust(settings, offline_keys, datetime.now(UTC))
+    click.echo(f"Trust begins with root {digest}.")
+    click.echo("Labs can pin it: vorbehalt sync --root-sha256 " + digest)
+    click.echo(f"Take {offline_keys} off this machine and keep it in two places.")
+
+
+@cli.command()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/demo"),
+    show_default=True,
+    help="Folder for the demo; earlier runs in it are kept.",
+)
+@click.option("--serve", "keep_serving", is_flag=True, help="Leave the registry running at the end.")
+def demo(home: Path, keep_serving: bool) -> None:
+    """Play the whole chain through on this machine with real files, and tell what happened.
+
+    Example: vorbehalt-server demo
+    """
+    from registry.demo.story import play
+
+    raise SystemExit(play(home, keep_serving=keep_serving))
+
+
+def main() -> None:
+    """Entry point: our own errors end in one line that says what to do, never in a traceback."""
+    click.UsageError.exit_code = 1
+    try:
+        cli(standalone_mode=True)
+    except InvalidInput as error:
+        click.echo(f"Error: {error.message}", err=True)
+        raise SystemExit(1) from None
+    except VorbehaltError as error:
+        click.echo(f"Error: {error.message}", err=True)
+        raise SystemExit(1) from None
+    except ModuleNotFoundError as error:
+        missing = MissingExtra(f"{error.name} is not installed. Install the server with: pip install 'vorbehalt[server]'")
+        click.echo(f"Error: {missing.message}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,1 @@
+"""Publishing: the registry as signed files that a lab takes home."""
