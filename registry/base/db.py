@@ -119,10 +119,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A consistent view that changes nothing."""
+        """A consistent view that changes nothing: closing rolls back, and what was loaded stays readable."""
         with self._read() as session:
             yield session
-            session.rollback()
 
     def dispose(self) -> None:
         """Close all pooled connections."""
