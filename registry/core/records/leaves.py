@@ -23,10 +23,9 @@ from registry.core.records.shapes import (
     tagged_digest,
     word,
 )
+from registry.core.tlog.tiles import MAX_ENTRY_BYTES
 
 VERSION = 1
-MAX_BYTES = 65_535
-"""Entry bundles carry a 16-bit length (C2SP tlog-tiles)."""
 
 COMMITMENT_TAG = b"vorbehalt-commit-v1\n"
 SALT_BYTES = 32
@@ -47,8 +46,8 @@ class Leaf(Record):
     def body(self) -> bytes:
         """The entry: what is hashed into the tree."""
         body = canonical({"t": self.TYPE, "v": VERSION, **self.as_json()})
-        if len(body) > MAX_BYTES:
-            raise InvalidInput(f"A log entry has at most {MAX_BYTES:,} bytes, this one {len(body):,}.")
+        if len(body) > MAX_ENTRY_BYTES:
+            raise InvalidInput(f"A log entry has at most {MAX_ENTRY_BYTES:,} bytes, this one {len(body):,}.")
         return body
 
 
@@ -140,8 +139,8 @@ TYPES: dict[str, type[AnyLeaf]] = {
 
 def parse_leaf(body: bytes) -> AnyLeaf:
     """Read an entry strictly: canonical, a type and version that we know, no unknown member; else `InvalidInput`."""
-    if len(body) > MAX_BYTES:
-        raise InvalidInput(f"A log entry has at most {MAX_BYTES:,} bytes, this one {len(body):,}.")
+    if len(body) > MAX_ENTRY_BYTES:
+        raise InvalidInput(f"A log entry has at most {MAX_ENTRY_BYTES:,} bytes, this one {len(body):,}.")
     members = parse_canonical(body, "The log entry")
     if not isinstance(members, dict):
         raise InvalidInput("The log entry must be an object.")

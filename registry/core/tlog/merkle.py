@@ -10,12 +10,15 @@ All hashes are 32 bytes. Building raises `InvalidInput` for a bad position; chec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 from registry.core.errors import Corrupt, InvalidInput, VerificationFailed
 
 HASH_BYTES = 32
+
+RangeRoot = Callable[[int, int], bytes]
+"""`root_of(low, high)`: the root over the leaves [low, high)."""
 
 
 def empty_root() -> bytes:
@@ -57,19 +60,60 @@ def root_of_leaves(bodies: Iterable[bytes]) -> bytes:
     return root([sha256(b"\x00" + body).digest() for body in bodies])
 
 
-def inclusion_proof(index: int, hashes: Sequence[bytes]) -> list[bytes]:
-    """The siblings on the way from a leaf to the root, the leaf's own first (RFC 6962: PATH)."""
-    if not 0 <= index < len(hashes):
-        raise InvalidInput(f"A tree of {len(hashes)} leaves has no leaf {index}.")
+def split(size: int) -> int:
+    """Where a tree of `size` leaves, at least 2, divides: the largest power of two below it (RFC 6962: k)."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def path(index: int, size: int, root_of: RangeRoot) -> list[bytes]:
+    """An inclusion proof from the roots of whatever ranges of leaves it needs (RFC 6962: PATH)."""
+    if not 0 <= index < size:
+        raise InvalidInput(f"A tree of {size} leaves has no leaf {index}.")
+    low, high = 0, size
     proof = []
-    level = hashes
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            proof.append(level[sibling])
-        level = _next_level(level)
-        index >>= 1
-    return proof
+    while high - low > 1:
+        middle = low + split(high - low)
+        if index < middle:
+            proof.append(root_of(middle, high))
+            high = middle
+        else:
+            proof.append(root_of(low, middle))
+            low = middle
+    return proof[::-1]
+
+
+def subproof(old_size: int, size: int, root_of: RangeRoot) -> list[bytes]:
+    """A consistency proof from the roots of whatever ranges of leaves it needs (RFC 6962: PROOF, SUBPROOF)."""
+    if not 0 <= old_size <= size:
+        raise InvalidInput(f"A tree of {size} leaves never had {old_size}.")
+    if old_size in {0, size}:
+        return []
+    low, high = 0, size
+    proof = []
+    while high != old_size:
+        middle = low + split(high - low)
+        if old_size <= middle:
+            proof.append(root_of(middle, high))
+            high = middle
+        else:
+            proof.append(root_of(low, middle))
+            low = middle
+    if low:
+        proof.append(root_of(low, high))
+    return proof[::-1]
+
+
+def inclusion_proof(index: int, hashes: Sequence[bytes]) -> list[bytes]:
+    """The siblings on the way from a leaf to the root over `hashes`, the leaf's own first."""
+    return path(index, len(hashes), lambda low, high: root(hashes[low:high]))
+
+
+def consistency_proof(old_size: int, hashes: Sequence[bytes]) -> list[bytes]:
+    """What shows that the tree over the first `old_size` hashes is the beginning of the tree over all of them.
+
+    Empty for `old_size` 0 and for the tree itself.
+    """
+    return subproof(old_size, len(hashes), lambda low, high: root(hashes[low:high]))
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], expected: bytes) -> None:
@@ -92,35 +136,6 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
         last >>= 1
     if last or result != expected:
         raise VerificationFailed("The inclusion proof does not lead to the signed root.")
-
-
-def _split(size: int) -> int:
-    """The largest power of two below `size`, which is at least 2."""
-    return 1 << ((size - 1).bit_length() - 1)
-
-
-def consistency_proof(old_size: int, hashes: Sequence[bytes]) -> list[bytes]:
-    """What shows that the first `old_size` leaves were a tree of which this one is a continuation (RFC 6962: PROOF).
-
-    Empty for `old_size` 0 and for the tree itself.
-    """
-    if not 0 <= old_size <= len(hashes):
-        raise InvalidInput(f"A tree of {len(hashes)} leaves never had {old_size}.")
-    if old_size in {0, len(hashes)}:
-        return []
-    low, high = 0, len(hashes)
-    proof = []
-    while high != old_size:
-        middle = low + _split(high - low)
-        if old_size <= middle:
-            proof.append(root(hashes[middle:high]))
-            high = middle
-        else:
-            proof.append(root(hashes[low:middle]))
-            low = middle
-    if low:
-        proof.append(root(hashes[low:high]))
-    return proof[::-1]
 
 
 def verify_consistency(
@@ -164,7 +179,8 @@ def verify_consistency(
 class Edge:
     """The right edge of a growing tree: enough to append and to know the root, 32 bytes for each 1-bit of the size.
 
-    >>> edge = Edge(); edge.push(leaf_hash(b"first")); edge.root() == leaf_hash(b"first")
+    >>> edge = Edge()
+    >>> edge.push(leaf_hash(b"first")) == [edge.root()]
     True
     """
 
@@ -177,14 +193,16 @@ class Edge:
         self.size = size
         self._peaks = [peaks[i : i + HASH_BYTES] for i in range(0, len(peaks), HASH_BYTES)]
 
-    def push(self, leaf: bytes) -> None:
-        """Append one leaf hash."""
+    def push(self, leaf: bytes) -> list[bytes]:
+        """Append one leaf hash. Returns the roots of the subtrees that it completed, by height, itself first."""
+        completed = [leaf]
         carried = self.size
         while carried & 1:
-            leaf = node_hash(self._peaks.pop(), leaf)
+            completed.append(node_hash(self._peaks.pop(), completed[-1]))
             carried >>= 1
-        self._peaks.append(leaf)
+        self._peaks.append(completed[-1])
         self.size += 1
+        return completed
 
     def root(self) -> bytes:
         """The root over all leaves pushed so far."""
