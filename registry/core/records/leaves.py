@@ -124,9 +124,11 @@ class SettlementLeaf(Leaf):
     from_index: int = member("from", count)
     to_index: int = member("to", count)
     """Claims with a log index in [from, to) that no earlier settlement took."""
+    inputs: str = member("in", digest)
+    """Root over the claims, prices and shares that it rests on, in the tree of RFC 6962."""
     lines: int = member("n", count)
     root: str = member("root", digest)
-    """Over the lines, in the tree of RFC 6962."""
+    """Over the lines, in the same kind of tree."""
     at: int = member("ts", count)
 
 
