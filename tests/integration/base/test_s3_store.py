@@ -124,7 +124,7 @@ def test_an_unreachable_server_is_a_network_failure() -> None:
 )
 def test_wrong_credentials_are_explained(store: S3Store, code: str, advice: str) -> None:
     # The test server accepts all credentials, so the answer of a strict one is replayed at the transport.
-    def refuse(**_: Any) -> None:
+    def refuse(**_: Any) -> Any:
         from botocore.awsrequest import AWSResponse
 
         body = f"<Error><Code>{code}</Code><Message>refused</Message></Error>".encode()
@@ -133,7 +133,7 @@ def test_wrong_credentials_are_explained(store: S3Store, code: str, advice: str)
             def stream(self, *_a: object, **_k: object) -> Iterator[bytes]:
                 yield body
 
-        return AWSResponse("http://s3", 403, {"content-type": "application/xml"}, Raw())  # type: ignore[return-value]
+        return AWSResponse("http://s3", 403, {"content-type": "application/xml"}, Raw())
 
     store._client.meta.events.register("before-send.s3", refuse)
     with pytest.raises(NotReady, match=advice):
