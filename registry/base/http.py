@@ -15,6 +15,7 @@ from marshmallow import RAISE, Schema, fields
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.routing import BaseConverter, ValidationError
 
 import registry
 from registry.base.auth import API_KEY_SCHEME, bearer_key, current_actor, optional_actor, require
@@ -33,6 +34,8 @@ from registry.base.context import (
 from registry.base.paging import Page, paginate
 from registry.base.problems import from_http, problem, register_problems
 from registry.base.telemetry import register_telemetry
+from registry.core.errors import InvalidInput
+from registry.core.ids import format_id, parse_id
 
 __all__ = [
     "Api",
@@ -84,6 +87,25 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+class IdConverter(BaseConverter):
+    """A public id in a path, `<id(work):public_id>`: 16 bytes for the view. A malformed one is not found."""
+
+    def __init__(self, url_map: Any, noun: str) -> None:
+        super().__init__(url_map)
+        self.noun = noun
+
+    def to_python(self, value: str) -> bytes:
+        """The 16 bytes."""
+        try:
+            return parse_id(self.noun, value)
+        except InvalidInput:
+            raise ValidationError from None
+
+    def to_url(self, value: bytes) -> str:
+        """The text."""
+        return format_id(self.noun, value)
 
 
 class _Parser(FlaskParser):
@@ -145,6 +167,7 @@ def make_api(app: Flask) -> Api:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = Api(app)
+    api.register_converter(IdConverter, _describe_id)
     api.spec.components.security_scheme(
         API_KEY_SCHEME,
         {
@@ -156,8 +179,13 @@ def make_api(app: Flask) -> Api:
     return api
 
 
+def _describe_id(converter: IdConverter) -> dict[str, str]:
+    return {"type": "string", "example": format_id(converter.noun, bytes(16))}
+
+
 def register_http(app: Flask) -> None:
-    """Request ids and log, size limits, response headers, problems. `install` must have been called before."""
+    """Request ids and log, size limits, response headers, problems, ids in paths; before any blueprint is added."""
+    app.url_map.converters["id"] = IdConverter
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields in the order in which schemas name them
     register_telemetry(app)
     register_problems(app)

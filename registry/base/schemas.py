@@ -31,7 +31,8 @@ class PublicId(fields.Field[bytes]):
     """A public id: `<noun>_…` in JSON, 16 bytes inside."""
 
     def __init__(self, noun: str, **kwargs: Any) -> None:
-        super().__init__(metadata={"type": "string", "example": format_id(noun, bytes(16))}, **kwargs)
+        described = {"type": "string", "example": format_id(noun, bytes(16))}
+        super().__init__(metadata=described | kwargs.pop("metadata", {}), **kwargs)
         self.noun = noun
 
     def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:

@@ -59,10 +59,10 @@ class Mandate(Identified, Base):
     principal_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     created_at: Mapped[datetime]
-    principal: Mapped[Party] = relationship(foreign_keys=[principal_id])
-    agent: Mapped[Party] = relationship(foreign_keys=[agent_id])
+    principal: Mapped[Party] = relationship(foreign_keys=[principal_id], lazy="joined")
+    agent: Mapped[Party] = relationship(foreign_keys=[agent_id], lazy="joined")
     versions: Mapped[list[MandateVersion]] = relationship(
-        back_populates="mandate", order_by="MandateVersion.id"
+        back_populates="mandate", order_by="MandateVersion.id", lazy="selectin"
     )
 
     @property

@@ -22,7 +22,9 @@ from registry.core.ids import format_id
 from registry.parties import rules
 from registry.parties.models import ApiKey, Mandate, MandateVersion, Model, Party
 from registry.parties.passwords import hash_password, verify_password
-from registry.parties.rules import Authority, May, Repertoire, WorkRef
+from registry.parties.rules import Authority, Repertoire
+from registry.parties.rules import May as May
+from registry.parties.rules import WorkRef as WorkRef
 
 _ACCOUNT = frozenset({Scope.ACCOUNT})
 
@@ -209,9 +211,7 @@ def create_mandate(session: Session, actor: Actor, command: CreateMandate, sourc
         raise InvalidInput("Nobody needs a mandate to act for itself.")
     may = rules.check_mandate(Role(principal.role), Role(agent.role), command.may)
     now = sources.now()
-    mandate = Mandate(
-        public_id=sources.new_id(), principal_id=principal.id, agent_id=agent.id, created_at=now
-    )
+    mandate = Mandate(public_id=sources.new_id(), principal=principal, agent=agent, created_at=now)
     mandate.versions.append(
         MandateVersion(
             may=sorted(may),
