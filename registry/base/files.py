@@ -111,11 +111,15 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def open_store(url: str) -> FolderStore:
-    """The store at `file:///…`."""
+def open_store(url: str) -> Store:
+    """The store at `file:///folder` or `s3://bucket/prefix`."""
     parts = urlsplit(url)
+    if parts.scheme == "s3":
+        from registry.base.s3 import open_s3  # boto3 takes long to import, and few need it
+
+        return open_s3(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-        raise InvalidInput(f"“{url[:100]}” is no file store; write file:// and an absolute path.")
+        raise InvalidInput(f"“{url[:100]}” is no file store; write file:///folder or s3://bucket/prefix.")
     return FolderStore(Path(unquote(parts.path)))
 
 

@@ -86,7 +86,10 @@ class Settings:
         "Where the database is, as an SQLAlchemy address.",
     )
     files_url: str = _option(
-        _url("file"), "`file://<home>/files`", "Where published files and log tiles are kept."
+        _url("file", "s3"),
+        "`file://<home>/files`",
+        "Where published files and log tiles are kept: a folder, or `s3://bucket/prefix` "
+        "(its credentials come from the AWS environment).",
     )
     origin: str = _option(
         _origin,

@@ -33,6 +33,15 @@ def own_account() -> Any:
         return service.own_party(session, current_actor())
 
 
+@blueprint.get("/accounts/<id(party):public_id>")
+@require()
+@blueprint.response(200, schemas.PublicAccount)
+def public_account(public_id: bytes) -> Any:
+    """What may be known of somebody else's account."""
+    with reading() as session:
+        return service.public_profile(session, public_id)
+
+
 @blueprint.post("/keys")
 @blueprint.arguments(schemas.NewKey)
 @blueprint.response(201, schemas.KeyOnce)

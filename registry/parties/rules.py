@@ -49,6 +49,9 @@ SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
     Role.OPERATOR: _OPERATOR_SCOPES,
 }
 
+#: Organisations act in public under their names; a creator's name is for the creator.
+NAMED_IN_PUBLIC = frozenset({Role.LAB, Role.SOCIETY, Role.OPERATOR})
+
 
 def check_key_scopes(role: Role, held: Collection[Scope], wanted: Iterable[Scope]) -> frozenset[Scope]:
     """The scopes of a new key. `held` are those of the credential that asks for it; a password holds all of its role.

@@ -66,6 +66,14 @@ class OwnAccount(Strict):
     created_at = Time()
 
 
+class PublicAccount(Strict):
+    """Public: an account as everybody else sees it; the name of organisations only."""
+
+    id = PublicId("party", attribute="public_id")
+    role = fields.String()
+    name = fields.String(allow_none=True)
+
+
 # -- keys --------------------------------------------------------------------------------------------------
 class NewKey(Strict):
     """Makes a key: with e-mail address and password, or with a key that has the scope `account`."""

@@ -26,6 +26,35 @@ from registry.parties.rules import Authority, Repertoire
 from registry.parties.rules import May as May
 from registry.parties.rules import WorkRef as WorkRef
 
+__all__ = [
+    "CreateApiKey",
+    "CreateMandate",
+    "May",
+    "PublicProfile",
+    "RegisterParty",
+    "Repertoire",
+    "WorkRef",
+    "acting_for",
+    "actor_of",
+    "authenticate_key",
+    "create_api_key",
+    "create_mandate",
+    "create_model",
+    "end_mandate",
+    "list_api_keys",
+    "list_mandates",
+    "list_models",
+    "log_in",
+    "model_of",
+    "own_party",
+    "parties_by_id",
+    "party_by_public_id",
+    "public_profile",
+    "register_operator",
+    "register_party",
+    "revoke_api_key",
+]
+
 _ACCOUNT = frozenset({Scope.ACCOUNT})
 
 
@@ -38,6 +67,15 @@ class RegisterParty:
     name: str
     email: str | None = None
     password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicProfile:
+    """What everybody may know of a party. Creators stay unnamed: many publish under another name."""
+
+    public_id: bytes
+    role: Role
+    name: str | None
 
 
 def register_party(session: Session, command: RegisterParty, sources: Sources) -> Party:
@@ -114,6 +152,13 @@ def party_by_public_id(session: Session, public_id: bytes) -> Party:
     if party is None:
         raise NotFound(f"There is no {format_id('party', public_id)}.")
     return party
+
+
+def public_profile(session: Session, public_id: bytes) -> PublicProfile:
+    """What anyone with an account may know of a party."""
+    party = party_by_public_id(session, public_id)
+    role = Role(party.role)
+    return PublicProfile(party.public_id, role, party.name if role in rules.NAMED_IN_PUBLIC else None)
 
 
 def parties_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Party]:
