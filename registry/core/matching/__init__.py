@@ -1,0 +1,27 @@
+"""Codes go in, the registered works that they belong to come out, with how sure that is."""
+
+from registry.core.matching.bands import BandIndex
+from registry.core.matching.codes import CodeIndex
+from registry.core.matching.digests import DigestIndex
+from registry.core.matching.dihedral import DIHEDRAL, dihedral
+from registry.core.matching.grades import GRADES, colours_agree, grade, radius
+from registry.core.matching.hits import Hits
+from registry.core.matching.lists import KIND_CODES, ListColumns
+from registry.core.matching.matcher import Match, Matcher
+
+__all__ = [
+    "DIHEDRAL",
+    "GRADES",
+    "KIND_CODES",
+    "BandIndex",
+    "CodeIndex",
+    "DigestIndex",
+    "Hits",
+    "ListColumns",
+    "Match",
+    "Matcher",
+    "colours_agree",
+    "dihedral",
+    "grade",
+    "radius",
+]

@@ -1,0 +1,215 @@
+"""From the fingerprints of many items to the registered works that they match.
+
+All codes of a batch that one algorithm made are searched at once, then given back to their items: an index that meets
+a thousand queries together is many times faster than one that meets them one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.core.decisions import Grade
+from registry.core.errors import Corrupt, InvalidInput
+from registry.core.fingerprints.algorithms import (
+    COLOUR42,
+    DHASH256,
+    LEAN_HEADER,
+    LEAN_SCHEME,
+    LEAN_SEED,
+    LEAN_VALUES,
+    MD5,
+    MINHASH128,
+    PHASH256,
+    SHA256,
+)
+from registry.core.fingerprints.model import WHOLE, Fingerprint
+from registry.core.matching.bands import BandIndex
+from registry.core.matching.codes import CodeIndex
+from registry.core.matching.digests import DigestIndex
+from registry.core.matching.dihedral import DIHEDRAL, dihedral
+from registry.core.matching.grades import GRADES, colours_agree, grade, radius
+from registry.core.matching.hits import Hits
+from registry.core.matching.lists import KIND_NAMES, ListColumns
+
+IDENTITY: Final = DIHEDRAL[0]
+
+_HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
+_PREFERENCE = {algorithm: i for i, (algorithm, _) in enumerate(GRADES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One registered work that an item matches, by the code that says so most surely."""
+
+    work_row: int
+    grade: Grade
+    algorithm: str
+    kind: str
+    """Kind of the registered code."""
+    variant: str
+    """Kind of the item's code, for pictures with the change by which it meets the registered one: `full/flip_h`."""
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A code of an item that takes part in a search, and for symmetric pictures its colours."""
+
+    item: int
+    fingerprint: Fingerprint
+    colours: int | None = None
+
+
+class Matcher:
+    """The indexes over one edition of the registered codes. Safe to use from several threads."""
+
+    def __init__(
+        self, lists: Mapping[str, ListColumns], index_folder: Path | None = None, *, verify: bool = True
+    ) -> None:
+        """Lists by algorithm id; those that never give a verdict (`image.phash64.v1`) are left aside.
+
+        With an `index_folder`, which belongs to these lists alone, the text index is written there once and
+        mapped by all later processes; a folder that cannot be written to costs memory, not answers. `verify=False`
+        is for further processes after one has checked it. `Corrupt` if lists or index are damaged.
+        """
+        self._lists = {a: columns for a, columns in lists.items() if a in _PREFERENCE and len(columns)}
+        self._digests: dict[str, DigestIndex] = {
+            a: DigestIndex(self._lists[a].codes) for a in (SHA256, MD5) if a in self._lists
+        }
+        self._codes: dict[str, CodeIndex] = {
+            a: CodeIndex(self._lists[a].codes) for a in (PHASH256, DHASH256) if a in self._lists
+        }
+        self._texts: BandIndex | None = None
+        if MINHASH128 in self._lists:
+            signatures = _registered_signatures(self._lists[MINHASH128].codes)
+            self._texts = _text_index(signatures, index_folder, verify=verify)
+
+    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+        """For each item its best match with each work, the surest and nearest first.
+
+        An item without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
+        """
+        best: list[dict[int, Match]] = [{} for _ in items]
+        queries = _queries(items)
+        for item, match in self._matches(queries):
+            held = best[item].get(match.work_row)
+            if held is None or _rank(match) < _rank(held):
+                best[item][match.work_row] = match
+        return [
+            tuple(sorted(found.values(), key=lambda m: (-m.grade, m.distance, m.work_row))) for found in best
+        ]
+
+    def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match]]:
+        """Each algorithm's hits, graded, with the item that they belong to."""
+        for algorithm, digests in self._digests.items():
+            if asked := queries[algorithm]:
+                hits = digests.search(_stack(asked, digests.width))
+                yield from self._graded(algorithm, asked, hits, (WHOLE,))
+        for algorithm, codes in self._codes.items():
+            if asked := queries[algorithm]:
+                stacked = _stack(asked, codes.width)
+                turned = algorithm == PHASH256
+                variants = dihedral(stacked).reshape(-1, codes.width) if turned else stacked
+                hits = codes.search(variants, radius(algorithm))
+                yield from self._graded(algorithm, asked, hits, DIHEDRAL if turned else (IDENTITY,))
+        if self._texts is not None and (asked := queries[MINHASH128]):
+            hits = self._texts.search(_signatures(asked), radius(MINHASH128))
+            yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
+
+    def _graded(
+        self, algorithm: str, asked: Sequence[_Query], hits: Hits, variants: Sequence[str]
+    ) -> Iterator[tuple[int, Match]]:
+        """Hits of queries that are `variants` of `asked`, in this order, as matches; those too far fall out."""
+        columns = self._lists[algorithm]
+        for number, row, distance in zip(
+            hits.query.tolist(), hits.row.tolist(), hits.distance.tolist(), strict=True
+        ):
+            query = asked[number // len(variants)]
+            variant = variants[number % len(variants)]
+            kind = KIND_NAMES[columns.kinds[row]]
+            agree = query.colours is not None and colours_agree(query.colours, int(columns.aux[row]))
+            if (reached := grade(algorithm, kind, distance, colours_agree=agree)) is None:
+                continue
+            named = WHOLE if variant == WHOLE else f"{query.fingerprint.kind}/{variant}"
+            yield query.item, Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
+
+
+def _rank(match: Match) -> tuple[int, int, int, str, str]:
+    """Smaller is better; total, so that the same match is reported whatever the order of codes."""
+    return -match.grade, match.distance, _PREFERENCE[match.algorithm], match.kind, match.variant
+
+
+def _queries(items: Sequence[Sequence[Fingerprint]]) -> dict[str, list[_Query]]:
+    """The codes that take part, by algorithm.
+
+    A frame's dhash256 takes part only if the frame has no phash256, that is, if it failed the symmetry gate. On
+    the registered side the list holds such frames only.
+    """
+    asked: dict[str, list[_Query]] = {algorithm: [] for algorithm in _PREFERENCE}
+    for item, fingerprints in enumerate(items):
+        plain = {f.kind for f in fingerprints if f.algorithm == PHASH256}
+        colours = {f.kind: f.code for f in fingerprints if f.algorithm == COLOUR42}
+        for fingerprint in fingerprints:
+            if fingerprint.algorithm == DHASH256:
+                if fingerprint.kind in plain:
+                    continue
+                colour = colours.get(fingerprint.kind)
+                number = None if colour is None else int.from_bytes(colour, "big")
+                asked[DHASH256].append(_Query(item, fingerprint, number))
+            elif fingerprint.algorithm in asked:
+                asked[fingerprint.algorithm].append(_Query(item, fingerprint))
+    return asked
+
+
+def _stack(queries: Sequence[_Query], width: int) -> NDArray[np.uint8]:
+    """(Q, width) bytes; `InvalidInput` if a code has another length."""
+    for query in queries:
+        if len(query.fingerprint.code) != width:
+            raise InvalidInput(
+                f"A code of {query.fingerprint.algorithm} has {width} bytes; "
+                f"item {query.item} has one of {len(query.fingerprint.code)}."
+            )
+    return np.frombuffer(b"".join(q.fingerprint.code for q in queries), np.uint8).reshape(-1, width)
+
+
+def _signatures(queries: Sequence[_Query]) -> NDArray[np.uint32]:
+    """(Q, 128) values of the items' text signatures."""
+    stacked = _stack(queries, len(_HEADER) + 4 * LEAN_VALUES)
+    if any(not query.fingerprint.code.startswith(_HEADER) for query in queries):
+        raise InvalidInput(
+            f"A code of {MINHASH128} has the scheme affine32, 128 values and seed 1; one does not."
+        )
+    return _values(stacked)
+
+
+def _registered_signatures(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """(N, 128) values of the registered text signatures, in place."""
+    if codes.shape[1] != len(_HEADER) + 4 * LEAN_VALUES:
+        raise Corrupt(f"The list of {MINHASH128} has codes of {codes.shape[1]} bytes.")
+    if (codes[:, : len(_HEADER)] != np.frombuffer(_HEADER, np.uint8)).any():
+        raise Corrupt(f"The list of {MINHASH128} has codes made with other parameters.")
+    return _values(codes)
+
+
+def _values(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """The values behind each header, as a view."""
+    return codes[:, len(_HEADER) :].view("<u4")
+
+
+def _text_index(signatures: NDArray[np.uint32], folder: Path | None, *, verify: bool) -> BandIndex:
+    """Opened if it is there, else built, on disk if possible."""
+    if folder is None:
+        return BandIndex.build(signatures)
+    place = folder / MINHASH128
+    if place.exists():
+        return BandIndex.open(place, signatures, verify=verify)
+    try:
+        return BandIndex.build(signatures, place)
+    except OSError:
+        return BandIndex.build(signatures)
