@@ -1,0 +1,1 @@
+"""Works: registration, versions and their fingerprints, shares, identifiers, reservations, contested titles."""

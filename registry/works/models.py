@@ -1,0 +1,152 @@
+"""Tables of works. A work's row in the published tables is assigned once and never reused, withdrawn or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from registry.base.db import Base, BigId, Identified
+
+
+class Work(Identified, Base):
+    """A registered work. It is never deleted: withdrawing leaves the row, so that old snapshots still make sense."""
+
+    __tablename__ = "work"
+
+    row: Mapped[int] = mapped_column(BigInteger, unique=True)
+    """Place in the published works table, u32; assigned under the log-head lock as the last one plus one."""
+    owner_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    registered_by: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    """The owner, where an agent registered the work under a mandate."""
+    kind: Mapped[str] = mapped_column(String(16))
+    title: Mapped[str] = mapped_column(String(500))
+    made_by: Mapped[str] = mapped_column(String(16))
+    tool: Mapped[str | None] = mapped_column(String(200))
+    prompt: Mapped[str | None] = mapped_column(Text)
+    disclosure: Mapped[str] = mapped_column(String(16))
+    persons_depicted: Mapped[bool]
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    contested_since: Mapped[datetime | None]
+    contested_by: Mapped[int | None] = mapped_column(ForeignKey("work.id"))
+    """The earlier work of somebody else that has the same file."""
+    change_seq: Mapped[int] = mapped_column(BigInteger, index=True)
+
+    versions: Mapped[list[WorkVersion]] = relationship(
+        order_by="WorkVersion.number", cascade="all", lazy="raise_on_sql"
+    )
+    identifiers: Mapped[list[Identifier]] = relationship(
+        order_by="Identifier.id", cascade="all", lazy="raise_on_sql"
+    )
+    source_urls: Mapped[list[SourceUrl]] = relationship(
+        order_by="SourceUrl.id", cascade="all", lazy="raise_on_sql"
+    )
+
+
+class WorkVersion(Base):
+    """One file of a work, which the registry does not keep: only what was computed from it."""
+
+    __tablename__ = "work_version"
+    __table_args__ = (UniqueConstraint("work_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    """Beside its fingerprint row, because titles are compared by it."""
+    media_type: Mapped[str | None] = mapped_column(String(100))
+    """Unknown, as is the size, where a client sent fingerprints alone and did not say."""
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    notes: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    """Why codes are missing, in words for the maker: `{"code": …, "message": …}`."""
+    created_at: Mapped[datetime]
+
+    fingerprints: Mapped[list[StoredFingerprint]] = relationship(
+        order_by="StoredFingerprint.id", cascade="all", lazy="raise_on_sql"
+    )
+
+
+class StoredFingerprint(Base):
+    """A code of a version. An algorithm id never changes its meaning, so codes stay valid for ever."""
+
+    __tablename__ = "fingerprint"
+    __table_args__ = (UniqueConstraint("version_id", "algorithm", "kind"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("work_version.id"))
+    algorithm: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(16))
+    code: Mapped[bytes]
+    made_by: Mapped[str] = mapped_column(String(8))
+    """`server` if we computed it from the file, `client` if it was sent."""
+    made_at: Mapped[datetime]
+
+
+class Identifier(Base):
+    """A number that the work has elsewhere, in normal form."""
+
+    __tablename__ = "identifier"
+    __table_args__ = (UniqueConstraint("work_id", "scheme", "value"), Index(None, "scheme", "value"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    scheme: Mapped[str] = mapped_column(String(8))
+    value: Mapped[str] = mapped_column(String(200))
+
+
+class SourceUrl(Base):
+    """Where the maker published the work."""
+
+    __tablename__ = "source_url"
+    __table_args__ = (UniqueConstraint("work_id", "url"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    url: Mapped[str] = mapped_column(String(2000))
+
+
+class History:
+    """A fact with two times: when it holds, and when the registry knew. Rows are closed, never changed or deleted."""
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"), index=True)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    superseded_at: Mapped[datetime | None]
+
+
+class ShareRow(History, Base):
+    """A share of a right in a work (`registry.works.shares`)."""
+
+    __tablename__ = "share"
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    right: Mapped[str] = mapped_column(String(16))
+    territory: Mapped[str] = mapped_column(String(8))
+    ppm: Mapped[int] = mapped_column(Integer)
+
+
+class Reservation(History, Base):
+    """An explicit denial of one purpose: it beats every licence to anyone."""
+
+    __tablename__ = "reservation"
+
+    purpose: Mapped[str] = mapped_column(String(16))

@@ -1,0 +1,248 @@
+"""Register works, add versions, withdraw. What other rooms may use of works is named in `__all__`.
+
+The log head is locked by `next_change_seq` before anything is compared or numbered, so two registrations of one
+file cannot both be the first, and no row is given out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor
+from registry.base.clock import Sources
+from registry.base.periods import whole_second
+from registry.core.errors import Conflict
+from registry.core.fingerprints import FileFingerprints
+from registry.log import service as log
+from registry.parties.service import May
+from registry.works import access
+from registry.works.holdings import (
+    NewReservation,
+    NewShare,
+    record_initial_shares,
+    reservations_now,
+    set_reservations,
+    set_shares,
+    shares_now,
+    shares_of,
+)
+from registry.works.identifiers import Scheme, normalise
+from registry.works.models import Identifier, SourceUrl, StoredFingerprint, Work, WorkVersion
+from registry.works.queries import (
+    FingerprintRow,
+    PublishedWork,
+    Standing,
+    WorkDetails,
+    all_fingerprints,
+    denials,
+    details,
+    get_work,
+    list_works,
+    standing,
+    work_ids_by_public_id,
+    works_by_id,
+    works_by_public_id,
+    works_for_publishing,
+)
+from registry.works.rules import (
+    ClientCodes,
+    Content,
+    Disclosure,
+    Kind,
+    MadeBy,
+    Registered,
+    check_origin,
+    check_source_url,
+    check_title,
+    default_disclosure,
+    earlier_title,
+    read_content,
+)
+
+__all__ = [
+    "AddVersion",
+    "FingerprintRow",
+    "NewReservation",
+    "NewShare",
+    "PublishedWork",
+    "RegisterWork",
+    "RegisteredWork",
+    "Standing",
+    "Work",
+    "WorkDetails",
+    "add_version",
+    "all_fingerprints",
+    "denials",
+    "details",
+    "get_work",
+    "list_works",
+    "register_work",
+    "reservations_now",
+    "set_reservations",
+    "set_shares",
+    "shares_now",
+    "shares_of",
+    "standing",
+    "withdraw_work",
+    "work_ids_by_public_id",
+    "works_by_id",
+    "works_by_public_id",
+    "works_for_publishing",
+]
+
+_MAX_ROW = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterWork:
+    """What a maker states about a work, with what was computed from its file (never the file itself)."""
+
+    title: str
+    content: FileFingerprints | ClientCodes
+    kind: Kind | None = None
+    """May be left out where there is a file to tell."""
+    made_by: MadeBy = MadeBy.HUMAN
+    tool: str | None = None
+    prompt: str | None = None
+    disclosure: Disclosure | None = None
+    """`None`: the snapshot, or `check-api-only` if persons are depicted."""
+    persons_depicted: bool = False
+    identifiers: tuple[tuple[Scheme, str], ...] = ()
+    source_urls: tuple[str, ...] = ()
+    shares: tuple[NewShare, ...] = ()
+    """Empty: all rights, everywhere, belong to the owner."""
+    on_behalf_of: bytes | None = None
+    """Public id of the owner, where an agent registers."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddVersion:
+    """A further file of a work: another crop, edition or translation by the same owner."""
+
+    work: bytes
+    content: FileFingerprints | ClientCodes
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWork:
+    """The work and the version that was just recorded."""
+
+    work: Work
+    version: WorkVersion
+
+
+def register_work(session: Session, actor: Actor, command: RegisterWork, sources: Sources) -> RegisteredWork:
+    """Record a work of the actor, or of its principal. The same file twice by one owner is a `Conflict`.
+
+    If somebody else registered the same file before, the work is recorded with a contested title.
+    """
+    now = whole_second(sources.now())
+    content = read_content(command.kind, command.content)
+    check_origin(command.made_by, command.tool, command.prompt)
+    acting = access.registrant(session, actor, command.on_behalf_of, content.kind, now)
+    change_seq = log.next_change_seq(session)
+    work = Work(
+        public_id=sources.new_id(),
+        row=_next_row(session),
+        owner_id=acting.principal_id,
+        registered_by=acting.party_id,
+        on_behalf_of=acting.on_behalf_of,
+        kind=content.kind.value,
+        title=check_title(command.title),
+        made_by=command.made_by.value,
+        tool=command.tool,
+        prompt=command.prompt,
+        disclosure=_disclosure(command).value,
+        persons_depicted=command.persons_depicted,
+        created_at=now,
+        change_seq=change_seq,
+        identifiers=_identifiers(command.identifiers),
+        source_urls=[SourceUrl(url=check_source_url(u)) for u in dict.fromkeys(command.source_urls)],
+    )
+    _contest(session, work, content, now)
+    version = _version(content, 1, now)
+    work.versions = [version]
+    session.add(work)
+    session.flush()
+    record_initial_shares(session, work, command.shares, acting, now)
+    return RegisteredWork(work, version)
+
+
+def add_version(session: Session, actor: Actor, command: AddVersion, sources: Sources) -> RegisteredWork:
+    """Record a further file of a work. If it is somebody else's registered file, the whole title is contested."""
+    now = whole_second(sources.now())
+    work, _ = access.work_for(session, actor, command.work, May.REGISTER, now)
+    content = read_content(Kind(work.kind), command.content)
+    work.change_seq = log.next_change_seq(session)
+    _contest(session, work, content, now)
+    last = session.scalar(select(func.max(WorkVersion.number)).where(WorkVersion.work_id == work.id)) or 0
+    version = _version(content, last + 1, now)
+    version.work_id = work.id
+    session.add(version)
+    session.flush()
+    return RegisteredWork(work, version)
+
+
+def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Work:
+    """End the registration from now on. The row stays; agreements that were concluded stay in force."""
+    now = whole_second(sources.now())
+    work, acting = access.work_for(session, actor, public_id, May.WITHDRAW, now)
+    work.change_seq = log.next_change_seq(session)
+    work.withdrawn_at = now
+    work.withdrawn_by = acting.party_id
+    session.flush()
+    return work
+
+
+def _disclosure(command: RegisterWork) -> Disclosure:
+    return command.disclosure or default_disclosure(persons_depicted=command.persons_depicted)
+
+
+def _next_row(session: Session) -> int:
+    """One more than the highest row ever given out; the caller holds the log head."""
+    highest = session.scalar(select(func.max(Work.row)))
+    row = 0 if highest is None else highest + 1
+    if row > _MAX_ROW:
+        raise Conflict("This registry is full: its tables number works with 32 bits.")
+    return row
+
+
+def _contest(session: Session, work: Work, content: Content, now: datetime) -> None:
+    """Mark the title as contested from now on if somebody else's older work has this file."""
+    same_file = session.execute(
+        select(Work.id, Work.public_id, Work.owner_id, Work.row)
+        .join(WorkVersion, WorkVersion.work_id == Work.id)
+        .where(WorkVersion.sha256 == content.sha256, Work.withdrawn_at.is_(None))
+    )
+    earlier = earlier_title(work.owner_id, [Registered(*found) for found in same_file])
+    if earlier is not None and work.contested_since is None:
+        work.contested_since = now
+        work.contested_by = earlier.work_id
+
+
+def _version(content: Content, number: int, now: datetime) -> WorkVersion:
+    return WorkVersion(
+        number=number,
+        sha256=content.sha256,
+        media_type=content.media_type,
+        size=content.size,
+        facts=dict(content.facts),
+        notes=[{"code": note.code, "message": note.message} for note in content.notes],
+        created_at=now,
+        fingerprints=[
+            StoredFingerprint(
+                algorithm=f.algorithm, kind=f.kind, code=f.code, made_by=content.made_by, made_at=now
+            )
+            for f in content.fingerprints
+        ],
+    )
+
+
+def _identifiers(given: Iterable[tuple[Scheme, str]]) -> list[Identifier]:
+    written = dict.fromkeys((scheme, normalise(scheme, value)) for scheme, value in given)
+    return [Identifier(scheme=scheme.value, value=value) for scheme, value in written]
