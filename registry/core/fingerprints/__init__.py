@@ -1,0 +1,54 @@
+"""Content in, bits out: frozen algorithms, the same on every machine, with vectors that anyone can run."""
+
+from registry.core.fingerprints.algorithms import (
+    ALGORITHMS,
+    COLOUR42,
+    DHASH256,
+    MD5,
+    MINHASH128,
+    PHASH64,
+    PHASH256,
+    SHA256,
+    Algorithm,
+    check_code,
+)
+from registry.core.fingerprints.files import fingerprint_bytes
+from registry.core.fingerprints.image import fingerprint_image
+from registry.core.fingerprints.minhash import from_lean, to_lean
+from registry.core.fingerprints.model import (
+    FULL,
+    TRIMMED,
+    WHOLE,
+    FileFingerprints,
+    Fingerprint,
+    Limits,
+    Note,
+)
+from registry.core.fingerprints.text import fingerprint_text
+from registry.core.fingerprints.vectors import selftest
+
+__all__ = [
+    "ALGORITHMS",
+    "COLOUR42",
+    "DHASH256",
+    "FULL",
+    "MD5",
+    "MINHASH128",
+    "PHASH64",
+    "PHASH256",
+    "SHA256",
+    "TRIMMED",
+    "WHOLE",
+    "Algorithm",
+    "FileFingerprints",
+    "Fingerprint",
+    "Limits",
+    "Note",
+    "check_code",
+    "fingerprint_bytes",
+    "fingerprint_image",
+    "fingerprint_text",
+    "from_lean",
+    "selftest",
+    "to_lean",
+]

@@ -1,0 +1,26 @@
+"""A file of any kind to its fingerprints: the one entrance for registration, filtering and checking."""
+
+from __future__ import annotations
+
+from registry.core.errors import TooLarge, Undecodable
+from registry.core.fingerprints.image import fingerprint_image
+from registry.core.fingerprints.model import DEFAULT_LIMITS, FileFingerprints, Limits
+from registry.core.fingerprints.sniff import decode_text, image_format
+from registry.core.fingerprints.text import fingerprint_text
+
+
+def fingerprint_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFingerprints:
+    """Everything that can be computed from these bytes; what they are is told from the bytes alone.
+
+    Raises `UnsupportedMedia`, `Undecodable`, `TooLarge` or `TooShort`, each with what to do about it.
+    """
+    if not data:
+        raise Undecodable("The file is empty.")
+    if len(data) > limits.max_file_bytes:
+        raise TooLarge(
+            f"The file has {len(data):,} bytes; at most {limits.max_file_bytes:,} are accepted.",
+            size=len(data),
+        )
+    if image_format(data) is not None:
+        return fingerprint_image(data, limits=limits)
+    return fingerprint_text(decode_text(data), data, limits=limits)

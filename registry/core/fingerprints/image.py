@@ -1,0 +1,136 @@
+"""Pictures to codes: frame by frame, through the two gates, quality and symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from registry.core.errors import UnsupportedMedia
+from registry.core.fingerprints.algorithms import COLOUR42, DHASH256, PHASH64, PHASH256
+from registry.core.fingerprints.colour import colour42
+from registry.core.fingerprints.decode import Picture, Plane, decode
+from registry.core.fingerprints.digests import digests
+from registry.core.fingerprints.frequencies import code_of, coefficients64, coefficients256, is_symmetric
+from registry.core.fingerprints.model import (
+    DEFAULT_LIMITS,
+    FULL,
+    TRIMMED,
+    FileFingerprints,
+    Fingerprint,
+    Limits,
+    Note,
+)
+from registry.core.fingerprints.resize import resize
+from registry.core.fingerprints.sniff import image_format
+from registry.core.fingerprints.trim import inner_frame
+
+LEAST_QUALITY: Final = 50
+"""Of 100. Below it, different pictures have the same code (skies, gradients, blank pages)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCodes:
+    """What one frame gave: its quality, whether it is symmetric, and its codes by algorithm (none below 50)."""
+
+    quality: int
+    symmetric: bool
+    codes: MappingProxyType[str, bytes]
+
+
+def fingerprint_image(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFingerprints:
+    """Digests of the file, and the codes of its full frame and of the frame inside its border, if it has one.
+
+    Raises `UnsupportedMedia`, `TooLarge` (from the header) or `Undecodable`.
+    """
+    form = image_format(data)
+    if form is None:
+        raise UnsupportedMedia(
+            "This is no picture in a format that we read: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, JPEG 2000."
+        )
+    picture = decode(data, form, limits)
+    height, width = picture.luma.shape
+    full = hash_frame(picture)
+    facts: dict[str, int | str] = {"width": width, "height": height, "quality": full.quality}
+    codes = [*digests(data), *_named(FULL, full)]
+    if (inner := inner_frame(picture.luma)) is not None:
+        rows, columns = inner
+        colours = picture.colours
+        trimmed = hash_frame(
+            Picture(picture.luma[rows, columns], None if colours is None else colours[rows, columns])
+        )
+        codes += _named(TRIMMED, trimmed)
+        facts |= {
+            "trimmed_width": columns.stop - columns.start,
+            "trimmed_height": rows.stop - rows.start,
+            "trimmed_quality": trimmed.quality,
+        }
+    return FileFingerprints(
+        "image", form.media_type, len(data), tuple(codes), _notes(full), MappingProxyType(facts)
+    )
+
+
+def hash_frame(picture: Picture) -> FrameCodes:
+    """All codes of one frame. A symmetric frame has no phash256: that absence says that it failed the gate."""
+    luma = picture.luma
+    luma64 = resize(luma, 64, 64)
+    quality = quality_of(luma64)
+    if quality < LEAST_QUALITY:
+        return FrameCodes(quality, False, MappingProxyType({}))
+    low = coefficients256(luma64)
+    symmetric = is_symmetric(low)
+    codes = {} if symmetric else {PHASH256: code_of(low)}
+    codes[DHASH256] = dhash256(resize(luma, 17, 16))
+    codes[PHASH64] = code_of(coefficients64(resize(luma, 32, 32)))
+    codes[COLOUR42] = colour42(_small_colours(picture, luma64))
+    return FrameCodes(quality, symmetric, MappingProxyType(codes))
+
+
+def dhash256(luma17x16: Plane) -> bytes:
+    """(16, 17) luma; one bit for each pixel that is brighter than its left neighbour (imagehash's dhash)."""
+    return np.packbits(luma17x16[:, 1:] > luma17x16[:, :-1]).tobytes()
+
+
+def quality_of(luma64: Plane) -> int:
+    """0..100: PDQ's measure of how much there is to see, from the 64x64 luma in integers.
+
+    The sum of `|difference| * 100 // 255` over all vertical and horizontal neighbours, divided by 90
+    (ThreatExchange, `pdqhashing.cpp`, `pdqImageDomainQualityMetric`).
+    """
+    grey = luma64.astype(np.int32)
+    total = sum(int((np.abs(np.diff(grey, axis=axis)) * 100 // 255).sum()) for axis in (0, 1))
+    return min(100, total // 90)
+
+
+def _small_colours(picture: Picture, luma64: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    colours = picture.colours
+    if colours is None:
+        return np.stack([luma64] * 3, axis=2)
+    planes = (np.ascontiguousarray(colours[..., channel]) for channel in range(3))
+    return np.stack([resize(plane, 64, 64) for plane in planes], axis=2)
+
+
+def _named(kind: str, frame: FrameCodes) -> list[Fingerprint]:
+    return [Fingerprint(algorithm, kind, code) for algorithm, code in frame.codes.items()]
+
+
+def _notes(full: FrameCodes) -> tuple[Note, ...]:
+    if full.quality < LEAST_QUALITY:
+        return (
+            Note(
+                "image.low-quality",
+                f"There is too little to see in this picture (quality {full.quality}, {LEAST_QUALITY} are needed): "
+                "altered copies cannot be told from other pictures, so only the exact file is recognised.",
+            ),
+        )
+    if full.symmetric:
+        return (
+            Note(
+                "image.symmetric",
+                "This picture is symmetric, as ornaments and centred logos are. It is compared by outlines and "
+                "colours only, with a narrower limit, so strongly altered copies may be missed.",
+            ),
+        )
+    return ()

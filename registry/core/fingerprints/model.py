@@ -1,0 +1,62 @@
+"""What comes out of the fingerprint room: codes, notes on missing codes, and a few plain facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+FULL = "full"
+"""The whole frame of a picture."""
+TRIMMED = "trimmed"
+"""A picture without the uniform border around it."""
+WHOLE = "whole"
+"""All of a text, or all bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much we are willing to decode. A picture is judged by its header, before any pixel is decoded.
+
+    The defaults take the files of today's cameras (102 and 108 megapixels) and any novel.
+    """
+
+    max_file_bytes: int = 256 * 2**20
+    max_pixels: int = 120_000_000
+    max_text_bytes: int = 32 * 2**20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One code: which frozen algorithm made it, from which part of the content, and its bytes."""
+
+    algorithm: str
+    kind: str
+    code: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why a code is missing or weaker than usual, in words for the maker; `code` is stable, for programs."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFingerprints:
+    """Everything that is computed once from an original, which is never needed again afterwards.
+
+    `media` is "image" or "text", `size` the length of the original in bytes, `facts` holds integers and short
+    strings only (width, height, quality, normalised_bytes, ...).
+    """
+
+    media: str
+    media_type: str
+    size: int
+    fingerprints: tuple[Fingerprint, ...]
+    notes: tuple[Note, ...] = ()
+    facts: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,118 @@
+"""Run the vectors that ship with the package: does this installation give the frozen codes?
+
+`vectors.json` has three lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
+byte of `splitmix64(y w + x)`, with the SHA-256 of the resized pixels. `pictures`: PNG files with all their
+codes, facts and notes. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from registry.core.errors import VerificationFailed
+from registry.core.fingerprints.algorithms import MINHASH128
+from registry.core.fingerprints.decode import Plane
+from registry.core.fingerprints.files import fingerprint_bytes
+from registry.core.fingerprints.minhash import (
+    Signature,
+    compiled_signature,
+    normalise,
+    signature_by_numpy,
+    to_lean,
+)
+from registry.core.fingerprints.resize import Weights, resize_by_kernel, resize_by_matrices, weights
+
+_Resizer = Callable[[Plane, Weights, Weights], Plane]
+_Signer = Callable[[str], Signature]
+
+
+def selftest(*, compiled: bool = False) -> int:
+    """Recompute every vector; the number of values compared. `VerificationFailed` at the first that differs.
+
+    With `compiled` the numba kernels are checked beside the numpy engines, which takes seconds where they have
+    not been compiled before.
+    """
+    resizers: list[_Resizer] = [resize_by_matrices]
+    signers: list[_Signer] = [lambda text: signature_by_numpy(normalise(text))]
+    if compiled:
+        resizers.append(resize_by_kernel)
+        signers.append(lambda text: compiled_signature(text.encode())[0])
+    checked = 0
+    vectors = load_vectors()
+    for plane in vectors["planes"]:
+        checked += _check_plane(plane, resizers)
+    for picture in vectors["pictures"]:
+        checked += _check_picture(picture)
+    for text in vectors["texts"]:
+        checked += _check_text(text, signers)
+    return checked
+
+
+def load_vectors() -> dict[str, list[dict[str, Any]]]:
+    """The vectors as shipped."""
+    source = resources.files(__package__).joinpath("vectors.json")
+    loaded: dict[str, list[dict[str, Any]]] = json.loads(source.read_text("utf-8"))
+    return loaded
+
+
+def noise(width: int, height: int) -> Plane:
+    """The (height, width) plane of the vectors: splitmix64 of the pixel's number, top byte."""
+    z = np.arange(width * height, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return (z >> np.uint64(56)).astype(np.uint8).reshape(height, width)
+
+
+def _check_plane(vector: dict[str, Any], resizers: list[_Resizer]) -> int:
+    width, height = vector["width"], vector["height"]
+    plane = noise(width, height)
+    for size, expected in vector["resized_sha256"].items():
+        columns, rows = map(int, size.split("x"))
+        for resizer in resizers:
+            resized = resizer(plane, weights(width, columns), weights(height, rows))
+            _compare(f"{width}x{height} to {size}", _sha256(resized.tobytes()), expected)
+    return len(vector["resized_sha256"]) * len(resizers)
+
+
+def _check_picture(vector: dict[str, Any]) -> int:
+    result = fingerprint_bytes(base64.b64decode(vector["png"]))
+    codes = {f"{f.kind}/{f.algorithm}": f.code.hex() for f in result.fingerprints}
+    _compare(f"{vector['name']}: codes", codes, vector["codes"])
+    _compare(f"{vector['name']}: facts", dict(result.facts), vector["facts"])
+    _compare(f"{vector['name']}: notes", [note.code for note in result.notes], vector["notes"])
+    return len(codes) + 2
+
+
+def _check_text(vector: dict[str, Any], signers: list[_Signer]) -> int:
+    name = f"{MINHASH128} of “{vector['text'][:24]}”"
+    normalised = normalise(vector["text"])
+    _compare(f"{name}: length", len(normalised), vector["normalised_bytes"])
+    _compare(f"{name}: normalised", _sha256(normalised), vector["normalised_sha256"])
+    for signer in signers:
+        signature = signer(vector["text"])
+        _compare(f"{name}: first values", signature[:4].tolist(), vector["first_values"])
+        _compare(f"{name}: code", _sha256(to_lean(signature)), vector["code_sha256"])
+    return 2 + 2 * len(signers)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _compare(name: str, got: object, expected: object) -> None:
+    if got != expected:
+        raise VerificationFailed(
+            f"This installation does not give the frozen fingerprints ({name}). Do not use its results; "
+            "install the package again, with the versions in constraints.txt.",
+            vector=name,
+            expected=expected,
+            got=got,
+        )
