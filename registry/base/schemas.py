@@ -12,9 +12,10 @@ from registry.base.paging import DEFAULT_LIMIT, MAX_LIMIT
 from registry.core.errors import InvalidInput
 from registry.core.ids import format_id, parse_id
 
-#: One line of text: no control characters, no line breaks (C0, DEL, C1, line and paragraph separators).
+#: One line of text, not blank: no control characters, no line breaks (C0, DEL, C1, line and paragraph separators).
 ONE_LINE = validate.Regexp(
-    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z", error="Write one line without control characters."
+    r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z",
+    error="Write one line that is not blank, without control characters.",
 )
 
 
@@ -68,10 +69,7 @@ class Time(fields.Field[datetime]):
 
 def line(max_length: int, **kwargs: Any) -> fields.String:
     """A text of one line, not blank."""
-    checks = [validate.Length(1, max_length), ONE_LINE, validate.Regexp(r"\S", error="It is blank.")]
-    if not kwargs.get("dump_only"):
-        kwargs["validate"] = checks
-    return fields.String(**kwargs)
+    return fields.String(validate=[validate.Length(1, max_length), ONE_LINE], **kwargs)
 
 
 def page_query(noun: str) -> type[Schema]:

@@ -50,7 +50,8 @@ def create_key(data: dict[str, Any]) -> Any:
     actor = _by_password_or_key(data.get("email"), data.get("password"))
     command = service.CreateApiKey(data["name"], frozenset(map(Scope, data["scopes"])), data["expires_at"])
     with writing() as session:
-        return service.create_api_key(session, actor, command, sources())
+        key, text = service.create_api_key(session, actor, command, sources())
+        return {"row": key, "key": text}
 
 
 def _by_password_or_key(email: str | None, password: str | None) -> Actor:

@@ -97,13 +97,13 @@ class KeyView(Strict):
 
 
 class KeyOnce(KeyView):
-    """A new key, with its text: the only time that it is shown. Made from the pair that the service returns."""
+    """A new key, with its text: the only time that it is shown. Made from `{"row": ApiKey, "key": text}`."""
 
     key = fields.String()
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        """The text from the second of the pair, all else from the first."""
-        return obj[1] if attr == "key" else super().get_attribute(obj[0], attr, default)
+        """The text beside the row, all else from the row."""
+        return super().get_attribute(obj if attr == "key" else obj["row"], attr, default)
 
 
 # -- mandates ----------------------------------------------------------------------------------------------

@@ -1,0 +1,75 @@
+"""For tests over HTTP: one application on a database of its own, and accounts with keys to call it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from registry.base.actor import Actor, Role, Scope
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.files import open_store
+from registry.base.http import Context, install, make_api, register_http
+from registry.base.settings import Settings
+from registry.core.ids import format_id
+from registry.parties import api, service
+from tests.factories import make_actor, make_key
+
+
+@dataclass(frozen=True)
+class Account:
+    """A party as a test calls the API: `client.get(url, headers=anna.headers)`."""
+
+    actor: Actor
+    key: str
+
+    @property
+    def id(self) -> str:
+        """Its public id."""
+        return format_id("party", self.actor.public_id)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates it."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: Database) -> Settings:
+    """Settings in a folder of the test's own; small limits, so that they can be passed cheaply."""
+    return Settings(tmp_path, database_url=str(database.engine.url), max_json_bytes=20_000)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, sources: Sources) -> Flask:
+    """The application."""
+    app = Flask("test")
+    store = open_store(settings.files_url)
+    install(app, Context(settings, database, store, sources, service.authenticate_key))
+    register_http(app)
+    make_api(app).register_blueprint(api.blueprint)
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    """Calls the application."""
+    with app.test_client() as client:
+        yield client
+
+
+@pytest.fixture
+def account(database: Database, sources: Sources) -> Callable[..., Account]:
+    """Makes an account with one key: `account(Role.LAB)`, `account(Role.CREATOR, Scope.CHECK, name="Ben")`."""
+
+    def make(role: Role = Role.CREATOR, *scopes: Scope, name: str = "Anna") -> Account:
+        with database.writing() as session:
+            actor = make_actor(session, sources, role, name)
+            return Account(actor, make_key(session, sources, actor, *scopes))
+
+    return make
