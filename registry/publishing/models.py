@@ -22,3 +22,5 @@ class Edition(Base):
     works: Mapped[int] = mapped_column(BigInteger)
     log_index: Mapped[int] = mapped_column(BigInteger)
     """Where the log says so: the index of this edition's `optout` leaf."""
+    published_at: Mapped[datetime | None]
+    """When it became visible; never, if the publish was interrupted."""

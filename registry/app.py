@@ -1,0 +1,66 @@
+"""`create_app`: the one place where everything is wired."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.files import open_store
+from registry.base.http import Context, install, make_api, register_http
+from registry.base.settings import Settings
+from registry.base.telemetry import configure_logging
+from registry.checking import api as checking_api
+from registry.checking.service import LiveIndex
+from registry.core.errors import NotReady
+from registry.licences import api as licences_api
+from registry.log import api as log_api
+from registry.log.keys import LogKey
+from registry.parties import api as parties_api
+from registry.parties import service as parties
+from registry.publishing import api as publishing_api
+from registry.remuneration import api as remuneration_api
+from registry.usage import api as usage_api
+from registry.web import i18n, pages
+from registry.wiring import log_keys
+from registry.works import api as works_api
+
+_ROOMS = (
+    parties_api,
+    works_api,
+    licences_api,
+    checking_api,
+    publishing_api,
+    usage_api,
+    remuneration_api,
+    log_api,
+)
+
+
+def create_app(settings: Settings, *, sources: Sources | None = None, database: Database | None = None) -> Flask:
+    """The application of one registry. Opens no connection and reads no key before it has to."""
+    app = Flask("registry", static_folder=None)
+    parts: dict[type, object] = {LiveIndex: LiveIndex()}
+    try:
+        parts[LogKey] = LogKey.load(log_keys(settings))
+    except NotReady:
+        pass  # a registry without keys can register and check; what needs a signature says what is missing
+    configure_logging(settings.log_level)
+    install(
+        app,
+        Context(
+            settings=settings,
+            database=database or Database(settings.database_url),
+            files=open_store(settings.files_url),
+            sources=sources or Sources(),
+            authenticate=parties.authenticate_key,
+            parts=parts,
+        ),
+    )
+    register_http(app)
+    api = make_api(app)
+    for room in _ROOMS:
+        api.register_blueprint(room.blueprint)
+    i18n.init_app(app)
+    app.register_blueprint(pages.blueprint)
+    return app

@@ -1,0 +1,1 @@
+"""The whole chain, played through on one machine with real files and real processes."""

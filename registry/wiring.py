@@ -1,0 +1,108 @@
+"""An opened registry: database, files and keys put together from the settings, for the application and the commands.
+
+The online keys lie under `<home>/keys`, each in a file of its own: the log's in `log/`, those that sign snapshots
+in `trust/`. The offline keys are never here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from registry.base.actor import Actor, Role, Scope
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.files import Store, open_store
+from registry.base.schema import ensure_current
+from registry.base.settings import Settings
+from registry.core.errors import InvalidInput
+from registry.core.ids import format_id, parse_id
+from registry.core.snapshots.trust import Publisher, init_trust as make_trust
+from registry.log import service as log
+from registry.log.keys import LogKey
+from registry.models import metadata
+from registry.parties import service as parties
+from registry.publishing import service as publishing
+from registry.publishing.models import Edition
+from registry.remuneration import service as remuneration
+
+
+def log_keys(settings: Settings) -> Path:
+    """Where the log's signing key lies, and beside it the memory of what it signed."""
+    return settings.home / "keys" / "log"
+
+
+def trust_keys(settings: Settings) -> Path:
+    """Where the online keys of the snapshot's trust lie, with the metadata that the offline keys signed."""
+    return settings.home / "keys" / "trust"
+
+
+def init_trust(settings: Settings, offline_keys: Path, now: datetime) -> str:
+    """Make every signing key of a new registry; returns the SHA-256 of the root, which labs can pin."""
+    root = make_trust(offline_keys, trust_keys(settings), now)
+    LogKey.generate(log_keys(settings), f"{settings.origin}/usage-log")
+    return sha256(root).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the operator's commands act on. Each method is one transaction, or several in a safe order."""
+
+    settings: Settings
+    database: Database
+    files: Store
+    sources: Sources
+
+    @classmethod
+    def open(cls, settings: Settings, sources: Sources | None = None) -> Self:
+        """Open what the settings name; `NotReady` if the database has another release's schema."""
+        database = Database(settings.database_url)
+        ensure_current(database, metadata)
+        return cls(settings, database, open_store(settings.files_url), sources or Sources())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.dispose()
+
+    def publish(self) -> Edition:
+        """Publish an edition, and sign the log's new head."""
+        publisher = Publisher(trust_keys(self.settings), self.files)
+        key = LogKey.load(log_keys(self.settings))
+        edition = publishing.publish(self.database, publisher, self.sources)
+        self._sign_log(key)
+        return edition
+
+    def settle(self, period: str) -> Any:
+        """Settle a quarter, and sign the log's new head."""
+        key = LogKey.load(log_keys(self.settings))
+        with self.database.writing() as session:
+            settlement = remuneration.settle(session, operator_actor(), period, self.sources)
+        self._sign_log(key)
+        return settlement
+
+    def _sign_log(self, key: LogKey) -> None:
+        with self.database.writing() as session:
+            log.sign_checkpoint(session, key, self.sources.now())
+
+    def create_account(self, role: Role, name: str, email: str | None, password: str | None) -> str:
+        """Open an account, an operator's too; returns its public id."""
+        command = parties.RegisterParty(role, name, email, password)
+        with self.database.writing() as session:
+            make = parties.register_operator if role is Role.OPERATOR else parties.register_party
+            return format_id("party", make(session, command, self.sources).public_id)
+
+    def create_api_key(self, party: str, name: str, scopes: frozenset[Scope]) -> tuple[str, str]:
+        """A key for this account, with all its role allows unless scopes are named; its id and its text."""
+        with self.database.writing() as session:
+            owner = parties.actor_of(parties.party_by_public_id(session, parse_id("party", party)))
+            command = parties.CreateApiKey(name, scopes or owner.scopes)
+            key, secret = parties.create_api_key(session, owner, command, self.sources)
+            return format_id("key", key.public_id), secret
