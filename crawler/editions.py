@@ -1,0 +1,176 @@
+"""A lab's copies of the registry on disk, and how one replaces the other.
+
+    <folder>/anchor.json           the first root of trust, never replaced
+    <folder>/metadata/             the newest signed metadata seen: what came later may not be older
+    <folder>/editions/7/           an installed edition: lists/, licences/, and trust.json, under which it was accepted
+    <folder>/current               link to the newest installed edition; replaced by one rename
+
+An edition's age is that of its own `trust.json`, never of newer metadata that was seen but not followed: else whoever
+lets timestamps through and holds back the lists could keep an old copy fresh for ever.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady
+from registry.core.records.canonical import canonical, parse_canonical
+from registry.core.snapshots import PersonalLicences
+from registry.core.snapshots.durable import flush_folder, flush_tree, replace_file
+from registry.core.snapshots.trust import ROLES, Chain, verify_chain
+
+KEPT = 2
+"""Installed editions: the current one, and the one that a running filter may still have open."""
+
+_TRUST = "trust.json"
+_LINK = re.compile(r"editions/([0-9]{1,16})")
+_LICENCES = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64}\.json)")
+_DAMAGED = "run `vorbehalt sync` to replace the damaged copy."
+
+
+class Editions:
+    """The folder in which a lab keeps its copies."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is read or created yet."""
+        self.folder = folder
+        self.anchor = folder / "anchor.json"
+        self.metadata = folder / "metadata"
+        self._editions = folder / "editions"
+        self._link = folder / "current"
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """One sync at a time; `Conflict` if another is at work. Clears what an interrupted one left behind."""
+        for folder in (self.folder, self.metadata, self._editions):
+            folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as problem:
+                raise Conflict(
+                    f"Another sync is at work in {self.folder}; wait until it has ended."
+                ) from problem
+            self._clear_stages()
+            try:
+                yield
+            finally:
+                self._clear_stages()
+
+    def _clear_stages(self) -> None:
+        for leftover in self._editions.glob("*.tmp"):
+            shutil.rmtree(leftover)
+
+    def current(self) -> Path | None:
+        """The installed edition that is in use; `None` before the first; `Corrupt` if the link is not ours."""
+        try:
+            target = self._link.readlink()
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise Corrupt(
+                f"{self._link} is not the link that sync made; remove it and run `vorbehalt sync`."
+            ) from problem
+        path = self.folder / target
+        if not _LINK.fullmatch(str(target)) or path.is_symlink():
+            raise Corrupt(f"{self._link} leads out of {self.folder}; remove it and run `vorbehalt sync`.")
+        return path if path.is_dir() else None
+
+    def require_current(self) -> Path:
+        """The same, or `NotReady`."""
+        path = self.current()
+        if path is None:
+            raise NotReady(f"There is no snapshot in {self.folder}; run `vorbehalt sync` first.")
+        return path
+
+    def stage(self, sequence: int) -> Path:
+        """An empty folder beside the installed editions, to be filled and then installed."""
+        stage = self._editions / f"{sequence}.tmp"
+        (stage / "lists").mkdir(parents=True)
+        return stage
+
+    def install(self, stage: Path, sequence: int) -> Path:
+        """Make a filled and verified stage the current edition. At every instant one whole edition is current."""
+        flush_tree(stage)
+        place = self._editions / str(sequence)
+        if place.exists():  # a damaged copy of the same edition, or one whose installation was interrupted
+            place.rename(self._editions / f"{sequence}.old.tmp")
+        stage.rename(place)
+        flush_folder(self._editions)
+        beside = self.folder / ".current.tmp"
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(f"editions/{sequence}")
+        beside.replace(self._link)
+        flush_folder(self.folder)
+        self._prune(place)
+        return place
+
+    def _prune(self, current: Path) -> None:
+        """Remove all but the newest few. Files that a process has mapped stay readable to it."""
+        numbers = sorted((int(p.name) for p in self._editions.iterdir() if p.name.isdecimal()), reverse=True)
+        others = [n for n in numbers if str(n) != current.name]
+        for number in others[KEPT - 1 :]:
+            shutil.rmtree(self._editions / str(number))
+
+
+def write_trust(edition: Path, metadata: Mapping[str, bytes]) -> None:
+    """Keep the signed metadata with the edition, as one file: it is replaced as a whole or not at all."""
+    texts = {role: metadata[role].decode() for role in ROLES}
+    body = {"metadata": texts, "sha256": sha256(canonical(texts)).hexdigest()}
+    data, path = canonical(body), edition / _TRUST
+    if not path.is_file() or path.read_bytes() != data:
+        replace_file(path, data)
+
+
+def read_trust(edition: Path) -> Chain:
+    """The metadata under which an edition was accepted, verified again; `Corrupt` or `TrustRefused`."""
+    path = edition / _TRUST
+    try:
+        body: Any = parse_canonical(path.read_bytes(), _TRUST)
+        texts = body["metadata"]
+        intact = (
+            set(body) == {"metadata", "sha256"} and sha256(canonical(texts)).hexdigest() == body["sha256"]
+        )
+        metadata = {role: texts[role].encode() for role in ROLES}
+    except (OSError, InvalidInput, KeyError, TypeError, AttributeError) as problem:
+        raise Corrupt(f"{path} cannot be read ({problem}); {_DAMAGED}") from problem
+    if not intact:
+        raise Corrupt(f"{path} is not what its digest says; {_DAMAGED}")
+    return verify_chain(metadata)
+
+
+def licence_path(edition: Path, target: str, digest: str) -> Path:
+    """Where the licence file with this SHA-256 is kept: the name changes with the content, so nothing is replaced."""
+    folder, _, name = target.rpartition("/")
+    return edition / folder / f"{digest}.{name}"
+
+
+def keep_only(kept: Path | None, edition: Path) -> None:
+    """Remove all licence files but the one that is valid now."""
+    for path in (edition / "licences").glob("*"):
+        if path != kept:
+            path.unlink()
+
+
+def read_licences(edition: Path, chain: Chain) -> PersonalLicences | None:
+    """The licensee's file that belongs to this metadata; `None` if there is none, `Corrupt` if it is damaged."""
+    for path in sorted((edition / "licences").glob("*")):
+        match = _LICENCES.fullmatch(path.name)
+        signed = chain.targets.get(f"licences/{match[2]}") if match else None
+        if match is None or signed is None or signed.hashes["sha256"] != match[1]:
+            continue
+        data = path.read_bytes()
+        if len(data) != signed.length or sha256(data).hexdigest() != match[1]:
+            raise Corrupt(f"{path} is not what its digest says; {_DAMAGED}")
+        licences = PersonalLicences.parse(data)
+        if licences.target != f"licences/{match[2]}":
+            raise Corrupt(f"{path} was signed for another licensee; {_DAMAGED}")
+        return licences
+    return None

@@ -1,0 +1,114 @@
+"""Bring the registry home: download, verify everything, swap; and open what was brought.
+
+A sync that fails, for whatever reason, leaves the installed copy in use. What it has learnt about newer signatures it
+keeps, so that nobody can lead it back afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from crawler.downloads import Fetcher, snapshot_url
+from crawler.editions import Editions, read_licences, read_trust
+from crawler.visit import Visit, refusals
+from registry.core.errors import Corrupt, InvalidInput, StaleSnapshot
+from registry.core.snapshots import Snapshot, Standing
+from registry.core.snapshots.manifest import MANIFEST
+from registry.core.snapshots.times import to_seconds, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a sync did."""
+
+    sequence: int
+    """The edition in use now."""
+    changed: bool
+    """Whether it is another than before; if not, at most its signatures and licences were renewed."""
+    expires: int
+    """POSIX seconds from which it may not be used without another sync."""
+    root_sha256: str
+    """Digest of the first root of trust; compare it with what the registry states elsewhere."""
+    licences: int | None
+    """For how many works there are personal licences; `None` if there is no licence file."""
+    received: int
+    """Bytes downloaded."""
+    notes: tuple[str, ...]
+    """What a person should know although the sync succeeded."""
+
+
+def sync(
+    server_url: str,
+    folder: Path,
+    *,
+    root_sha256: str | None = None,
+    api_key: str | None = None,
+    licensee: str | None = None,
+    now: datetime,
+) -> SyncResult:
+    """Make `folder` hold the registry's newest edition, verified.
+
+    On first use the root of trust is taken from the server; with `root_sha256` (hex) only that root is taken. With
+    `api_key` the lab's own licences come too; `licensee` is its public id, which the server is asked for if missing.
+
+    `TrustRefused`: a signature, version or digest is wrong. `StaleSnapshot`: what the server offers has expired.
+    `NetworkFailed`: the server cannot be reached. `Conflict`: another sync is at work. The copy that was there before
+    stays in use in all these cases.
+    """
+    editions = Editions(folder)
+    base_url = snapshot_url(server_url)
+    with editions.exclusively(), refusals(base_url), Fetcher(base_url, api_key) as fetcher:
+        visit = Visit(editions, fetcher, now, root_sha256)
+        signed = visit.refresh()
+        edition = visit.bring_edition(signed)
+        licences = visit.bring_licences(signed, edition, licensee)
+        visit.settle(signed, edition)
+    return SyncResult(
+        sequence=signed.sequence,
+        changed=edition.is_new,
+        expires=signed.chain.expires,
+        root_sha256=visit.root_sha256,
+        licences=None if licences is None else len(licences.terms),
+        received=fetcher.received,
+        notes=tuple(visit.notes),
+    )
+
+
+def open_snapshot(
+    folder: Path, *, now: datetime, allow_stale: str | None = None, verify: bool = True
+) -> Snapshot:
+    """Open the copy in use: its signatures, digests and age are checked, so it answers exactly what was published.
+
+    `NotReady` before the first sync. `StaleSnapshot` when a signature has expired, unless `allow_stale` gives the
+    reason for using it nevertheless, which the run's manifest will state. `Corrupt` if a file was changed or lost.
+    Personal licences that have expired are left out: what they covered is denied.
+    """
+    edition = Editions(folder).require_current()
+    chain = read_trust(edition)
+    seconds = to_seconds(now)
+    if allow_stale is not None and not allow_stale.strip():
+        raise InvalidInput("Using a stale snapshot needs a reason; it will stand in the run's manifest.")
+    is_stale = seconds >= chain.expires
+    if is_stale and allow_stale is None:
+        raise StaleSnapshot(
+            f"The snapshot in {folder} expired at {to_text(chain.expires)}: makers may have withdrawn works since. "
+            "Run `vorbehalt sync`; if that is impossible, give a reason by --allow-stale.",
+            expires=chain.expires,
+        )
+    manifest = chain.targets.get(MANIFEST)
+    licences = read_licences(edition, chain)
+    if manifest is None:
+        raise Corrupt(f"The signatures in {edition} name no edition; run `vorbehalt sync`.")
+    if licences is not None and licences.expires <= seconds:
+        licences = None
+    standing = Standing(
+        licences=licences,
+        expires=chain.expires,
+        versions=chain.versions,
+        stale_override=allow_stale if is_stale else None,
+    )
+    return Snapshot.open(
+        edition, verify=verify, works_root=False, manifest_sha256=manifest.hashes["sha256"], standing=standing
+    )

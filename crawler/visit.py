@@ -1,0 +1,267 @@
+"""One visit to a registry, step by step: signatures, edition, licences, and the swap at the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    RepositoryError,
+)
+from tuf.api.metadata import TargetFile
+
+from crawler.downloads import ClockedUpdater, Fetcher
+from crawler.editions import Editions, keep_only, licence_path, read_trust, write_trust
+from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, StaleSnapshot, TrustRefused
+from registry.core.records.canonical import parse
+from registry.core.snapshots import PersonalLicences, Snapshot, licence_target
+from registry.core.snapshots.durable import flush_folder, flush_tree, replace_file
+from registry.core.snapshots.manifest import MANIFEST, Manifest
+from registry.core.snapshots.times import to_seconds, to_text
+from registry.core.snapshots.trust import ROLES, Chain, verify_chain
+
+_MAX_ROOT = 512_000
+_MAX_ANSWER = 1_000
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What the registry says now, verified."""
+
+    metadata: dict[str, bytes]
+    chain: Chain
+    sequence: int
+
+    @property
+    def manifest(self) -> TargetFile:
+        """The signed digest of the edition's manifest."""
+        return self.chain.targets[MANIFEST]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """An edition on this disk: installed already, or staged."""
+
+    path: Path
+    is_new: bool
+
+
+@contextmanager
+def refusals(base_url: str) -> Iterator[None]:
+    """Turn what the TUF library raises into our own exceptions."""
+    try:
+        yield
+    except ExpiredMetadataError as problem:
+        raise StaleSnapshot(
+            f"What {base_url} offers has expired ({problem}). Either the registry has stopped signing, or somebody "
+            "between you and it holds back what is newer. The copy that you have stays as it is."
+        ) from problem
+    except DownloadLengthMismatchError as problem:
+        raise TrustRefused(f"{problem}; nothing was taken over.") from problem
+    except DownloadError as problem:
+        raise NetworkFailed(f"{problem}. Is {base_url} the address of a registry, and is it up?") from problem
+    except RepositoryError as problem:
+        raise TrustRefused(
+            f"What {base_url} offers does not verify: {str(problem) or type(problem).__name__}. "
+            "Nothing was taken over."
+        ) from problem
+
+
+class Visit:
+    """The state of one sync. The methods are called once each, in the order in which they stand here."""
+
+    def __init__(self, editions: Editions, fetcher: Fetcher, now: datetime, root_sha256: str | None) -> None:
+        """Load the root of trust, or take it from the server if this is the first visit."""
+        self.notes: list[str] = []
+        self._editions = editions
+        self._fetcher = fetcher
+        self._now = to_seconds(now)
+        self._previous = editions.current()
+        self._licence_file: Path | None = None
+        root = self._trusted_root(root_sha256)
+        self.root_sha256 = sha256(root).hexdigest()
+        self._updater = ClockedUpdater(editions.metadata, fetcher, root, now)
+        if not editions.anchor.exists():  # the root is sound: from now on it is the one
+            replace_file(editions.anchor, root)
+
+    def _trusted_root(self, wanted: str | None) -> bytes:
+        anchor = self._editions.anchor
+        first_use = not anchor.exists()
+        if first_use and self._previous is not None:
+            raise TrustRefused(
+                f"{anchor} is missing, and with it the root of trust; restore it or use a new folder."
+            )
+        if first_use:
+            root = self._fetcher.download_bytes(f"{self._fetcher.base_url}metadata/1.root.json", _MAX_ROOT)
+        else:
+            root = anchor.read_bytes()
+        digest = sha256(root).hexdigest()
+        if wanted is not None and digest != wanted.lower():
+            raise TrustRefused(
+                f"The root of trust has the digest {digest}, not {wanted[:64]}; nothing was taken over."
+            )
+        if first_use and wanted is None:
+            self.notes.append(f"First use: the root of trust {digest} was taken from the server. Compare it.")
+        return root
+
+    def refresh(self) -> Signed:
+        """Fetch and verify the newest metadata; refuses what is older than the installed edition's."""
+        self._updater.refresh()
+        if self._updater.get_targetinfo(MANIFEST) is None:
+            raise TrustRefused("The registry has published no edition yet; try again later.")
+        folder = self._editions.metadata
+        flush_tree(folder)
+        metadata = {role: (folder / f"{role}.json").read_bytes() for role in ROLES}
+        chain = verify_chain(metadata)
+        sequence = chain.custom(MANIFEST).get("sequence")
+        if not isinstance(sequence, int) or sequence < 1:
+            raise TrustRefused(
+                "The signed metadata does not say which edition it is; nothing was taken over."
+            )
+        signed = Signed(metadata, chain, sequence)
+        self._refuse_rollback(signed)
+        return signed
+
+    def _refuse_rollback(self, signed: Signed) -> None:
+        """Nothing may be older than what is installed, even if the metadata seen since was lost."""
+        before = self._installed_chain()
+        if before is None:
+            return
+        for role, version in before.versions.items():
+            if signed.chain.versions[role] < version:
+                raise TrustRefused(
+                    f"The {role} metadata went back from {version} to {signed.chain.versions[role]}."
+                )
+        sequence = before.custom(MANIFEST)["sequence"]
+        is_same = before.targets[MANIFEST].hashes == signed.manifest.hashes
+        if signed.sequence < sequence or (signed.sequence == sequence and not is_same):
+            raise TrustRefused(
+                f"Edition {signed.sequence} is offered over edition {sequence}, which is installed."
+            )
+
+    def _installed_chain(self) -> Chain | None:
+        """What the installed edition was accepted under; `None` if there is none or it cannot be read any more."""
+        try:
+            return None if self._previous is None else read_trust(self._previous)
+        except (Corrupt, TrustRefused) as problem:
+            self.notes.append(f"The installed copy was damaged and is replaced: {problem.message}")
+            self._previous = None
+            return None
+
+    def bring_edition(self, signed: Signed) -> Brought:
+        """The signed edition: the installed one if it is that and undamaged, else downloaded beside it."""
+        digest = signed.manifest.hashes["sha256"]
+        if self._previous is not None and int(self._previous.name) == signed.sequence:
+            try:
+                Snapshot.open(self._previous, works_root=False, manifest_sha256=digest)
+                return Brought(self._previous, is_new=False)
+            except Corrupt as problem:
+                self.notes.append(f"The installed copy was damaged and is replaced: {problem.message}")
+        stage = self._editions.stage(signed.sequence)
+        self._fetcher.download_target(signed.manifest, stage / MANIFEST)
+        manifest = Manifest.parse((stage / MANIFEST).read_bytes())
+        if manifest.summary != signed.chain.custom(MANIFEST):
+            raise TrustRefused(
+                "The edition's manifest and its signed summary differ; nothing was taken over."
+            )
+        for name in manifest.files:
+            self._bring_file(name, signed, stage)
+        try:
+            Snapshot.open(stage, manifest_sha256=digest)
+        except Corrupt as problem:
+            raise TrustRefused(
+                f"Edition {signed.sequence} is signed but contradicts itself: {problem.message}"
+            ) from problem
+        return Brought(stage, is_new=True)
+
+    def _bring_file(self, name: str, signed: Signed, stage: Path) -> None:
+        """One file of the edition: copied if the installed edition has the same, else downloaded."""
+        target = signed.chain.targets.get(name)
+        if target is None:
+            raise TrustRefused(f"{name} belongs to the edition but is not signed; nothing was taken over.")
+        path, installed = stage / name, None if self._previous is None else self._previous / name
+        if installed is not None and installed.is_file() and installed.stat().st_size == target.length:
+            shutil.copyfile(installed, path)
+            if _digest(path) == target.hashes["sha256"]:
+                return
+            path.unlink()
+        self._fetcher.download_target(target, path)
+
+    def bring_licences(
+        self, signed: Signed, edition: Brought, licensee: str | None
+    ) -> PersonalLicences | None:
+        """The lab's own licences; none, with a note, if there are none or it may not have them."""
+        if not self._fetcher.has_key:
+            return None
+        licensee = licensee or self._ask_who_we_are()
+        if licensee is None:
+            return None
+        target = signed.chain.targets.get(licence_target(licensee))
+        if target is None:
+            self.notes.append(
+                f"There are no licences for {licensee}: works without an open licence are denied."
+            )
+            return None
+        path = licence_path(edition.path, target.path, target.hashes["sha256"])
+        path.parent.mkdir(exist_ok=True)
+        if not (path.is_file() and _digest(path) == target.hashes["sha256"]):
+            path.unlink(missing_ok=True)
+            try:
+                self._fetcher.download_target(target, path)
+            except DownloadHTTPError as problem:
+                if problem.status_code not in {401, 403, 404}:
+                    raise
+                self.notes.append(
+                    f"The licences of {licensee} were refused for this API key: they count as denied."
+                )
+                return None
+        flush_folder(path.parent)
+        self._licence_file = path
+        return self._checked(PersonalLicences.parse(path.read_bytes()), licensee)
+
+    def _ask_who_we_are(self) -> str | None:
+        """The public id of the party whose API key this is."""
+        try:
+            answer = self._fetcher.download_bytes(self._fetcher.licensee_url, _MAX_ANSWER)
+            licensee = parse(answer, "The server's answer")["licensee"]
+        except DownloadHTTPError as problem:
+            if problem.status_code not in {401, 403, 404}:
+                raise
+            licensee = None
+        except (InvalidInput, KeyError, TypeError) as problem:
+            raise NetworkFailed(
+                "The server did not say whose API key this is; give the licensee."
+            ) from problem
+        if licensee is None:
+            self.notes.append("The server does not accept this API key: personal licences count as denied.")
+        return licensee if isinstance(licensee, str) else None
+
+    def _checked(self, licences: PersonalLicences, licensee: str) -> PersonalLicences | None:
+        if licences.licensee != licensee:
+            raise TrustRefused(f"The licence file was made for another party than {licensee}.")
+        if licences.expires <= self._now:
+            self.notes.append(f"The licences expired at {to_text(licences.expires)}: they count as denied.")
+            return None
+        return licences
+
+    def settle(self, signed: Signed, edition: Brought) -> None:
+        """Put the signatures beside the edition, make it the current one, remove licences that were not renewed."""
+        write_trust(edition.path, signed.metadata)
+        if edition.is_new:
+            self._editions.install(edition.path, signed.sequence)
+        else:
+            keep_only(self._licence_file, edition.path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
