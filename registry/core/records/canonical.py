@@ -54,13 +54,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for key, value in pairs:
         if key in keys:
-            raise InvalidInput(f"The key “{key[:80]}” occurs twice in one object.")
+            raise ValueError(f"the key “{key[:80]}” occurs twice in one object")
         keys[key] = value
     return keys
 
 
 def _refuse_constant(text: str) -> Any:
-    raise InvalidInput(f"“{text}” is not JSON.")
+    raise ValueError(f"{text} is no JSON number")
 
 
 def parse(data: bytes | str, what: str) -> Any:

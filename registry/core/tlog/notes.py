@@ -101,8 +101,10 @@ class VerifierKey:
         digits, _, encoded = rest.partition("+")
         try:
             data = from_base64(encoded)
-        except ValueError as problem:
-            raise InvalidInput(f"“{text[:120]}” is no verifier key (name+id+base64).") from problem
+        except ValueError:
+            data = b""
+        if not data:
+            raise InvalidInput(f"“{text[:120]}” is no verifier key (name+id+base64).")
         if len(data) != 33 or data[0] not in set(KeyType):
             raise InvalidInput(f"The key “{name[:80]}” is of a type that this program does not verify.")
         key = cls(check_key_name(name), KeyType(data[0]), data[1:])
