@@ -90,6 +90,12 @@ def current_change_seq(session: Session) -> int:
     return head(session).change_seq
 
 
+def hold(session: Session) -> Head:
+    """The head, which nobody moves until this transaction ends: for acts that must see all that was logged before."""
+    locked = _lock_head(session)
+    return Head(locked.size, locked.edge.root(), locked.change_seq)
+
+
 def next_change_seq(session: Session) -> int:
     """A number for a change, above that of every change committed before. Holds the head until the transaction ends.
 
