@@ -56,7 +56,10 @@ class SettlementPool(Base):
     lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     period: Mapped[str] = mapped_column(String(7))
     """The quarter in which the claims came in; a latecomer keeps its own."""
+    licence: Mapped[str] = mapped_column(String(60))
+    """As the claims name it: `agreement_…@<tariff version>`."""
     tariff: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Digest of that version."""
     currency: Mapped[str] = mapped_column(String(3))
     flat_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)

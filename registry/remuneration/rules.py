@@ -26,6 +26,9 @@ from registry.core.errors import InvalidInput
 WHOLE = 1_000_000
 """Shares of one right sum to this many ppm."""
 
+PER_WORK = "work"
+"""The unit of a price that is due once for each work of a claim batch."""
+
 _PERIOD = re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII)
 
 
@@ -109,6 +112,35 @@ def allocate(total: int, weights: Mapping[Key, int] | Iterable[tuple[Key, int]])
     return result
 
 
+# -- prices ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A tariff version as a settlement computes with it."""
+
+    currency: str
+    per_unit: Mapping[str, Fraction]
+    """Minor units per unit of use, and per `work`; what has no price costs nothing by itself."""
+    flat_minor: int
+    """Due once for each agreement and period in which use is reported."""
+
+    @classmethod
+    def of(cls, tariff: Mapping[str, Any]) -> Prices:
+        """From a tariff's canonical JSON; components of one kind add up. `InvalidInput` for one we cannot price."""
+        per_unit: dict[str, Fraction] = {}
+        flat = 0
+        for component in tariff["components"]:
+            match component:
+                case {"type": "per_unit", "unit": unit, "amount_minor": amount, "per_units": units}:
+                    per_unit[unit] = per_unit.get(unit, Fraction(0)) + Fraction(amount, units)
+                case {"type": "flat_per_period", "amount_minor": amount}:
+                    flat += amount
+                case _:
+                    raise InvalidInput(
+                        f"This program cannot price a component {component.get('type')!r:.40}."
+                    )
+        return cls(tariff["currency"], per_unit, flat)
+
+
 # -- pools -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class UsedRow:
@@ -121,6 +153,7 @@ class UsedRow:
     work: str
     units: int
     unit: str
+    """What the units count: `image`, `1k_tokens`, …"""
     shares: tuple[tuple[str, int], ...]
     """(public id of the party, ppm) on the day of the claim."""
     contested: bool = False
@@ -130,22 +163,26 @@ class UsedRow:
 class Pool:
     """Everything reported under one agreement in one period, and what it costs."""
 
-    agreement: str
+    licence: str
+    """`agreement_…@<tariff version>`"""
     tariff: str
-    """Digest (hex) of the tariff version that the licence names."""
+    """Digest (hex) of that version."""
     lab: str
     period: Period
-    currency: str
-    prices: Mapping[str, Fraction]
-    """Minor units per unit of use; a unit that has no price costs nothing by itself."""
+    prices: Prices
     flat_minor: int
     """The flat fee, or 0 where an earlier settlement has charged it for this period."""
     rows: tuple[UsedRow, ...]
 
     @property
+    def currency(self) -> str:
+        """Of the tariff."""
+        return self.prices.currency
+
+    @property
     def account(self) -> str:
         """The pool's own account: filled by the charge, emptied by the distribution."""
-        return f"Liabilities:Pool:{self.agreement}-{self.period}"
+        return f"Liabilities:Pool:{self.licence.partition('@')[0]}-{self.period}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +230,24 @@ def holders(row: UsedRow, year: int) -> list[tuple[str, str | None, int]]:
 def row_costs(pool: Pool) -> dict[tuple[int, int], Fraction]:
     """Exact cost in minor units of each row, by (log index, row).
 
-    The flat fee is split equally among the reported works, however much each was used (as STIM's training licence
-    does); a work's part stands with its first row.
+    Reported units cost their price each. A price per work is due once for each work of a claim batch, however many
+    items of it were used. The flat fee is split equally among the reported works, as in STIM's licence for training.
+    What is due once for a work stands with its first row.
     """
-    rows = sorted(pool.rows, key=lambda row: (row.log_index, row.row))
-    works = {row.work for row in rows}
-    flat = Fraction(pool.flat_minor, len(works)) if works else Fraction(0)
+    nothing, price = Fraction(0), pool.prices.per_unit
+    works = {row.work for row in pool.rows}
+    flat = Fraction(pool.flat_minor, len(works)) if works else nothing
+    seen: set[str] = set()
+    seen_in_batch: set[tuple[int, str]] = set()
     costs: dict[tuple[int, int], Fraction] = {}
-    for row in rows:
-        cost = pool.prices.get(row.unit, Fraction(0)) * row.units
-        if row.work in works:
-            works.remove(row.work)
+    for row in sorted(pool.rows, key=lambda row: (row.log_index, row.row)):
+        cost = price.get(row.unit, nothing) * row.units
+        if (row.log_index, row.work) not in seen_in_batch:
+            cost += price.get(PER_WORK, nothing)
+        if row.work not in seen:
             cost += flat
+        seen_in_batch.add((row.log_index, row.work))
+        seen.add(row.work)
         costs[row.log_index, row.row] = cost
     return costs
 

@@ -20,6 +20,8 @@ class Run(Base):
     lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     run_id: Mapped[str] = mapped_column(String(64))
     """Hex SHA-256 of the manifest's hashed part."""
+    purpose: Mapped[str] = mapped_column(String(16))
+    territory: Mapped[str] = mapped_column(String(8))
     manifest: Mapped[bytes]
     """The whole manifest as canonical JSON."""
     submitted_at: Mapped[datetime]
@@ -37,6 +39,8 @@ class ClaimBatch(Identified, Base):
     idem: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     """SHA-256 over lab, run, model and rows: the same batch again is the same leaf."""
     log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Opens the leaf's commitment to who reported; only the lab and the operator see it."""
     rows_root: Mapped[bytes] = mapped_column(LargeBinary(32))
     row_count: Mapped[int]
     rows: Mapped[bytes]
@@ -48,13 +52,18 @@ class ClaimRow(Base):
     """One work used under one licence: what a settlement prices."""
 
     __tablename__ = "claim_row"
-    __table_args__ = (Index("ix_claim_row_agreement_id", "agreement_id"), Index("ix_claim_row_work_id", "work_id"))
+    __table_args__ = (
+        Index("ix_claim_row_agreement_id", "agreement_id"),
+        Index("ix_claim_row_work_id", "work_id"),
+    )
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("claim_batch.id"), primary_key=True)
     n: Mapped[int] = mapped_column(primary_key=True)
     """Place among the batch's rows, from 0."""
     work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"))
+    licence: Mapped[str] = mapped_column(String(60))
+    """As reported: `agreement_…@<tariff version>`."""
     tariff: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     """Digest of the tariff version that the agreement pins; null where the licence is free of charge."""
     units: Mapped[int] = mapped_column(BigInteger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from registry.remuneration.rules import (
     WHOLE,
     Period,
     Pool,
+    Prices,
     UsedRow,
     allocate,
     balanced,
@@ -99,7 +101,7 @@ def test_a_pool_is_the_sum_of_its_lines_to_the_cent(pool: Pool, seed: int) -> No
             assert abs(line.amount_minor - line.exact * total(pool) / exact) < 1
     shuffled = list(pool.rows)
     random.Random(seed).shuffle(shuffled)
-    assert distribute(_with_rows(pool, tuple(shuffled))) == lines
+    assert distribute(replace(pool, rows=tuple(shuffled))) == lines
 
 
 @settings(max_examples=300, deadline=None)
@@ -125,9 +127,3 @@ def test_entries_balance_and_empty_the_pool(pool: Pool) -> None:
     assert balanced(distribution(pool, lines))
     assert sum(posting.amount_minor for posting in entries if posting.account == pool.account) == 0
     assert all(posting.amount_minor for posting in entries)
-
-
-def _with_rows(pool: Pool, rows: tuple[UsedRow, ...]) -> Pool:
-    return Pool(
-        pool.agreement, pool.tariff, pool.lab, pool.period, pool.currency, pool.prices, pool.flat_minor, rows
-    )

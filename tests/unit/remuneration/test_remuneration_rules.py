@@ -12,6 +12,7 @@ from registry.remuneration.rules import (
     Period,
     Pool,
     Posting,
+    Prices,
     UsedRow,
     allocate,
     balanced,
@@ -43,12 +44,11 @@ def used(
 def pool(*rows: UsedRow, flat: int = 0, prices: dict[str, Fraction] | None = None) -> Pool:
     """A pool in euro under one agreement."""
     return Pool(
-        agreement="agreement_1",
+        licence="agreement_1@3",
         tariff="ab" * 32,
         lab="lab_1",
         period=Period(2026, 4),
-        currency="EUR",
-        prices=CENTS_PER_IMAGE if prices is None else prices,
+        prices=Prices("EUR", CENTS_PER_IMAGE if prices is None else prices, flat),
         flat_minor=flat,
         rows=rows,
     )
@@ -125,17 +125,19 @@ def test_the_flat_fee_is_equal_per_work_and_stands_with_the_first_row() -> None:
 
 
 def test_components_add_up() -> None:
-    """Flat fee and unit prices of several units are one pool with one rounding."""
+    """Flat fee, price per work and price per image are one pool with one rounding; unpriced units cost nothing."""
     prices = {"image": Fraction(1, 3), "work": Fraction(5)}
-    example = pool(
-        used(0, "w1", 1),
-        used(1, "w2", 2, unit="work"),
-        used(2, "w3", 9, unit="minute"),
-        flat=1,
-        prices=prices,
-    )
-    assert sum(row_costs(example).values()) == Fraction(34, 3)
+    example = pool(used(0, "w1", 1), used(1, "w2", 9, unit="1k_tokens"), flat=1, prices=prices)
+    assert row_costs(example) == {(7, 0): Fraction(35, 6), (7, 1): Fraction(11, 2)}
     assert total(example) == 11
+
+
+def test_a_price_per_work_is_due_once_in_each_batch() -> None:
+    """Fifty copies in two rows are one work; the next model's batch is a new use."""
+    first, again = used(0, "w1", 40), used(1, "w1", 10)
+    later = UsedRow(8, 0, "w1", 1, "image", (("anna", 1_000_000),))
+    example = pool(first, again, later, prices={"work": Fraction(25)})
+    assert row_costs(example) == {(7, 0): 25, (7, 1): 0, (8, 0): 25}
 
 
 def test_missing_shares_are_unclaimed_in_the_year_of_the_period() -> None:

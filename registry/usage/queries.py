@@ -1,0 +1,101 @@
+"""Reading claims: for the lab that made them and the operator, and for settlements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Scope
+from registry.base.clock import Sources
+from registry.base.paging import DEFAULT_LIMIT, Page, paginate
+from registry.base.periods import whole_second
+from registry.core.errors import NotFound, NotReady
+from registry.core.ids import format_id
+from registry.log import service as log
+from registry.log.keys import LogKey
+from registry.usage.checks import check_lab
+from registry.usage.models import ClaimBatch, ClaimRow, Run
+
+_CHUNK = 1_000
+
+
+def list_claims(
+    session: Session, actor: Actor, after: bytes | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[ClaimBatch]:
+    """The acting lab's batches, or all of them for the operator."""
+    return paginate(session, _visible(actor), ClaimBatch, after, limit)
+
+
+def get_claim(session: Session, actor: Actor, public_id: bytes) -> ClaimBatch:
+    """One batch; `NotFound` for other labs', `Forbidden` for whoever is neither a lab nor the operator."""
+    batch = session.scalar(_visible(actor).where(ClaimBatch.public_id == public_id))
+    if batch is None:
+        raise NotFound(f"You have no {format_id('claim', public_id)}.")
+    return batch
+
+
+def _visible(actor: Actor) -> Select[ClaimBatch]:
+    if Scope.OPERATE in actor.scopes:
+        return select(ClaimBatch)
+    check_lab(actor)
+    return select(ClaimBatch).where(ClaimBatch.lab_id == actor.party_id)
+
+
+# -- receipts ----------------------------------------------------------------------------------------------
+def receipt_of(session: Session, actor: Actor, public_id: bytes) -> str:
+    """The receipt of a batch (a C2SP proof file); `NotReady` while no signed checkpoint covers it."""
+    return log.receipt(session, get_claim(session, actor, public_id).log_index)
+
+
+def sign_receipt(session: Session, actor: Actor, public_id: bytes, key: LogKey, sources: Sources) -> str:
+    """The receipt of a batch, under a checkpoint that is signed now if none covers it yet.
+
+    In a transaction after the one that submitted the batch: only what is committed is signed.
+    """
+    try:
+        return receipt_of(session, actor, public_id)
+    except NotReady:
+        log.sign_checkpoint(session, key, whole_second(sources.now()))
+        return receipt_of(session, actor, public_id)
+
+
+# -- for settlements and statements ------------------------------------------------------------------------
+def claims_between(
+    session: Session, from_index: int, to_index: int, *, before: datetime, taken: Select[int]
+) -> list[ClaimBatch]:
+    """The batches with a log index in [from, to), submitted before that time, in the order of the log.
+
+    Those whose private key the query `taken` gives are left out.
+    """
+    query = select(ClaimBatch).where(
+        ClaimBatch.log_index >= from_index,
+        ClaimBatch.log_index < to_index,
+        ClaimBatch.submitted_at < before,
+        ClaimBatch.id.not_in(taken),
+    )
+    return list(session.scalars(query.order_by(ClaimBatch.log_index)))
+
+
+def rows_of(session: Session, batch: ClaimBatch) -> Sequence[ClaimRow]:
+    """A batch's rows, in their order."""
+    return session.scalars(select(ClaimRow).where(ClaimRow.batch_id == batch.id).order_by(ClaimRow.n)).all()
+
+
+def run_of(session: Session, batch: ClaimBatch) -> Run:
+    """The run that a batch rests on."""
+    return session.get_one(Run, batch.run_id)
+
+
+def claims_by_id(session: Session, ids: Sequence[int]) -> Mapping[int, ClaimBatch]:
+    """Batches by private key."""
+    wanted = sorted(set(ids))
+    return {
+        batch.id: batch
+        for start in range(0, len(wanted), _CHUNK)
+        for batch in session.scalars(
+            select(ClaimBatch).where(ClaimBatch.id.in_(wanted[start : start + _CHUNK]))
+        )
+    }
