@@ -1,23 +1,22 @@
 """The one rule by which the server and every filter decide about an item. Reads top to bottom.
 
 1. A registered work was matched and no licence covers it: *deny*.
-2. Something could not be read or checked: *unknown*, and never kept. An error is not a permission.
-3. All matched works are licensed to the asking licensee in person: *licensed* (such an arrangement goes before
-   preferences that a server states, AIPREF vocabulary section on combining preferences).
-4. Any signal says no: *deny*.
-5. All matched works are licensed: *allow*, or *licensed* as soon as one of the licences is personal.
-6. Only doubtful matches: *review*.
-7. A signal says yes, under `eu-art4`: *allow*. (A server's yes is not the maker's consent.)
-8. Nothing found: *unknown*, which `eu-art4` (Directive (EU) 2019/790, Art. 4) may keep and `consent-first` not.
+2. Any signal says no, and not all matched works are licensed to the asking licensee in person: *deny*. (Such an
+   arrangement goes before preferences that a server states, AIPREF vocabulary, on combining preferences.)
+3. Something could not be read or checked: *unknown*, and never kept. An error is not a permission.
+4. All matched works are licensed: *allow*, or *licensed* as soon as one of the licences is personal.
+5. Only doubtful matches: *review*.
+6. A signal says yes, under `eu-art4`: *allow*. (A server's yes is not the maker's consent.)
+7. Nothing found: *unknown*, which `eu-art4` (Directive (EU) 2019/790, Art. 4) may keep and `consent-first` not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from registry.core.decisions.purposes import Purpose
+from registry.core.decisions.purposes import Purpose, inside
 from registry.core.decisions.terms import Grant, Terms
 
 
@@ -68,6 +67,12 @@ class MatchedWork:
     personal: Terms = Terms()
     """What the asking licensee may do with it beyond that; empty if missing, expired or not asked in a name."""
 
+    @property
+    def contested_since(self) -> int | None:
+        """When the title came into doubt, by either of the two sets of terms, which may be of different age."""
+        known = [t.contested_since for t in (self.terms, self.personal) if t.contested_since is not None]
+        return min(known, default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -99,24 +104,36 @@ class Decision:
     """`no-reservation-found` where `eu-art4` keeps an item about which nothing is known."""
 
 
+def _permission(match: MatchedWork, request: Request, before: int | None = None) -> tuple[Grant, ...]:
+    """The grants that together permit the request for this work, personal ones first; empty if something is missing.
+
+    What anyone may do counts only free of charge: a price is owed by those who agreed to it. A denial to anyone
+    does not undo a personal grant; a personal denial undoes both. With `before`, only grants concluded earlier count.
+    """
+    used: set[Grant] = set()
+    for part in inside(request.purpose):
+        place = (part, request.territory, request.at)
+        grant = match.personal.grant_for(*place, concluded_before=before)
+        if grant is None and not match.personal.denies(part, request.at):
+            grant = match.terms.grant_for(*place, free_only=True, concluded_before=before)
+        if grant is None:
+            return ()
+        used.add(grant)
+    return tuple(sorted(used, key=lambda g: g.order))
+
+
 def _coverage(match: MatchedWork, beside: Sequence[MatchedWork], request: Request) -> tuple[Grant, ...]:
-    """The grants by which this match is permitted; personal ones first; empty means it denies.
+    """The grants by which this match is permitted; empty means it denies.
 
     A contested title permits nothing. It steps back only for a work of which it is the younger double: that is,
     where another matched work, itself uncontested, had concluded its licence before the contest began. So nobody
     can make another's licence void by registering their work once more, and nobody can free it that way.
     """
-    since = match.terms.contested_since
+    since = match.contested_since
     if since is None:
-        return match.personal.permitting(
-            request.purpose, request.territory, request.at
-        ) or match.terms.permitting(request.purpose, request.territory, request.at)
-    for other in beside:
-        if other.terms.contested_since is None:
-            grants = _coverage(other, (), request)
-            if grants and all(g.concluded_at < since for g in grants):
-                return grants
-    return ()
+        return _permission(match, request)
+    others = (_permission(m, request, before=since) for m in beside if m.contested_since is None)
+    return min((g for g in others if g), key=lambda grants: [g.order for g in grants], default=())
 
 
 def decide(
@@ -127,34 +144,42 @@ def decide(
 ) -> Decision:
     """Decide about one item. Pure; the order of matches and signals does not matter."""
     decisive = [m for m in matches if m.grade >= Grade.MATCH]
-    doubtful = [m for m in matches if m.grade is Grade.REVIEW]
-    coverage = {m.work: _coverage(m, decisive, request) for m in decisive}
-    uncovered = sorted(work for work, grants in coverage.items() if not grants)
-    refused = [s.name for s in signals if not s.permits]
-
+    coverage = [(m, _coverage(m, decisive, request)) for m in decisive]
+    uncovered = [m for m, grants in coverage if not grants]
     if uncovered:
-        contested = any(m.terms.contested_since is not None for m in decisive if m.work in uncovered)
+        contested = any(m.contested_since is not None for m in uncovered)
         reason = "title.contested" if contested else "registered.no-licence"
-        return Decision(Verdict.DENY, reason, kept=False, works=tuple(uncovered))
-    if gap is not None:
-        return Decision(Verdict.UNKNOWN, gap.reason, kept=False)
+        return Decision(Verdict.DENY, reason, kept=False, works=_ids(uncovered))
 
-    works = tuple(sorted(coverage))
-    grants = tuple(sorted({g for gs in coverage.values() for g in gs}, key=lambda g: g.licence))
+    works = _ids(decisive)
+    grants = tuple(sorted({g for _, used in coverage for g in used}, key=lambda g: g.order))
     personal = {g for m in decisive for g in m.personal.grants}
-    if works and all(g in personal for g in grants):
-        return Decision(Verdict.LICENSED, "licence.licensee", kept=True, works=works, grants=grants)
-    if refused:
+    in_person = bool(grants) and personal.issuperset(grants)
+    refused = [s.name for s in signals if not s.permits]
+    if refused and not in_person:
         return Decision(Verdict.DENY, f"signal.{min(refused)}", kept=False, works=works)
-    if works:
-        if any(g in personal for g in grants):
-            return Decision(Verdict.LICENSED, "licence.licensee", kept=True, works=works, grants=grants)
+    if gap is not None:
+        return Decision(Verdict.UNKNOWN, gap.reason, kept=False, works=works)
+    if not personal.isdisjoint(grants):
+        return Decision(Verdict.LICENSED, "licence.licensee", kept=True, works=works, grants=grants)
+    if grants:
         return Decision(Verdict.ALLOW, "licence.anyone", kept=True, works=works, grants=grants)
+    return _without_registration(request, matches, signals)
+
+
+def _without_registration(
+    request: Request, matches: Sequence[MatchedWork], signals: Sequence[Signal]
+) -> Decision:
+    """Where no work is matched for sure, nothing says no and everything was checked."""
+    doubtful = [m for m in matches if m.grade is Grade.REVIEW]
     if doubtful:
-        return Decision(
-            Verdict.REVIEW, "match.review", kept=False, works=tuple(sorted({m.work for m in doubtful}))
-        )
-    if signals and request.policy is Policy.EU_ART4:
-        return Decision(Verdict.ALLOW, f"signal.{min(s.name for s in signals)}", kept=True)
+        return Decision(Verdict.REVIEW, "match.review", kept=False, works=_ids(doubtful))
     kept = request.policy is Policy.EU_ART4
+    if signals and kept:
+        return Decision(Verdict.ALLOW, f"signal.{min(s.name for s in signals)}", kept=True)
     return Decision(Verdict.UNKNOWN, "none-found", kept=kept, mark="no-reservation-found" if kept else None)
+
+
+def _ids(matches: Iterable[MatchedWork]) -> tuple[str, ...]:
+    """The works of these matches, each once, sorted."""
+    return tuple(sorted({m.work for m in matches}))

@@ -6,12 +6,13 @@ X and fails if any of them is denied. Times are POSIX seconds, intervals are [fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from typing import Any
 
 from registry.core.decisions.purposes import Purpose, inside
-from registry.core.errors import InvalidInput
+from registry.core.errors import Corrupt, InvalidInput
 
 WORLD = "world"
 
@@ -43,10 +44,23 @@ class Grant:
     tariff: str | None = None
     """Digest (hex) of the tariff version that prices it; `None` means free of charge."""
 
-    def covers(self, purpose: Purpose, territory: str, at: int) -> bool:
-        """Whether this grant alone permits one purpose there and then."""
+    def covers(self, part: Purpose, territory: str, at: int) -> bool:
+        """Whether this grant alone permits one of the eight purposes there and then."""
         in_time = self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
-        return in_time and purpose in inside(self.purpose) and covers_territory(self.territories, territory)
+        return in_time and part in inside(self.purpose) and covers_territory(self.territories, territory)
+
+    @property
+    def order(self) -> tuple[str | int | tuple[str, ...], ...]:
+        """A total order, so that nothing depends on the order of entry."""
+        return (
+            self.licence,
+            self.purpose.value,
+            tuple(sorted(self.territories)),
+            self.valid_from,
+            -1 if self.valid_to is None else self.valid_to,
+            self.concluded_at,
+            self.tariff or "",
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The canonical form, digested into the works root."""
@@ -62,16 +76,17 @@ class Grant:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Grant:
-        """Inverse of `as_json`."""
-        return cls(
-            purpose=Purpose(data["purpose"]),
-            territories=tuple(data["territories"]),
-            valid_from=data["valid_from"],
-            valid_to=data["valid_to"],
-            concluded_at=data["concluded_at"],
-            licence=data["licence"],
-            tariff=data["tariff"],
-        )
+        """Inverse of `as_json`; `Corrupt` for anything else."""
+        with _reading(cls, data):
+            return cls(
+                purpose=Purpose(data["purpose"]),
+                territories=tuple(check_territory(_text(t)) for t in data["territories"]),
+                valid_from=_instant(data["valid_from"]),
+                valid_to=None if data["valid_to"] is None else _instant(data["valid_to"]),
+                concluded_at=_instant(data["concluded_at"]),
+                licence=_text(data["licence"]),
+                tariff=None if data["tariff"] is None else _text(data["tariff"]),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +97,10 @@ class Denial:
     valid_from: int
     valid_to: int | None
 
-    def denies(self, purpose: Purpose, at: int) -> bool:
-        """Whether this denial covers the purpose at that time."""
+    def denies(self, part: Purpose, at: int) -> bool:
+        """Whether this denial covers one of the eight purposes at that time."""
         in_time = self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
-        return in_time and purpose in inside(self.purpose)
+        return in_time and part in inside(self.purpose)
 
     def as_json(self) -> dict[str, Any]:
         """The canonical form, digested into the works root."""
@@ -93,8 +108,13 @@ class Denial:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Denial:
-        """Inverse of `as_json`."""
-        return cls(Purpose(data["purpose"]), data["valid_from"], data["valid_to"])
+        """Inverse of `as_json`; `Corrupt` for anything else."""
+        with _reading(cls, data):
+            return cls(
+                purpose=Purpose(data["purpose"]),
+                valid_from=_instant(data["valid_from"]),
+                valid_to=None if data["valid_to"] is None else _instant(data["valid_to"]),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +126,40 @@ class Terms:
     contested_since: int | None = None
     """When somebody else's earlier registration put this title in doubt; such a title never allows."""
 
+    def denies(self, part: Purpose, at: int) -> bool:
+        """Whether one of the eight purposes is denied in so many words."""
+        return any(d.denies(part, at) for d in self.denials)
+
+    def grant_for(
+        self,
+        part: Purpose,
+        territory: str,
+        at: int,
+        *,
+        free_only: bool = False,
+        concluded_before: int | None = None,
+    ) -> Grant | None:
+        """The earliest grant of one of the eight purposes; `None` if it is denied, not granted, or contested."""
+        if self.contested_since is not None or self.denies(part, at):
+            return None
+        covering = [
+            g
+            for g in self.grants
+            if g.covers(part, territory, at)
+            and (g.tariff is None or not free_only)
+            and (concluded_before is None or g.concluded_at < concluded_before)
+        ]
+        return min(covering, key=lambda g: (g.concluded_at, g.order), default=None)
+
     def permitting(self, purpose: Purpose, territory: str, at: int) -> tuple[Grant, ...]:
-        """The grants that together permit the request, earliest first; empty if it is denied."""
-        if self.contested_since is not None:
-            return ()
+        """The grants that together permit the request, earliest first; empty if any part of it is not permitted."""
         used: set[Grant] = set()
         for part in inside(purpose):
-            covering = [g for g in self.grants if g.covers(part, territory, at)]
-            if not covering or any(d.denies(part, at) for d in self.denials):
+            grant = self.grant_for(part, territory, at)
+            if grant is None:
                 return ()
-            used.add(min(covering, key=lambda g: (g.concluded_at, g.licence)))
-        return tuple(sorted(used, key=lambda g: (g.concluded_at, g.licence)))
+            used.add(grant)
+        return tuple(sorted(used, key=lambda g: (g.concluded_at, g.order)))
 
     def as_json(self) -> dict[str, Any]:
         """The canonical form; equal terms give equal bytes whatever the order of entry."""
@@ -126,14 +169,48 @@ class Terms:
                 (d.as_json() for d in self.denials),
                 key=lambda d: (d["purpose"], d["valid_from"], -1 if d["valid_to"] is None else d["valid_to"]),
             ),
-            "grants": sorted((g.as_json() for g in self.grants), key=lambda g: (g["licence"], g["purpose"])),
+            "grants": [g.as_json() for g in sorted(self.grants, key=lambda g: g.order)],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Terms:
-        """Inverse of `as_json`."""
-        return cls(
-            grants=tuple(Grant.from_json(g) for g in data["grants"]),
-            denials=tuple(Denial.from_json(d) for d in data["denials"]),
-            contested_since=data["contested_since"],
-        )
+        """Inverse of `as_json`; `Corrupt` for anything else, as it might be a restriction that we cannot read."""
+        with _reading(cls, data):
+            since = data["contested_since"]
+            return cls(
+                grants=tuple(Grant.from_json(g) for g in data["grants"]),
+                denials=tuple(Denial.from_json(d) for d in data["denials"]),
+                contested_since=None if since is None else _instant(since),
+            )
+
+
+@contextmanager
+def _reading(cls: type, data: Mapping[str, Any]) -> Iterator[None]:
+    """Refuse what does not have exactly the fields of this class, or has a value of another type."""
+    try:
+        _check_fields(cls, data)
+        yield
+    except (TypeError, ValueError, InvalidInput) as error:
+        raise Corrupt(
+            f"These terms cannot be read: the {cls.__name__.lower()} {str(data)[:120]} is malformed ({error}). "
+            "They may need a newer version of this program; until then they permit nothing."
+        ) from error
+
+
+def _check_fields(cls: type, data: Mapping[str, Any]) -> None:
+    if set(data) != {f.name for f in fields(cls)}:
+        raise ValueError(f"its fields are {', '.join(sorted(map(str, data)))}")
+
+
+def _text(value: object) -> str:
+    """A string; `TypeError` for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _instant(value: object) -> int:
+    """POSIX seconds; `ValueError` for anything but an integer."""
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no number of seconds")
+    return value
