@@ -125,23 +125,15 @@ PASSWORD_MIN = 12
 PASSWORD_MAX = 256
 _COMMON = frozenset(
     {
-        "password",
-        "passwort",
-        "kennwort",
-        "qwertyuiop",
-        "qwertzuiop",
-        "1234567890",
-        "0123456789",
-        "abcdefghijkl",
-        "letmein",
-        "iloveyou",
-        "administrator",
-        "changeme",
-        "1q2w3e4r5t6y",
-        "1qaz2wsx3edc",
-        "correcthorsebatterystaple",
-        "vorbehalt",
+        *("password", "passwort", "kennwort", "letmein", "iloveyou", "administrator", "changeme", "welcome"),
+        *("willkommen", "1q2w3e4r5t6y", "1qaz2wsx3edc", "correcthorsebatterystaple", "vorbehalt"),
     }
+)
+_ROWS = (
+    "0123456789" * 4,
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
 )
 
 
@@ -169,22 +161,18 @@ def check_password(text: str, *, personal: Iterable[str] = ()) -> str:
         raise InvalidInput(
             f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters; several words are good."
         )
-    core = _repeated_unit(password.casefold().strip(" .!?0123456789") or password)
-    own = {normalise_password(word).casefold() for word in personal}
-    if (
-        len(core) < 3
-        or core in _COMMON
-        or _repeated_unit(password.casefold()) in _COMMON | own
-        or core in own
-    ):
+    known = _COMMON | {normalise_password(word).casefold() for word in personal}
+    if _is_easy(password.casefold(), known) or _is_easy(password.casefold().strip(" .!?0123456789"), known):
         raise InvalidInput("This password is among the first that are tried; choose another.")
     return password
 
 
-def _repeated_unit(text: str) -> str:
-    """The shortest text that this one repeats: `abcabc` -> `abc`."""
+def _is_easy(text: str, known: Collection[str]) -> bool:
+    """Whether this is one known word or two characters over and over, or a row of keys in either direction."""
     end = (text + text).find(text, 1)
-    return text[:end] if end > 0 else text
+    unit = text[:end] if end > 0 else text
+    in_a_row = len(text) > 2 and any(text in row or text[::-1] in row for row in _ROWS)
+    return unit in known or 0 < len(unit) < 3 or in_a_row
 
 
 # -- mandates ----------------------------------------------------------------------------------------------

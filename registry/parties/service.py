@@ -22,9 +22,7 @@ from registry.core.ids import format_id
 from registry.parties import rules
 from registry.parties.models import ApiKey, Mandate, MandateVersion, Model, Party
 from registry.parties.passwords import hash_password, verify_password
-from registry.parties.rules import Authority, Repertoire
-from registry.parties.rules import May as May
-from registry.parties.rules import WorkRef as WorkRef
+from registry.parties.rules import Authority, May, Repertoire, WorkRef
 
 __all__ = [
     "CreateApiKey",

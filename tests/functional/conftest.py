@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
@@ -16,9 +18,29 @@ from registry.base.db import Database
 from registry.base.files import open_store
 from registry.base.http import Context, install, make_api, register_http
 from registry.base.settings import Settings
+from registry.base.telemetry import configure_logging
 from registry.core.ids import format_id
 from registry.parties import api, service
 from tests.factories import make_actor, make_key
+
+
+class Client(Protocol):
+    """Flask's test client, as far as tests call it; an answer's `json` is whatever the test expects."""
+
+    def get(self, path: str, **options: Any) -> Any:
+        """Send GET."""
+
+    def post(self, path: str, **options: Any) -> Any:
+        """Send POST."""
+
+    def put(self, path: str, **options: Any) -> Any:
+        """Send PUT."""
+
+    def patch(self, path: str, **options: Any) -> Any:
+        """Send PATCH."""
+
+    def delete(self, path: str, **options: Any) -> Any:
+        """Send DELETE."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +70,7 @@ def settings(tmp_path: Path, database: Database) -> Settings:
 @pytest.fixture
 def app(settings: Settings, database: Database, sources: Sources) -> Flask:
     """The application."""
-    app = Flask("test")
+    app = Flask("registry")
     store = open_store(settings.files_url)
     install(app, Context(settings, database, store, sources, service.authenticate_key))
     register_http(app)
@@ -57,10 +79,21 @@ def app(settings: Settings, database: Database, sources: Sources) -> Flask:
 
 
 @pytest.fixture
-def client(app: Flask) -> Iterator[FlaskClient]:
+def client(app: Flask) -> Client:
     """Calls the application."""
-    with app.test_client() as client:
-        yield client
+    return app.test_client()
+
+
+@pytest.fixture
+def log(app: Flask) -> Iterator[io.StringIO]:
+    """What the application writes to its log from now on, one JSON document a line."""
+    stream = io.StringIO()
+    logger = logging.getLogger("registry")
+    before = (logger.handlers, logger.level, logger.propagate)
+    configure_logging("info", stream)
+    yield stream
+    logger.handlers, logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
 
 
 @pytest.fixture

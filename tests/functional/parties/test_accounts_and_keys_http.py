@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from registry.base.actor import Role, Scope
@@ -14,22 +13,22 @@ from registry.base.db import Database
 from registry.core.ids import format_id
 from registry.parties.models import ApiKey, Party
 from tests.factories import PASSWORD, Clock
-from tests.functional.conftest import Account
+from tests.functional.conftest import Account, Client
 
 ANNA = {"role": "creator", "name": "Anna Weiß", "email": "Anna@Example.org", "password": PASSWORD}
 Make = Callable[..., Account]
 
 
-def open_account(client: FlaskClient, **changes: Any) -> Any:
+def open_account(client: Client, **changes: Any) -> Any:
     return client.post("/v1/accounts", json=ANNA | changes)
 
 
-def new_key(client: FlaskClient, **changes: Any) -> Any:
+def new_key(client: Client, **changes: Any) -> Any:
     body = {"name": "laptop", "scopes": ["account", "works:read"]}
     return client.post("/v1/keys", json=body | changes)
 
 
-def test_from_account_to_key_to_oneself(client: FlaskClient) -> None:
+def test_from_account_to_key_to_oneself(client: Client) -> None:
     """The way of a stranger: open an account, make a key with the password, use it."""
     opened = open_account(client)
     assert opened.status_code == 201
@@ -46,7 +45,7 @@ def test_from_account_to_key_to_oneself(client: FlaskClient) -> None:
     assert me.json == opened.json
 
 
-def test_password_and_key_are_not_kept(client: FlaskClient, database: Database) -> None:
+def test_password_and_key_are_not_kept(client: Client, database: Database) -> None:
     """What the database holds lets nobody in."""
     open_account(client)
     text = new_key(client, email=ANNA["email"], password=PASSWORD).json["key"]
@@ -74,9 +73,7 @@ def test_password_and_key_are_not_kept(client: FlaskClient, database: Database) 
         ({"name": None}, "name"),
     ],
 )
-def test_an_account_with_a_bad_field_is_refused(
-    client: FlaskClient, changes: dict[str, Any], path: str
-) -> None:
+def test_an_account_with_a_bad_field_is_refused(client: Client, changes: dict[str, Any], path: str) -> None:
     """Each refusal names the field."""
     answer = open_account(client, **changes)
     assert answer.status_code == 422
@@ -88,20 +85,20 @@ def test_an_account_with_a_bad_field_is_refused(
 @pytest.mark.parametrize(
     "changes", [{"email": "nobody"}, {"password": "short"}, {"password": "passwordpassword"}]
 )
-def test_an_account_that_breaks_a_rule_is_refused(client: FlaskClient, changes: dict[str, Any]) -> None:
+def test_an_account_that_breaks_a_rule_is_refused(client: Client, changes: dict[str, Any]) -> None:
     """Rules that are more than a field's form come from the service, as the same problem."""
     answer = open_account(client, **changes)
     assert (answer.status_code, answer.json["code"]) == (422, "input.invalid")
 
 
-def test_one_account_an_address(client: FlaskClient) -> None:
+def test_one_account_an_address(client: Client) -> None:
     """Whatever the case of its letters."""
     open_account(client)
     again = open_account(client, email="anna@EXAMPLE.org", name="Another")
     assert (again.status_code, again.json["code"]) == (409, "conflict")
 
 
-def test_a_failed_log_in_does_not_tell_whether_the_account_exists(client: FlaskClient) -> None:
+def test_a_failed_log_in_does_not_tell_whether_the_account_exists(client: Client) -> None:
     """Wrong password, unknown address, no address at all: the same answer to the letter."""
     open_account(client)
     tries = [
@@ -118,26 +115,26 @@ def test_a_failed_log_in_does_not_tell_whether_the_account_exists(client: FlaskC
     assert all(a == answers[0] for a in answers)
 
 
-def test_a_party_without_password_cannot_log_in(client: FlaskClient, account: Make) -> None:
+def test_a_party_without_password_cannot_log_in(client: Client, account: Make) -> None:
     """An account made by the operator is used by keys only."""
     account()
     assert new_key(client, email="anna@example.org", password="").status_code == 401
 
 
 @pytest.mark.parametrize("login", [{"email": "a@b.org"}, {"password": PASSWORD}])
-def test_half_a_log_in_is_refused(client: FlaskClient, login: dict[str, str]) -> None:
+def test_half_a_log_in_is_refused(client: Client, login: dict[str, str]) -> None:
     """Both or neither."""
     assert new_key(client, **login).status_code == 422
 
 
-def test_a_key_is_made_by_somebody(client: FlaskClient) -> None:
+def test_a_key_is_made_by_somebody(client: Client) -> None:
     """Neither password nor key."""
     answer = new_key(client)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_key_makes_keys_that_can_do_less(client: FlaskClient, account: Make) -> None:
+def test_a_key_makes_keys_that_can_do_less(client: Client, account: Make) -> None:
     """It needs the scope account, and hands on no more than it has."""
     anna = account(Role.CREATOR, Scope.ACCOUNT, Scope.CHECK)
     made = client.post("/v1/keys", json={"name": "bot", "scopes": ["check"]}, headers=anna.headers)
@@ -149,7 +146,7 @@ def test_a_key_makes_keys_that_can_do_less(client: FlaskClient, account: Make) -
     assert (from_bot.status_code, from_bot.json["details"]) == (403, {"missing": ["account"]})
 
 
-def test_a_role_bounds_its_keys(client: FlaskClient) -> None:
+def test_a_role_bounds_its_keys(client: Client) -> None:
     """A creator cannot have a lab's scope, not even with its password."""
     open_account(client)
     answer = new_key(client, email=ANNA["email"], password=PASSWORD, scopes=["claims:write"])
@@ -169,15 +166,13 @@ def test_a_role_bounds_its_keys(client: FlaskClient) -> None:
         {"expires_at": 1_800_000_000},
     ],
 )
-def test_a_key_with_a_bad_field_is_refused(
-    client: FlaskClient, account: Make, changes: dict[str, Any]
-) -> None:
+def test_a_key_with_a_bad_field_is_refused(client: Client, account: Make, changes: dict[str, Any]) -> None:
     """No scopes, unknown scopes, an end that is not in the future or not a time."""
     body = {"name": "x", "scopes": ["check"]} | changes
     assert client.post("/v1/keys", json=body, headers=account().headers).status_code == 422
 
 
-def test_keys_are_listed_without_their_texts(client: FlaskClient, account: Make) -> None:
+def test_keys_are_listed_without_their_texts(client: Client, account: Make) -> None:
     """And only one's own, page by page."""
     anna = account()
     account(name="Ben")
@@ -191,12 +186,12 @@ def test_keys_are_listed_without_their_texts(client: FlaskClient, account: Make)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "page=2", "after=key_nonsense"])
-def test_a_bad_page_is_refused(client: FlaskClient, account: Make, query: str) -> None:
+def test_a_bad_page_is_refused(client: Client, account: Make, query: str) -> None:
     """Unknown parameters too."""
     assert client.get(f"/v1/keys?{query}", headers=account().headers).status_code == 422
 
 
-def test_anothers_key_is_no_cursor(client: FlaskClient, account: Make, database: Database) -> None:
+def test_anothers_key_is_no_cursor(client: Client, account: Make, database: Database) -> None:
     """It is refused like an id that does not exist."""
     ben = account(name="Ben")
     with database.reading() as session:
@@ -209,7 +204,7 @@ def test_anothers_key_is_no_cursor(client: FlaskClient, account: Make, database:
     assert client.get(f"/v1/keys?after={bens}", headers=ben.headers).status_code == 200
 
 
-def test_a_revoked_key_is_worthless(client: FlaskClient, account: Make) -> None:
+def test_a_revoked_key_is_worthless(client: Client, account: Make) -> None:
     """At once; revoking it again changes nothing."""
     anna = account()
     made = client.post("/v1/keys", json={"name": "bot", "scopes": ["account"]}, headers=anna.headers).json
@@ -222,7 +217,7 @@ def test_a_revoked_key_is_worthless(client: FlaskClient, account: Make) -> None:
     assert [k["revoked_at"] is None for k in listed] == [True, False]
 
 
-def test_anothers_key_cannot_be_revoked(client: FlaskClient, account: Make) -> None:
+def test_anothers_key_cannot_be_revoked(client: Client, account: Make) -> None:
     """For everybody else, the operator included, there is no such key."""
     anna = account()
     made = client.post("/v1/keys", json={"name": "bot", "scopes": ["account"]}, headers=anna.headers).json
@@ -234,16 +229,18 @@ def test_anothers_key_cannot_be_revoked(client: FlaskClient, account: Make) -> N
 
 
 @pytest.mark.parametrize("path", ["/v1/keys/key_short", "/v1/keys/party_" + "0" * 26, "/v1/keys/%00"])
-def test_a_malformed_id_is_not_found(client: FlaskClient, account: Make, path: str) -> None:
+def test_a_malformed_id_is_not_found(client: Client, account: Make, path: str) -> None:
     """Ids of another noun too."""
     assert client.delete(path, headers=account().headers).status_code == 404
 
 
-def test_every_bad_key_gets_the_same_answer(client: FlaskClient, account: Make, clock: Clock) -> None:
+def test_every_bad_key_gets_the_same_answer(client: Client, account: Make, clock: Clock) -> None:
     """Unknown, mistyped, expired, revoked: nobody learns which keys exist."""
     anna = account()
     body = {"name": "bot", "scopes": ["account"]}
-    brief = client.post("/v1/keys", json=body | {"expires_at": "2026-08-02T10:00:00Z"}, headers=anna.headers).json
+    brief = client.post(
+        "/v1/keys", json=body | {"expires_at": "2026-08-02T10:00:00Z"}, headers=anna.headers
+    ).json
     gone = client.post("/v1/keys", json=body, headers=anna.headers).json
     client.delete(f"/v1/keys/{gone['id']}", headers=anna.headers)
     assert (
@@ -262,7 +259,7 @@ def test_every_bad_key_gets_the_same_answer(client: FlaskClient, account: Make, 
 @pytest.mark.parametrize(
     "header", ["Basic YTpi", "Bearer", "Bearer ", "vbk_x", "Bearer " + "x" * 201, "Bearer ü"]
 )
-def test_other_authorization_headers_are_refused(client: FlaskClient, header: str) -> None:
+def test_other_authorization_headers_are_refused(client: Client, header: str) -> None:
     """Also where a view is open to anyone: a credential that does not work is never “nobody”."""
     headers = {"Authorization": header}
     assert client.get("/v1/accounts/me", headers=headers).status_code == 401
@@ -270,14 +267,14 @@ def test_other_authorization_headers_are_refused(client: FlaskClient, header: st
     assert client.post("/v1/keys", json=login, headers=headers).status_code == 401
 
 
-def test_a_scope_that_is_missing_is_named(client: FlaskClient, account: Make) -> None:
+def test_a_scope_that_is_missing_is_named(client: Client, account: Make) -> None:
     """The key is good, but not for this."""
     answer = client.get("/v1/accounts/me", headers=account(Role.LAB, Scope.CHECK).headers)
     assert (answer.status_code, answer.json["details"]) == (403, {"missing": ["account"]})
 
 
 @pytest.mark.parametrize("viewer", list(Role))
-def test_nobody_sees_anothers_private_fields(client: FlaskClient, account: Make, viewer: Role) -> None:
+def test_nobody_sees_anothers_private_fields(client: Client, account: Make, viewer: Role) -> None:
     """Creators are a role and an id to others; organisations have a name."""
     creator, lab, society = account(), account(Role.LAB, name="Lab"), account(Role.SOCIETY, name="Society")
     headers = account(viewer, name="Viewer").headers
