@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from registry.core.errors import InvalidInput
-from registry.core.ids import format_id, parse_id
 from registry.core.records.canonical import LIMIT
 from registry.core.tlog import merkle
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}")
-_LICENCE_NOUNS = ("agreement", "offer")
+_ID = "[0-7][0-9a-hjkmnp-tv-z]{25}"  # as `registry.core.ids` writes it; other spellings would be other leaves
+_WORK = re.compile(f"work_{_ID}")
+_LICENCE = re.compile(f"(?:agreement|offer)_{_ID}@[1-9][0-9]{{0,8}}")
 
 
 class How(IntEnum):
@@ -34,34 +35,27 @@ class How(IntEnum):
     """The lab says so without a match, for example because it received the work from its maker."""
 
 
-def check_licence(text: str) -> str:
-    """`agreement_…@<tariff version>`, or an offer's id for what anyone may do; `InvalidInput` otherwise."""
-    name, _, version = text.partition("@")
-    noun = name.partition("_")[0]
-    if noun not in _LICENCE_NOUNS or not _NUMBER.fullmatch(version):
-        raise InvalidInput(
-            f"“{text[:80]}” is no licence; it looks like agreement_…@3, the tariff version last."
-        )
-    if format_id(noun, parse_id(noun, name)) != name:
-        raise InvalidInput(f"“{text[:80]}” must be written in lower case.")
-    return text
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class ClaimRow:
     """One line of a claim batch."""
 
     work: str
     licence: str
+    """`agreement_…@<tariff version>`, or an offer's id where it is open to anyone."""
     how: How
     units: int
     """How many items of the training set were this work."""
 
     def __post_init__(self) -> None:
         """Refuse what could be written in two ways, or be misread."""
-        if format_id("work", parse_id("work", self.work)) != self.work:
-            raise InvalidInput(f"“{self.work[:80]}” must be written in lower case.")
-        check_licence(self.licence)
+        if not _WORK.fullmatch(self.work):
+            raise InvalidInput(
+                f"“{self.work[:80]}” is not the id of a work, work_ and 26 lower-case characters."
+            )
+        if not _LICENCE.fullmatch(self.licence):
+            raise InvalidInput(
+                f"“{self.licence[:80]}” is no licence; write agreement_…@3 (or offer_…@3), its tariff version last."
+            )
         if not 0 < self.units < LIMIT:
             raise InvalidInput(f"{self.units} units of {self.work}; a row has at least 1.")
 
