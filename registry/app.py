@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Flask
 
 from registry.base.clock import Sources
@@ -37,14 +39,16 @@ _ROOMS = (
 )
 
 
-def create_app(settings: Settings, *, sources: Sources | None = None, database: Database | None = None) -> Flask:
+def create_app(
+    settings: Settings, *, sources: Sources | None = None, database: Database | None = None
+) -> Flask:
     """The application of one registry. Opens no connection and reads no key before it has to."""
     app = Flask("registry", static_folder=None)
     parts: dict[type, object] = {LiveIndex: LiveIndex()}
-    try:
+    with suppress(
+        NotReady
+    ):  # without keys it can register and check; what needs a signature says what is missing
         parts[LogKey] = LogKey.load(log_keys(settings))
-    except NotReady:
-        pass  # a registry without keys can register and check; what needs a signature says what is missing
     configure_logging(settings.log_level)
     install(
         app,

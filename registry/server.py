@@ -22,7 +22,7 @@ def _announce(server: Arbiter) -> None:
     """Say on standard output where we listen: with port 0 nobody else knows."""
     for listener in server.LISTENERS:
         host, port = listener.sock.getsockname()[:2]
-        print(f"Serving on http://{host}:{port}", flush=True)  # noqa: T201 - this is the command's output
+        print(f"Serving on http://{host}:{port}", flush=True)
 
 
 class _Server(BaseApplication):

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from registry.base.actor import Actor, Role, Scope
+from registry.base.actor import Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
-from registry.core.errors import InvalidInput
 from registry.core.ids import format_id, parse_id
-from registry.core.snapshots.trust import Publisher, init_trust as make_trust
+from registry.core.snapshots.trust import Publisher
+from registry.core.snapshots.trust import init_trust as make_trust
 from registry.log import service as log
 from registry.log.keys import LogKey
 from registry.models import metadata
@@ -84,7 +84,8 @@ class Registry:
         """Settle a quarter, and sign the log's new head."""
         key = LogKey.load(log_keys(self.settings))
         with self.database.writing() as session:
-            settlement = remuneration.settle(session, operator_actor(), period, self.sources)
+            actor = parties.command_line(session, self.sources)
+            settlement = remuneration.settle(session, actor, period, self.sources)
         self._sign_log(key)
         return settlement
 

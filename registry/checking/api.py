@@ -16,7 +16,9 @@ from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput
 
-blueprint = Blueprint("check", __name__, url_prefix="/v1/check", description="Is this on record, and on what terms?")
+blueprint = Blueprint(
+    "check", __name__, url_prefix="/v1/check", description="Is this on record, and on what terms?"
+)
 
 _FIELDS = {"algorithm", "hashes", "purpose", "policy", "territory"}
 _REQUIRED = ("algorithm", "hashes", "purpose", "policy")
@@ -34,7 +36,9 @@ def parse_request(body: bytes, at: int) -> tuple[Request, str, list[bytes]]:
         raise InvalidInput(f"Unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}.")
     for name in _REQUIRED:
         if name not in data:
-            raise InvalidInput(f"The field {name!r} is missing. Purpose and policy are always given explicitly.")
+            raise InvalidInput(
+                f"The field {name!r} is missing. Purpose and policy are always given explicitly."
+            )
     hashes = data["hashes"]
     if not isinstance(hashes, list) or not all(isinstance(h, str) for h in hashes):
         raise InvalidInput("hashes must be a list of hexadecimal strings.")

@@ -22,8 +22,19 @@ POEMS = (
     "brentano-schlacht-bei-sempach.txt",
     "liliencron-herzog-knut.txt",
 )
-STRANGERS = ("astronaut.png", "coins.png", "moon.png", "hubble_deep_field.jpg", "motorcycle_left.png", "grass.png")
-STRANGE_POEMS = ("hagedorn-die-land-lust.txt", "brentano-die-ausgleichung.txt", "liliencron-der-rote-mantel.txt")
+STRANGERS = (
+    "astronaut.png",
+    "coins.png",
+    "moon.png",
+    "hubble_deep_field.jpg",
+    "motorcycle_left.png",
+    "grass.png",
+)
+STRANGE_POEMS = (
+    "hagedorn-die-land-lust.txt",
+    "brentano-die-ausgleichung.txt",
+    "liliencron-der-rote-mantel.txt",
+)
 
 
 def skimage_data() -> Path:
@@ -59,7 +70,9 @@ class Copy:
 
 
 def _scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
-    return lambda im: im.resize((round(im.width * factor), round(im.height * factor)), Image.Resampling.BICUBIC)
+    return lambda im: im.resize(
+        (round(im.width * factor), round(im.height * factor)), Image.Resampling.BICUBIC
+    )
 
 
 def _bordered(im: Image.Image) -> Image.Image:
@@ -71,7 +84,9 @@ COPIES = (
     Copy("cat-mirrored.jpg", "chelsea.png", "mirrored", ImageOps.mirror),
     Copy("cat-grey.jpg", "chelsea.png", "without colour", ImageOps.grayscale),
     Copy("photographer-bordered.jpg", "camera.png", "scaled down on a white border", _bordered),
-    Copy("photographer-turned.jpg", "camera.png", "turned by 90 degrees", lambda im: im.rotate(90, expand=True)),
+    Copy(
+        "photographer-turned.jpg", "camera.png", "turned by 90 degrees", lambda im: im.rotate(90, expand=True)
+    ),
     Copy("launch-thumbnail.jpg", "rocket.jpg", "thumbnail of 256 pixels", _scaled(0.4), 60),
     Copy("espresso-1.jpg", "coffee.png", "re-encoded", lambda im: im, 60),
     Copy("espresso-2.jpg", "coffee.png", "two thirds of the size", _scaled(0.66)),

@@ -48,7 +48,9 @@ class Shell:
         done = self._run(line)
         if done.returncode != expect:
             said = (done.stderr or done.stdout).strip()[-2000:]
-            raise StepFailed(f"$ {' '.join(line[1:])}\nended with {done.returncode} instead of {expect}:\n{said}")
+            raise StepFailed(
+                f"$ {' '.join(line[1:])}\nended with {done.returncode} instead of {expect}:\n{said}"
+            )
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def say(self, command: str, *arguments: str | Path) -> str:

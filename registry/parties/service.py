@@ -125,6 +125,14 @@ def actor_of(party: Party) -> Actor:
     return Actor(party.id, party.public_id, role, rules.SCOPES_OF_ROLE[role])
 
 
+def command_line(session: Session, sources: Sources) -> Actor:
+    """Who acts when a command runs on the server itself: its first operator, made if there is none yet."""
+    first = session.scalar(select(Party).where(Party.role == Role.OPERATOR).order_by(Party.id).limit(1))
+    if first is None:
+        first = register_operator(session, RegisterParty(Role.OPERATOR, "Command line"), sources)
+    return actor_of(first)
+
+
 def log_in(session: Session, email: str, password: str) -> Actor:
     """The party with this address and password; one `Unauthenticated` for all that can be wrong.
 

@@ -78,7 +78,9 @@ def _prepare(
     sequence = (session.scalar(select(func.max(Edition.sequence))) or 0) + 1
     content = _content(session, sequence, now, change_seq, head)
     files = write_edition(folder, content)
-    count = sum(1 for row, i in enumerate(content.work_ids) if i != NOT_PUBLIC and row not in content.withdrawn)
+    count = sum(
+        1 for row, i in enumerate(content.work_ids) if i != NOT_PUBLIC and row not in content.withdrawn
+    )
     leaf = OptOutLeaf(
         sequence=sequence,
         works=len(content.work_ids),
@@ -101,7 +103,9 @@ def _prepare(
     return edition, _personal(session, sequence, now), files.paths, files.custom
 
 
-def _content(session: Session, sequence: int, now: datetime, change_seq: int, head: log.Head) -> EditionContent:
+def _content(
+    session: Session, sequence: int, now: datetime, change_seq: int, head: log.Head
+) -> EditionContent:
     terms = licences.public_terms(session, now)
     ids: list[bytes] = []
     withdrawn: set[int] = set()

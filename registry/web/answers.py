@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
-from flask_babel import ngettext
-
 from registry.checking.service import Checked
 from registry.core.decisions import Grade, Verdict
 from registry.core.errors import TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
 from registry.core.fingerprints import FileFingerprints
 from registry.core.matching import Match
 from registry.web.fingerprint_svg import Cells, cells
+from registry.web.i18n import gettext as _
+from registry.web.i18n import ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,11 @@ def _verdict(checked: Checked) -> tuple[str, str, str, tuple[str, ...]]:
             "review",
             _("Doubtful"),
             _("This picture resembles one that is on record."),
-            (_("It is not certain that they are the same. Labs leave out such pictures until somebody has looked."),),
+            (
+                _(
+                    "It is not certain that they are the same. Labs leave out such pictures until somebody has looked."
+                ),
+            ),
         )
     return (
         "none",
@@ -125,5 +128,9 @@ def refusal(name: str, error: VorbehaltError) -> Answer:
     else:
         reason = _("Please choose a picture first.")
     return Answer(
-        file=name, chip="bad", word=_("Not checked"), title=_("This file could not be checked."), lines=(reason,)
+        file=name,
+        chip="bad",
+        word=_("Not checked"),
+        title=_("This file could not be checked."),
+        lines=(reason,),
     )

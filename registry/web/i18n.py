@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import flask_babel
 from flask import Flask, g, request
 from flask_babel import Babel, format_datetime, format_decimal
 
@@ -22,6 +23,16 @@ def current_language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES), default=DEFAULT)
 
 
+def gettext(text: str) -> str:
+    """The text in the language of the page."""
+    return str(flask_babel.gettext(text))
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    """The text for this number, as `%(num)d` in it, in the language of the page."""
+    return str(flask_babel.ngettext(one, many, number))
+
+
 def figure(value: int) -> str:
     """A whole number as the language writes it: 482,113 or 482.113."""
     return str(format_decimal(value))
@@ -29,7 +40,11 @@ def figure(value: int) -> str:
 
 def moment(value: datetime) -> str:
     """A time in UTC as the language writes it."""
-    return str(format_datetime(value.astimezone(UTC), "d MMMM y, HH:mm" if g.language == "en" else "d. MMMM y, HH:mm"))
+    return str(
+        format_datetime(
+            value.astimezone(UTC), "d MMMM y, HH:mm" if g.language == "en" else "d. MMMM y, HH:mm"
+        )
+    )
 
 
 def init_app(app: Flask) -> None:

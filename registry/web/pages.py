@@ -25,7 +25,7 @@ def start(language: str | None) -> Response:
     """What this is, for whom, and a picture to check."""
     with reading() as session:
         state = publishing.state(session)
-        log_size = log.size(session)
+        log_size = log.head(session).size
     page = make_response(
         render_template("start.html", state=state, log_size=log_size, origin=request.host_url.rstrip("/"))
     )
@@ -49,7 +49,7 @@ def check_picture(language: str) -> tuple[str, int]:  # noqa: ARG001 - read by t
             raise InvalidInput("no picture")
         answer = _answer(upload.filename, upload.read())
     except VorbehaltError as error:
-        answer = refusal(upload.filename if upload else "", error)
+        answer = refusal((upload.filename if upload else None) or "", error)
         return render_template("answer.html", answer=answer), 400
     return render_template("answer.html", answer=answer), 200
 
