@@ -121,6 +121,8 @@ class VerifierKey:
         message, value, time = text.encode(), signature.value, None
         if self.kind is KeyType.COSIGNATURE:
             time, value = int.from_bytes(value[:8], "big"), value[8:]
+            if time >= 2**63:
+                raise VerificationFailed(f"The cosignature by {self.name} states an impossible time.")
             message = f"cosignature/v1\ntime {time}\n".encode() + message
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)

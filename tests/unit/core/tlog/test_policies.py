@@ -104,6 +104,12 @@ def test_a_cosignature_s_time_cannot_be_changed() -> None:
         satisfied(Note(note.text, (note.signatures[0], later)), policy)
 
 
+def test_a_time_that_no_clock_can_show_is_refused() -> None:
+    policy = Policy.parse(f"log {LOG.verifier()}\n{WITNESSES}quorum w1\n")
+    with pytest.raises(VerificationFailed, match="impossible time"):
+        satisfied(W[0].cosign(NOTE, 2**63), policy)
+
+
 def test_witnesses_do_not_replace_the_log() -> None:
     policy = Policy.parse(f"log {LOG.verifier()}\n{WITNESSES}quorum w1\n")
     with pytest.raises(VerificationFailed, match="No log"):
