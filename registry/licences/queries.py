@@ -1,29 +1,23 @@
-"""What is offered, agreed and permitted: for the two sides, for publishing, for checks, and for claims."""
+"""Offers and agreements as their sides find them: what an actor may not see does not exist for it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm import Session, selectinload
 
 from registry.base.actor import Actor
 from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.base.periods import whole_second
-from registry.core.decisions import Denial, Grant, Purpose, Terms
-from registry.core.errors import InvalidInput, NotFound
+from registry.core.errors import NotFound
 from registry.core.ids import format_id
-from registry.licences import access, rules
+from registry.licences import access
 from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
-from registry.licences.rules import Licence, LicenceTerms, licence_name
+from registry.licences.terms import works_covered
 from registry.works import service as works
-from registry.works.service import Standing, Work
+from registry.works.service import Work
 
 
-# -- offers and agreements as their sides see them ----------------------------------------------------------
 def get_offer(session: Session, actor: Actor | None, public_id: bytes, sources: Sources) -> Offer:
     """One offer; `NotFound` for those to whom it was not made. Revoked ones stay readable."""
     offer = session.scalar(select(Offer).where(Offer.public_id == public_id))
@@ -57,6 +51,7 @@ def list_offers(
         addressed = or_(addressed, Offer.licensees.any(OfferLicensee.party_id == actor.party_id))
         own = Offer.owner_id == actor.party_id
     query = select(Offer).where(or_(own, and_(is_open, addressed)))
+    query = query.options(selectinload(Offer.licensees), selectinload(Offer.tariff))
     if work is not None:
         ids = list(works.work_ids_by_public_id(session, [work]).values())
         query = query.where(Offer.works.any(OfferWork.work_id.in_(ids)))
@@ -88,205 +83,19 @@ def list_agreements(
 ) -> Page[Agreement]:
     """The agreements that the actor is a side of, ended ones too."""
     mine = or_(Agreement.licensee_id == actor.party_id, Agreement.owner_id == actor.party_id)
-    return paginate(session, select(Agreement).where(mine), Agreement, after, limit)
+    query = select(Agreement).where(mine)
+    query = query.options(selectinload(Agreement.offer), selectinload(Agreement.tariff))
+    return paginate(session, query, Agreement, after, limit)
+
+
+def agreement_works(session: Session, agreement: Agreement) -> list[Work]:
+    """The works that an agreement covers, in the order of their keys."""
+    offered = offered_works(session, agreement.offer)
+    covered = works_covered(session, agreement, [work.id for work in offered])
+    return [work for work in offered if work.id in covered]
 
 
 def _is_addressed(offer: Offer, actor: Actor | None) -> bool:
     if offer.to_anyone:
         return True
     return actor is not None and actor.party_id in {named.party_id for named in offer.licensees}
-
-
-# -- terms --------------------------------------------------------------------------------------------------
-def public_terms(session: Session, at: datetime) -> dict[int, Terms]:
-    """What anyone may do, by row of the works table, as on record at that moment; later starts are included.
-
-    Grants come from free offers to anyone. Works about which nothing is said are missing: they are denied.
-    """
-    at = whole_second(at)
-    state = works.standing(session)
-    denials = works.denials(session, at)
-    licences = _by_work(session, _open_licences(at))
-    contested = {key for key, work in state.items() if work.contested_since is not None}
-    found = {}
-    for work_id in licences.keys() | denials.keys() | contested:
-        work = state[work_id]
-        if work.withdrawn_at is None or work.withdrawn_at > at:
-            found[work.row] = _terms(work, licences.get(work_id, ()), denials.get(work_id, ()), at)
-    return found
-
-
-def licensee_terms(session: Session, licensee_id: int, at: datetime | None = None) -> dict[int, Terms]:
-    """What one licensee may do beyond that by its agreements, by row of the works table.
-
-    With `at`, as on record at that moment and without what was over by then; else everything that is on record.
-    """
-    query = select(Agreement).where(Agreement.licensee_id == licensee_id)
-    if at is not None:
-        at = whole_second(at)
-        query = query.where(or_(Agreement.valid_to.is_(None), Agreement.valid_to > at))
-    by_work = _agreed_by_work(session, session.scalars(query.order_by(Agreement.id)).all())
-    state = works.standing(session, by_work.keys())
-    found = {
-        state[key].row: _terms(state[key], _covering(state[key], licences), (), at)
-        for key, licences in by_work.items()
-    }
-    return {row: terms for row, terms in found.items() if terms != Terms()}
-
-
-def permitted(
-    session: Session,
-    work_id: int,
-    purpose: Purpose,
-    licensee_id: int | None,
-    territory: str,
-    at: datetime,
-    as_of: datetime | None = None,
-) -> list[Grant]:
-    """The grants by which this use of a work (private key) was, is or will be permitted; empty if it is denied.
-
-    `at` is when the work is used; `as_of` asks by the state of the record at another moment than `at`: what was
-    later revoked, or ended, or contested, is not known yet then.
-    """
-    known = min(at, as_of or at)
-    work = works.standing(session, [work_id])[work_id]
-    public = personal = Terms()
-    if work.withdrawn_at is None or work.withdrawn_at > known:
-        offers = _by_work(session, _open_licences(None).where(OfferWork.work_id == work_id))
-        denials = works.denials(session, as_of or at, [work_id])
-        public = _terms(work, offers.get(work_id, ()), denials.get(work_id, ()), as_of or at, known)
-    if licensee_id is not None:
-        query = (
-            select(Agreement)
-            .join(OfferWork, OfferWork.offer_id == Agreement.offer_id)
-            .where(OfferWork.work_id == work_id, Agreement.licensee_id == licensee_id)
-        )
-        agreed = [_from_agreement(a) for a in session.scalars(query.order_by(Agreement.id))]
-        personal = _terms(work, _covering(work, agreed), (), as_of or at, known)
-    return list(rules.permitted(public, personal, purpose, territory, int(at.timestamp())))
-
-
-def _terms(
-    work: Standing,
-    licences: Iterable[Licence],
-    denials: Sequence[Denial],
-    as_of: datetime | None,
-    used_at: datetime | None = None,
-) -> Terms:
-    """The terms of one work by the record of `as_of`; a contest counts for use from the moment it began."""
-    since = work.contested_since
-    known = used_at or as_of
-    contested = since is not None and (known is None or since <= known)
-    return rules.combine(licences, denials, _seconds(since) if contested else None, _seconds(as_of))
-
-
-def _open_licences(at: datetime | None) -> Select[Offer, int]:
-    """Free offers to anyone, a row for each of their works; with `at`, those that can matter from then on."""
-    query = (
-        select(Offer, OfferWork.work_id)
-        .join(OfferWork, OfferWork.offer_id == Offer.id)
-        .where(Offer.to_anyone, Offer.tariff_version_id.is_(None))
-    )
-    if at is None:
-        return query
-    return query.where(
-        Offer.recorded_at <= at,
-        or_(Offer.superseded_at.is_(None), Offer.superseded_at > at),
-        or_(Offer.valid_to.is_(None), Offer.valid_to > at),
-    )
-
-
-def _by_work(session: Session, query: Select[Offer, int]) -> Mapping[int, list[Licence]]:
-    licences: dict[int, Licence] = {}
-    found: dict[int, list[Licence]] = defaultdict(list)
-    for offer, work_id in session.execute(query.order_by(Offer.id)):
-        if offer.id not in licences:
-            licences[offer.id] = _from_offer(offer)
-        found[work_id].append(licences[offer.id])
-    return found
-
-
-def _agreed_by_work(session: Session, agreements: Sequence[Agreement]) -> Mapping[int, list[Licence]]:
-    by_offer: dict[int, list[Licence]] = defaultdict(list)
-    for agreement in agreements:
-        by_offer[agreement.offer_id].append(_from_agreement(agreement))
-    found: dict[int, list[Licence]] = defaultdict(list)
-    for offer_id, licences in by_offer.items():
-        for work_id in session.scalars(select(OfferWork.work_id).where(OfferWork.offer_id == offer_id)):
-            found[work_id] += licences
-    return found
-
-
-def _covering(work: Standing, agreed: Iterable[Licence]) -> list[Licence]:
-    """An agreement does not cover what was withdrawn before it was concluded."""
-    gone = None if work.withdrawn_at is None else int(work.withdrawn_at.timestamp())
-    return [licence for licence in agreed if gone is None or licence.concluded_at < gone]
-
-
-def terms_of(row: Offer | Agreement) -> LicenceTerms:
-    """The terms that the row states."""
-    return LicenceTerms(
-        purpose=Purpose(row.purpose),
-        territories=tuple(row.territories),
-        valid_from=int(row.valid_from.timestamp()),
-        valid_to=_seconds(row.valid_to),
-        tariff=row.tariff.digest.hex() if row.tariff is not None else None,
-    )
-
-
-def _from_offer(offer: Offer) -> Licence:
-    return Licence(
-        name=licence_name("offer", offer.public_id, None),
-        terms=terms_of(offer),
-        concluded_at=int(offer.recorded_at.timestamp()),
-        ended_at=_seconds(offer.superseded_at),
-        end_recorded_at=_seconds(offer.superseded_at),
-    )
-
-
-def _from_agreement(agreement: Agreement) -> Licence:
-    return Licence(
-        name=licence_name(
-            "agreement", agreement.public_id, agreement.tariff.version if agreement.tariff else None
-        ),
-        terms=terms_of(agreement),
-        concluded_at=int(agreement.recorded_at.timestamp()),
-        ended_at=_seconds(agreement.ends_at),
-        end_recorded_at=_seconds(agreement.superseded_at),
-    )
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
-
-
-# -- claims -------------------------------------------------------------------------------------------------
-def agreement_for_claim(session: Session, licensee_id: int, licence: str, at: datetime) -> Agreement:
-    """The agreement that a claim names as `agreement_…@<tariff version>`, in force for this licensee at that time.
-
-    `NotFound` if it is no agreement of this licensee, `InvalidInput` if it pins another tariff version or did not
-    hold then.
-    """
-    public_id, version = rules.parse_agreement_name(licence)
-    agreement = session.scalar(
-        select(Agreement).where(Agreement.public_id == public_id, Agreement.licensee_id == licensee_id)
-    )
-    if agreement is None:
-        raise access.not_yours("agreement", public_id)
-    stated = _from_agreement(agreement)
-    if stated.name != licence_name("agreement", public_id, version):
-        raise InvalidInput(
-            f"This agreement is {stated.name}; the claim names version {version} of its tariff."
-        )
-    if not stated.holds(int(at.timestamp())):
-        raise InvalidInput(f"{stated.name} was not in force at {at:%Y-%m-%dT%H:%M:%SZ}.", licence=stated.name)
-    return agreement
-
-
-def works_covered(session: Session, agreement: Agreement, work_ids: Collection[int]) -> set[int]:
-    """Which of these works (private keys) an agreement covers, whatever the time."""
-    query = select(OfferWork.work_id).where(OfferWork.offer_id == agreement.offer_id)
-    offered = set(session.scalars(query)) & set(work_ids)
-    licence = _from_agreement(agreement)
-    state = works.standing(session, offered)
-    return {work_id for work_id in offered if _covering(state[work_id], [licence])}

@@ -20,6 +20,7 @@ from registry.core.errors import Conflict, InvalidInput
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
+from registry.licences.details import AgreementDetails, OfferDetails, agreements_seen, offers_seen
 from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
 from registry.licences.pricing import (
     CreateTariff,
@@ -30,31 +31,38 @@ from registry.licences.pricing import (
     tariff_of,
 )
 from registry.licences.queries import (
-    agreement_for_claim,
     get_agreement,
     get_offer,
-    licensee_terms,
     list_agreements,
     list_offers,
     offered_works,
+)
+from registry.licences.rules import MAX_LICENSEES, MAX_WORKS, check_territories
+from registry.licences.terms import (
+    agreement_for_claim,
+    all_licensee_terms,
+    licensee_terms,
     permitted,
     public_terms,
     terms_of,
     works_covered,
 )
-from registry.licences.rules import check_territories
 from registry.log import service as log
 from registry.works.service import Work
 
 __all__ = [
     "AcceptOffer",
     "Agreement",
+    "AgreementDetails",
     "CreateOffer",
     "CreateTariff",
     "EndAgreement",
     "Offer",
+    "OfferDetails",
     "accept_offer",
     "agreement_for_claim",
+    "agreements_seen",
+    "all_licensee_terms",
     "create_offer",
     "create_tariff",
     "end_agreement",
@@ -64,6 +72,7 @@ __all__ = [
     "list_agreements",
     "list_offers",
     "list_tariffs",
+    "offers_seen",
     "permitted",
     "priced",
     "public_terms",
@@ -72,9 +81,6 @@ __all__ = [
     "terms_of",
     "works_covered",
 ]
-
-MAX_WORKS = 10_000
-_MAX_LICENSEES = 1_000
 
 
 # -- offers -------------------------------------------------------------------------------------------------
@@ -100,8 +106,8 @@ def create_offer(session: Session, actor: Actor, command: CreateOffer, sources: 
     access.check_maker(actor)
     if not 0 < len(command.works) <= MAX_WORKS:
         raise InvalidInput(f"An offer is about 1 to {MAX_WORKS:,} works; make several for more.")
-    if len(command.licensees) > _MAX_LICENSEES:
-        raise InvalidInput(f"An offer names at most {_MAX_LICENSEES:,} licensees, or none for anyone.")
+    if len(command.licensees) > MAX_LICENSEES:
+        raise InvalidInput(f"An offer names at most {MAX_LICENSEES:,} licensees, or none for anyone.")
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
     acting, offered = access.offerable(session, actor, tuple(dict.fromkeys(command.works)), now)

@@ -33,7 +33,15 @@ def registrant(
     return parties.acting_for(session, actor, on_behalf_of, May.REGISTER, [WorkRef(kind.value)], now)
 
 
-def work_for(session: Session, actor: Actor, public_id: bytes, may: May, now: datetime) -> tuple[Work, Actor]:
+def work_for(
+    session: Session,
+    actor: Actor,
+    public_id: bytes,
+    may: May,
+    now: datetime,
+    *,
+    withdrawn_too: bool = False,
+) -> tuple[Work, Actor]:
     """An unwithdrawn work that the actor may change in this way, and the actor as it acts for the owner.
 
     `NotFound` where it may not even know of the work; `Forbidden` where its mandate does not reach that far.
@@ -45,7 +53,7 @@ def work_for(session: Session, actor: Actor, public_id: bytes, may: May, now: da
         raise _unknown(public_id)
     if acting is None:
         raise Forbidden(f"Your mandate for the owner of this work does not include “{may}”.")
-    if work.withdrawn_at is not None:
+    if work.withdrawn_at is not None and not withdrawn_too:
         raise Conflict(f"{format_id('work', public_id)} was withdrawn; a withdrawn work cannot be changed.")
     return work, acting
 

@@ -72,8 +72,8 @@ def record_initial_shares(
 
 def set_shares(
     session: Session, actor: Actor, work_id: bytes, stated: Sequence[NewShare], sources: Sources
-) -> list[ShareRow]:
-    """Replace all shares from the first moment that is stated, now or later; returns what is then on record.
+) -> Work:
+    """Replace all shares from the first moment that is stated, now or later.
 
     What was held before stays as it was: money for past use goes to those who held the right then.
     """
@@ -91,7 +91,7 @@ def set_shares(
             _end(session, row, since, acting, now)
     session.add_all(_share_row(work, share, acting, now) for share in wanted)
     session.flush()
-    return shares_now(session, work, now)
+    return work
 
 
 def shares_now(session: Session, work: Work, now: datetime) -> list[ShareRow]:
@@ -168,7 +168,7 @@ def _share_row(work: Work, share: Share, acting: Actor, now: datetime) -> ShareR
 # -- reservations -------------------------------------------------------------------------------------------
 def set_reservations(
     session: Session, actor: Actor, work_id: bytes, stated: Iterable[NewReservation], sources: Sources
-) -> list[Reservation]:
+) -> Work:
     """Replace what is explicitly denied from now on; an empty list leaves only the rule that nothing is granted.
 
     A reservation that stays is left as it is, so that it goes back to when it was first made.
@@ -197,7 +197,7 @@ def set_reservations(
         for purpose, start, end in wanted
     )
     session.flush()
-    return reservations_now(session, work, now)
+    return work
 
 
 def reservations_now(session: Session, work: Work, now: datetime) -> list[Reservation]:

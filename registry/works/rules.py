@@ -163,6 +163,16 @@ def earlier_title(owner_id: int, same_file: Iterable[Registered]) -> Registered 
     return earlier[0] if earlier else None
 
 
+def how_to_object(work: str, earlier: str) -> str:
+    """What the maker of a contested title is told."""
+    return (
+        f"Somebody else registered a file with the same SHA-256 before, as {earlier}. Until that is settled, {work} "
+        "is protected like any other work, but it cannot be licensed. If it is yours, write to the operator of this "
+        "registry, name both works, and add what shows it: the original file with its date, a contract, or the page "
+        "where you published it first."
+    )
+
+
 # -- what a version consists of -----------------------------------------------------------------------------
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}")
 

@@ -63,15 +63,22 @@ from registry.works.rules import (
     earlier_title,
     read_content,
 )
+from registry.works.shares import Right
 
 __all__ = [
     "AddVersion",
+    "ClientCodes",
+    "Disclosure",
     "FingerprintRow",
+    "Kind",
+    "MadeBy",
     "NewReservation",
     "NewShare",
     "PublishedWork",
     "RegisterWork",
     "RegisteredWork",
+    "Right",
+    "Scheme",
     "Standing",
     "Work",
     "WorkDetails",
@@ -189,9 +196,11 @@ def add_version(session: Session, actor: Actor, command: AddVersion, sources: So
 
 
 def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Work:
-    """End the registration from now on. The row stays; agreements that were concluded stay in force."""
+    """End the registration from now on; again is no error. The row stays, and so do concluded agreements."""
     now = whole_second(sources.now())
-    work, acting = access.work_for(session, actor, public_id, May.WITHDRAW, now)
+    work, acting = access.work_for(session, actor, public_id, May.WITHDRAW, now, withdrawn_too=True)
+    if work.withdrawn_at is not None:
+        return work
     work.change_seq = log.next_change_seq(session)
     work.withdrawn_at = now
     work.withdrawn_by = acting.party_id

@@ -1,0 +1,135 @@
+"""The JSON of tariffs, offers and agreements. An agreement is private to its two sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from registry.base.schemas import PublicId, Strict, Time, line, page_of
+from registry.core.decisions import Purpose
+from registry.core.decisions.terms import WORLD
+from registry.licences.models import TariffSeries
+from registry.licences.pricing import priced
+from registry.licences.rules import MAX_LICENSEES, MAX_WORKS
+from registry.licences.tariffs import Tariff
+
+
+# -- tariffs ------------------------------------------------------------------------------------------------
+class Component(fields.Dict):
+    """A price: `per_unit` with `amount_minor`, `per_units` and `unit`, or `flat_per_period` with `amount_minor`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        example = {"type": "per_unit", "amount_minor": 40, "per_units": 100, "unit": "image"}
+        super().__init__(metadata={"example": example}, **kwargs)
+
+
+class NewTariff(Strict):
+    """A price list, or with `tariff` the next version of one."""
+
+    tariff = PublicId("tariff", load_default=None)
+    name = line(200, load_default=None)
+    currency = line(3, required=True)
+    components = fields.List(Component(), required=True, validate=validate.Length(1, 20))
+
+
+class TariffView(Strict):
+    """One version of a tariff. `digest` is the SHA-256 of the canonical JSON of the four members before it."""
+
+    tariff = fields.String()
+    version = fields.Integer()
+    currency = fields.String()
+    components = fields.Method("_components", metadata={"type": "array"})
+    digest = fields.Function(lambda tariff: tariff.digest.hex())
+
+    def _components(self, tariff: Tariff) -> Any:
+        return [component.as_json() for component in tariff.components]
+
+
+class TariffItem(Strict):
+    """A tariff with all its versions."""
+
+    id = PublicId("tariff", attribute="public_id")
+    name = fields.String()
+    created_at = Time()
+    versions = fields.Method("_versions", metadata={"type": "array"})
+
+    def _versions(self, series: TariffSeries) -> Any:
+        return TariffView(many=True).dump([priced(version) for version in series.versions])
+
+
+# -- offers -------------------------------------------------------------------------------------------------
+class NewOffer(Strict):
+    """Terms for works of one owner. Without a tariff it is free, without licensees it is to anyone."""
+
+    works = fields.List(PublicId("work"), required=True, validate=validate.Length(1, MAX_WORKS))
+    purpose = fields.Enum(Purpose, by_value=True, required=True)
+    territories = fields.List(line(8), load_default=[WORLD], validate=validate.Length(1, 250))
+    valid_from = Time(load_default=None, allow_none=True)
+    valid_to = Time(load_default=None, allow_none=True)
+    tariff = PublicId("tariff", load_default=None)
+    tariff_version = fields.Integer(load_default=None, strict=True, validate=validate.Range(1))
+    licensees = fields.List(PublicId("party"), load_default=[], validate=validate.Length(max=MAX_LICENSEES))
+
+
+class TermsView(Strict):
+    """What offers and agreements have in common."""
+
+    owner = PublicId("party")
+    tariff = fields.Nested(TariffView, allow_none=True)
+
+
+class OfferItem(TermsView):
+    """An offer in a list."""
+
+    id = PublicId("offer", attribute="offer.public_id")
+    purpose = fields.String(attribute="offer.purpose")
+    territories = fields.List(fields.String(), attribute="offer.territories")
+    valid_from = Time(attribute="offer.valid_from")
+    valid_to = Time(attribute="offer.valid_to", allow_none=True)
+    licensees = fields.List(PublicId("party"), allow_none=True, metadata={"description": "null: to anyone"})
+    recorded_at = Time(attribute="offer.recorded_at")
+    revoked_at = Time(attribute="offer.superseded_at", allow_none=True)
+    log_index = fields.Integer(attribute="offer.log_index", allow_none=True)
+
+
+class OfferView(OfferItem):
+    """An offer with the works that it is about."""
+
+    works = fields.List(PublicId("work"))
+
+
+# -- agreements ---------------------------------------------------------------------------------------------
+class AgreementEnd(Strict):
+    """When it ends; now, if nothing is said."""
+
+    at = Time(load_default=None, allow_none=True)
+
+
+class AgreementItem(TermsView):
+    """An agreement in a list."""
+
+    id = PublicId("agreement", attribute="agreement.public_id")
+    licence = fields.String(attribute="name", metadata={"description": "How claims name it."})
+    offer = PublicId("offer")
+    licensee = PublicId("party")
+    purpose = fields.String(attribute="agreement.purpose")
+    territories = fields.List(fields.String(), attribute="agreement.territories")
+    valid_from = Time(attribute="agreement.valid_from")
+    valid_to = Time(attribute="agreement.valid_to", allow_none=True)
+    concluded_at = Time(attribute="agreement.recorded_at")
+    ends_at = Time(attribute="agreement.ends_at", allow_none=True)
+    log_index = fields.Integer(attribute="agreement.log_index")
+
+
+class AgreementView(AgreementItem):
+    """An agreement with what opens its commitments in the log: keep `salt` secret."""
+
+    works = fields.List(PublicId("work"))
+    terms_commitment = fields.Function(lambda details: details.agreement.terms_digest.hex())
+    salt = fields.Function(lambda details: details.agreement.salt.hex())
+
+
+TariffList = page_of("tariff", TariffItem)
+OfferList = page_of("offer", OfferItem)
+AgreementList = page_of("agreement", AgreementItem)

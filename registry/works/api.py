@@ -1,0 +1,123 @@
+"""JSON views of works: register, read, withdraw, further versions, shares, reservations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from registry.base.actor import Scope
+from registry.base.http import Blueprint, current_actor, reading, require, sources, writing
+from registry.base.periods import whole_second
+from registry.base.schemas import PublicId, page_query
+from registry.works import schemas, service
+from registry.works.uploads import read_upload
+
+blueprint = Blueprint(
+    "works", __name__, url_prefix="/v1/works", description="Register works and say whose they are"
+)
+
+
+def _body(schema: type[schemas.NewFile]) -> dict[str, Any]:
+    """The two ways to send a work, for the OpenAPI description; `uploads` reads them."""
+    file = {"type": "string", "format": "binary"}
+    multipart = {"type": "object", "properties": {"file": file, "metadata": schema}, "required": ["file"]}
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": schema},
+            "multipart/form-data": {"schema": multipart},
+        },
+    }
+
+
+def _now() -> datetime:
+    return whole_second(sources().now())
+
+
+_LIST = page_query("work").from_dict({"owner": PublicId("party", load_default=None)}, name="work-page")
+
+
+@blueprint.post("")
+@require(Scope.WORKS_WRITE)
+@blueprint.doc(requestBody=_body(schemas.NewWork))
+@blueprint.response(201, schemas.WorkView)
+def register() -> Any:
+    """Register a work by its file, which is not kept, or by its fingerprints alone."""
+    data, content = read_upload(schemas.NewWork)
+    command = service.RegisterWork(
+        content=content,
+        **data
+        | {
+            "identifiers": tuple((i["scheme"], i["value"]) for i in data["identifiers"]),
+            "source_urls": tuple(data["source_urls"]),
+            "shares": tuple(service.NewShare(**line) for line in data["shares"]),
+        },
+    )
+    with writing() as session:
+        done = service.register_work(session, current_actor(), command, sources())
+        return service.details(session, done.work, _now())
+
+
+@blueprint.get("")
+@require(Scope.WORKS_READ)
+@blueprint.arguments(_LIST, location="query")
+@blueprint.response(200, schemas.WorkList)
+def list_works(page: dict[str, Any]) -> Any:
+    """Your works, oldest first; with `owner`, those of a principal whose whole repertoire you represent."""
+    with reading() as session:
+        return service.list_works(session, current_actor(), sources(), **page)
+
+
+@blueprint.get("/<id(work):public_id>")
+@require(Scope.WORKS_READ)
+@blueprint.response(200, schemas.WorkView)
+def get_work(public_id: bytes) -> Any:
+    """One of your works, with all that is on record about it."""
+    with reading() as session:
+        return service.get_work(session, current_actor(), public_id, sources())
+
+
+@blueprint.delete("/<id(work):public_id>")
+@require(Scope.WORKS_WRITE)
+@blueprint.response(204)
+def withdraw(public_id: bytes) -> None:
+    """Withdraw a work from now on: it is no longer matched. Agreements that were concluded stay in force."""
+    with writing() as session:
+        service.withdraw_work(session, current_actor(), public_id, sources())
+
+
+@blueprint.post("/<id(work):public_id>/versions")
+@require(Scope.WORKS_WRITE)
+@blueprint.doc(requestBody=_body(schemas.NewFile))
+@blueprint.response(201, schemas.WorkView)
+def add_version(public_id: bytes) -> Any:
+    """Add a further file of the work, such as another edition; its codes are matched beside the others."""
+    _, content = read_upload(schemas.NewFile)
+    with writing() as session:
+        command = service.AddVersion(public_id, content)
+        done = service.add_version(session, current_actor(), command, sources())
+        return service.details(session, done.work, _now())
+
+
+@blueprint.put("/<id(work):public_id>/shares")
+@require(Scope.WORKS_WRITE)
+@blueprint.arguments(schemas.NewShares)
+@blueprint.response(200, schemas.WorkView)
+def set_shares(data: dict[str, Any], public_id: bytes) -> Any:
+    """State anew who holds which share; money for past use still goes to those who held it then."""
+    stated = [service.NewShare(**line) for line in data["shares"]]
+    with writing() as session:
+        work = service.set_shares(session, current_actor(), public_id, stated, sources())
+        return service.details(session, work, _now())
+
+
+@blueprint.put("/<id(work):public_id>/reservations")
+@require(Scope.WORKS_WRITE)
+@blueprint.arguments(schemas.NewReservations)
+@blueprint.response(200, schemas.WorkView)
+def set_reservations(data: dict[str, Any], public_id: bytes) -> Any:
+    """State anew which purposes are denied even where a licence to anyone would permit them."""
+    stated = [service.NewReservation(**line) for line in data["reservations"]]
+    with writing() as session:
+        work = service.set_reservations(session, current_actor(), public_id, stated, sources())
+        return service.details(session, work, _now())

@@ -1,0 +1,240 @@
+# ruff: noqa: ARG002 - marshmallow names the arguments of a field's methods
+"""The JSON of works. Everything here is private to the owner, its agents and the operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from registry.base.schemas import PublicId, Strict, Time, line, page_of
+from registry.core.decisions import Purpose
+from registry.core.decisions.terms import WORLD
+from registry.core.ids import format_id
+from registry.works.identifiers import Scheme
+from registry.works.rules import Disclosure, Kind, MadeBy, how_to_object
+from registry.works.shares import WHOLE, Right
+
+_MAX_FINGERPRINTS = 32
+_MAX_SHARES = 1_000
+_MAX_LINKS = 100
+
+
+class Code(fields.Field[bytes]):
+    """A code: hexadecimal in JSON, bytes inside."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "string", "pattern": "^([0-9a-f]{2})+$"}, **kwargs)
+
+    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.hex()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:
+        try:
+            return bytes.fromhex(value)
+        except (TypeError, ValueError):
+            raise ValidationError("Write the code in hexadecimal.") from None
+
+
+# -- in -----------------------------------------------------------------------------------------------------
+class NewFingerprint(Strict):
+    """A code that the sender computed."""
+
+    algorithm = line(40, required=True)
+    kind = line(16, required=True)
+    code = Code(required=True)
+
+
+class NewShareLine(Strict):
+    """A share of a right: from now on and without end, unless it says otherwise."""
+
+    party = PublicId("party", required=True)
+    ppm = fields.Integer(required=True, strict=True, validate=validate.Range(1, WHOLE))
+    right = fields.Enum(Right, by_value=True, load_default=Right.REPRODUCTION)
+    territory = line(8, load_default=WORLD)
+    valid_from = Time(load_default=None, allow_none=True)
+    valid_to = Time(load_default=None, allow_none=True)
+
+
+class IdentifierLine(Strict):
+    """A number that the work has elsewhere."""
+
+    scheme = fields.Enum(Scheme, by_value=True, required=True)
+    value = line(200, required=True)
+
+
+class NewFile(Strict):
+    """What goes with a file; without the file, its fingerprints."""
+
+    fingerprints = fields.List(
+        fields.Nested(NewFingerprint), load_default=None, validate=validate.Length(1, _MAX_FINGERPRINTS)
+    )
+    media_type = line(100, load_default=None)
+    size = fields.Integer(load_default=None, strict=True, validate=validate.Range(1, 2**53 - 1))
+
+
+class NewWork(NewFile):
+    """What a maker states about a work."""
+
+    title = line(500, required=True)
+    kind = fields.Enum(Kind, by_value=True, load_default=None)
+    made_by = fields.Enum(MadeBy, by_value=True, load_default=MadeBy.HUMAN)
+    tool = line(200, load_default=None)
+    prompt = fields.String(load_default=None, validate=validate.Length(1, 10_000))
+    disclosure = fields.Enum(Disclosure, by_value=True, load_default=None)
+    persons_depicted = fields.Boolean(load_default=False)
+    identifiers = fields.List(
+        fields.Nested(IdentifierLine), load_default=[], validate=validate.Length(max=_MAX_LINKS)
+    )
+    source_urls = fields.List(line(2_000), load_default=[], validate=validate.Length(max=_MAX_LINKS))
+    shares = fields.List(
+        fields.Nested(NewShareLine), load_default=[], validate=validate.Length(max=_MAX_SHARES)
+    )
+    on_behalf_of = PublicId("party", load_default=None)
+
+
+class NewShares(Strict):
+    """All shares that hold from the first moment stated on."""
+
+    shares = fields.List(fields.Nested(NewShareLine), required=True, validate=validate.Length(1, _MAX_SHARES))
+
+
+class NewReservationLine(Strict):
+    """An explicit denial: from now on and without end, unless it says otherwise."""
+
+    purpose = fields.Enum(Purpose, by_value=True, required=True)
+    valid_from = Time(load_default=None, allow_none=True)
+    valid_to = Time(load_default=None, allow_none=True)
+
+
+class NewReservations(Strict):
+    """All explicit denials that hold from now on."""
+
+    reservations = fields.List(
+        fields.Nested(NewReservationLine), required=True, validate=validate.Length(max=_MAX_LINKS)
+    )
+
+
+# -- out ----------------------------------------------------------------------------------------------------
+class FingerprintView(Strict):
+    """A stored code, and whether this server or the client computed it."""
+
+    algorithm = fields.String()
+    kind = fields.String()
+    code = Code()
+    made_by = fields.String()
+    made_at = Time()
+
+
+class NoteView(Strict):
+    """Why a code is missing, in words; `code` is stable."""
+
+    code = fields.String()
+    message = fields.String()
+
+
+class VersionView(Strict):
+    """What is stored of one file."""
+
+    number = fields.Integer()
+    media_type = fields.String(allow_none=True)
+    size = fields.Integer(allow_none=True)
+    facts = fields.Dict()
+    notes = fields.List(fields.Nested(NoteView))
+    created_at = Time()
+    fingerprints = fields.List(fields.Nested(FingerprintView))
+
+
+class ShareView(Strict):
+    """A share on record."""
+
+    party = PublicId("party")
+    ppm = fields.Integer()
+    right = fields.String()
+    territory = fields.String()
+    valid_from = Time()
+    valid_to = Time(allow_none=True)
+    recorded_at = Time()
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """Made from the holder's public id and the row."""
+        party, row = obj
+        return party if attr == "party" else super().get_attribute(row, attr, default)
+
+
+class ReservationView(Strict):
+    """An explicit denial on record."""
+
+    purpose = fields.String()
+    valid_from = Time()
+    valid_to = Time(allow_none=True)
+    recorded_at = Time()
+
+
+class ContestView(Strict):
+    """Why a title is in doubt, and what its maker can do."""
+
+    since = Time()
+    earlier_work = PublicId("work")
+    how_to_object = fields.String()
+
+
+class WorkItem(Strict):
+    """A work in a list."""
+
+    id = PublicId("work", attribute="public_id")
+    kind = fields.String()
+    title = fields.String()
+    disclosure = fields.String()
+    created_at = Time()
+    withdrawn_at = Time(allow_none=True)
+    contested_since = Time(allow_none=True)
+
+
+class WorkView(Strict):
+    """A work with all that is on record about it."""
+
+    id = PublicId("work", attribute="work.public_id")
+    kind = fields.String(attribute="work.kind")
+    title = fields.String(attribute="work.title")
+    owner = PublicId("party")
+    registered_by = PublicId("party")
+    made_by = fields.String(attribute="work.made_by")
+    tool = fields.String(attribute="work.tool", allow_none=True)
+    prompt = fields.String(attribute="work.prompt", allow_none=True)
+    disclosure = fields.String(attribute="work.disclosure")
+    persons_depicted = fields.Boolean(attribute="work.persons_depicted")
+    created_at = Time(attribute="work.created_at")
+    withdrawn_at = Time(attribute="work.withdrawn_at", allow_none=True)
+    contested = fields.Method("_contested", metadata={"type": ["object", "null"]})
+    versions = fields.List(fields.Nested(VersionView), attribute="work.versions")
+    identifiers = fields.List(
+        fields.Nested(
+            Strict.from_dict({"scheme": fields.String(), "value": fields.String()}, name="IdentifierView")
+        ),
+        attribute="work.identifiers",
+    )
+    source_urls = fields.List(fields.Pluck("SourceUrlView", "url"), attribute="work.source_urls")
+    shares = fields.List(fields.Nested(ShareView))
+    reservations = fields.List(fields.Nested(ReservationView))
+
+    def _contested(self, details: Any) -> Any:
+        if details.work.contested_since is None:
+            return None
+        work, earlier = details.work.public_id, details.contested_by
+        return ContestView().dump(
+            {
+                "since": details.work.contested_since,
+                "earlier_work": earlier,
+                "how_to_object": how_to_object(format_id("work", work), format_id("work", earlier)),
+            }
+        )
+
+
+class SourceUrlView(Strict):
+    """Where the maker published the work."""
+
+    url = fields.String()
+
+
+WorkList = page_of("work", WorkItem)
