@@ -67,6 +67,16 @@ class Time(fields.Field[datetime]):
             raise ValidationError("Write a time as in 2026-08-02T00:00:00Z.") from None
 
 
+class Hex(fields.Field[bytes]):
+    """Bytes, shown as lower-case hexadecimal digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dump_only=True, metadata={"type": "string", "pattern": "^[0-9a-f]*$"}, **kwargs)
+
+    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.hex()
+
+
 def line(max_length: int, **kwargs: Any) -> fields.String:
     """A text of one line, not blank."""
     return fields.String(validate=[validate.Length(1, max_length), ONE_LINE], **kwargs)

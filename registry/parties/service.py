@@ -44,6 +44,7 @@ __all__ = [
     "list_models",
     "log_in",
     "model_of",
+    "models_by_id",
     "own_party",
     "parties_by_id",
     "party_by_public_id",
@@ -395,6 +396,11 @@ def model_of(session: Session, actor: Actor, public_id: bytes) -> Model:
     if model is None:
         raise NotFound(f"You have no {format_id('model', public_id)}.")
     return model
+
+
+def models_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Model]:
+    """Models by private key, for rooms that refer to them."""
+    return {m.id: m for m in session.scalars(select(Model).where(Model.id.in_(ids)))} if ids else {}
 
 
 def list_models(
