@@ -4,7 +4,7 @@ A *pool* is what one agreement owes for one period. Its exact cost is a rational
 and, once per period, the flat fee. Only that total is rounded, half up, to a whole minor unit. The total then goes
 to (row, account) pairs in one step by largest remainder, with the product of a row's exact cost and the holder's
 share as weight; nothing is rounded in between, so no cent can drift. Every line is less than one minor unit off
-its exact value, and the lines of a pool sum to its total.
+its exact part of the total, and the lines of a pool sum to that total.
 
 Shares are in ppm. What is missing to 1,000,000 goes to `Liabilities:Unclaimed:<year>`; a contested title, and a work
 whose shares exceed 1,000,000, pay nobody: the whole work is held in `Liabilities:Disputed:<work>`.
@@ -13,23 +13,20 @@ whose shares exceed 1,000,000, pay nobody: the whole work is held in `Liabilitie
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar
 
 from registry.core.errors import InvalidInput
+from registry.remuneration.periods import Period
 
 WHOLE = 1_000_000
 """Shares of one right sum to this many ppm."""
 
 PER_WORK = "work"
 """The unit of a price that is due once for each work of a claim batch."""
-
-_PERIOD = re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII)
 
 
 class Orderable(Hashable, Protocol):
@@ -41,44 +38,6 @@ class Orderable(Hashable, Protocol):
 
 
 Key = TypeVar("Key", bound=Orderable)
-
-
-# -- periods -----------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
-    """A quarter, `2026-Q4`; from its first instant up to, not including, the next one's."""
-
-    year: int
-    quarter: int
-
-    @classmethod
-    def parse(cls, text: str) -> Period:
-        """The period of this name; `InvalidInput` says how one looks."""
-        found = _PERIOD.match(text)
-        if found is None or not 1970 <= int(found[1]) <= 9998:
-            raise InvalidInput(f"“{text[:20]}” is no period; write year and quarter, for example 2026-Q4.")
-        return cls(int(found[1]), int(found[2]))
-
-    @classmethod
-    def of(cls, time: datetime) -> Period:
-        """The quarter (UTC) that a time lies in."""
-        time = time.astimezone(UTC)
-        return cls(time.year, (time.month + 2) // 3)
-
-    @property
-    def start(self) -> datetime:
-        """The first instant."""
-        return datetime(self.year, 3 * self.quarter - 2, 1, tzinfo=UTC)
-
-    @property
-    def end(self) -> datetime:
-        """The first instant of the next period."""
-        following = Period(self.year + 1, 1) if self.quarter == 4 else Period(self.year, self.quarter + 1)
-        return following.start
-
-    def __str__(self) -> str:
-        """As people and files write it."""
-        return f"{self.year:04d}-Q{self.quarter}"
 
 
 # -- integers ----------------------------------------------------------------------------------------------

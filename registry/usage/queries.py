@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Select, select
@@ -16,10 +17,22 @@ from registry.core.errors import NotFound, NotReady
 from registry.core.ids import format_id
 from registry.log import service as log
 from registry.log.keys import LogKey
+from registry.parties import service as parties
 from registry.usage.checks import check_lab
 from registry.usage.models import ClaimBatch, ClaimRow, Run
 
 _CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDetails:
+    """A batch with the names of what it refers to."""
+
+    batch: ClaimBatch
+    lab: bytes
+    model: bytes
+    run: str
+    """Hex SHA-256 of the run's manifest."""
 
 
 def list_claims(
@@ -27,6 +40,21 @@ def list_claims(
 ) -> Page[ClaimBatch]:
     """The acting lab's batches, or all of them for the operator."""
     return paginate(session, _visible(actor), ClaimBatch, after, limit)
+
+
+def claim_details(session: Session, batches: Sequence[ClaimBatch]) -> list[ClaimDetails]:
+    """These batches as they are shown to whoever may see them."""
+    labs = parties.parties_by_id(session, {batch.lab_id for batch in batches})
+    models = parties.models_by_id(session, {batch.model_id for batch in batches})
+    return [
+        ClaimDetails(
+            batch,
+            labs[batch.lab_id].public_id,
+            models[batch.model_id].public_id,
+            run_of(session, batch).run_id,
+        )
+        for batch in batches
+    ]
 
 
 def get_claim(session: Session, actor: Actor, public_id: bytes) -> ClaimBatch:

@@ -29,6 +29,8 @@ from registry.parties import service as parties
 from registry.usage import checks, rules
 from registry.usage.models import ClaimBatch, ClaimRow, Run
 from registry.usage.queries import (
+    ClaimDetails,
+    claim_details,
     claims_between,
     claims_by_id,
     get_claim,
@@ -42,8 +44,10 @@ from registry.works import service as works
 
 __all__ = [
     "ClaimBatch",
+    "ClaimDetails",
     "ClaimRow",
     "SubmitClaim",
+    "claim_details",
     "claims_between",
     "claims_by_id",
     "get_claim",

@@ -9,9 +9,9 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.remuneration.periods import Period
 from registry.remuneration.rules import (
     WHOLE,
-    Period,
     Pool,
     Prices,
     UsedRow,
@@ -82,10 +82,11 @@ def pools(draw: st.DrawFn) -> Pool:
         unit: Fraction(draw(st.integers(0, 5_000)), draw(st.integers(1, 1_000)))
         for unit in draw(st.sets(st.sampled_from(("image", "work"))))
     }
-    return Pool("agreement_1", "00", "lab", Period(2026, 4), "EUR", prices, draw(st.integers(0, 10**6)), rows)
+    flat = draw(st.integers(0, 10**6))
+    return Pool("agreement_1@3", "00", "lab", Period(2026, 4), Prices("EUR", prices, flat), flat, rows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pool=pools(), seed=st.integers(0, 1_000))
 def test_a_pool_is_the_sum_of_its_lines_to_the_cent(pool: Pool, seed: int) -> None:
     """The total is the exact cost rounded once; lines sum to it, each within one unit; row order is irrelevant."""
@@ -104,7 +105,7 @@ def test_a_pool_is_the_sum_of_its_lines_to_the_cent(pool: Pool, seed: int) -> No
     assert distribute(replace(pool, rows=tuple(shuffled))) == lines
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pool=pools())
 def test_every_row_is_fully_shared_and_what_cannot_be_paid_is_held(pool: Pool) -> None:
     """Per row 1,000,000 ppm go somewhere; contested works and works with too many shares reach no payee."""
@@ -117,7 +118,7 @@ def test_every_row_is_fully_shared_and_what_cannot_be_paid_is_held(pool: Pool) -
             assert mine[0].party is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pool=pools())
 def test_entries_balance_and_empty_the_pool(pool: Pool) -> None:
     """Charge and distribution each sum to zero, and together they leave nothing in the pool's account."""

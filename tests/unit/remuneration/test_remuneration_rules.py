@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from registry.core.errors import InvalidInput
+from registry.remuneration.periods import Period
 from registry.remuneration.rules import (
-    Period,
     Pool,
     Posting,
     Prices,
@@ -213,3 +213,13 @@ def test_balance_is_per_currency() -> None:
     assert balanced([])
     assert balanced([Posting("a", "EUR", 1), Posting("b", "EUR", -1)])
     assert not balanced([Posting("a", "EUR", 1), Posting("b", "JPY", -1)])
+
+
+def test_prices_of_a_tariff() -> None:
+    """Components of one kind add up, and none is skipped because it is not known."""
+    per_image = {"type": "per_unit", "unit": "image", "amount_minor": 40, "per_units": 100}
+    flat = {"type": "flat_per_period", "amount_minor": 500}
+    tariff = {"currency": "EUR", "components": [per_image, flat, per_image, flat]}
+    assert Prices.of(tariff) == Prices("EUR", {"image": Fraction(8, 10)}, 1000)
+    with pytest.raises(InvalidInput, match="revenue_share"):
+        Prices.of({"currency": "EUR", "components": [{"type": "revenue_share", "ppm": 1}]})

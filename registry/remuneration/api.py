@@ -1,0 +1,65 @@
+"""JSON and CSV views of statements, and of the settlements that they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from registry.base.actor import Scope
+from registry.base.http import Blueprint, current_actor, reading, require, sources
+from registry.base.schemas import page_query
+from registry.core.ids import format_id
+from registry.remuneration import schemas, service
+from registry.remuneration.export import to_csv
+from registry.remuneration.statements import Statement
+
+blueprint = Blueprint("remuneration", __name__, url_prefix="/v1", description="Statements and settlements")
+
+
+@blueprint.get("/statements")
+@require(Scope.STATEMENTS_READ)
+@blueprint.arguments(schemas.StatementQuery, location="query")
+@blueprint.response(200, schemas.StatementView)
+def get_statement(query: dict[str, Any]) -> Any:
+    """What you, or somebody for whom you may collect, are owed for a period, use by use."""
+    return _statement(query)
+
+
+@blueprint.get("/statements.csv")
+@require(Scope.STATEMENTS_READ)
+@blueprint.arguments(schemas.StatementQuery, location="query")
+@blueprint.response(200, content_type="text/csv", description="The lines of the statement (RFC 4180).")
+def get_statement_csv(query: dict[str, Any]) -> Response:
+    """The same as a table."""
+    found = _statement(query)
+    name = f"statement-{found.period}-{format_id('party', found.party)}.csv"
+    return Response(
+        to_csv(found),
+        content_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@blueprint.get("/settlements")
+@require(Scope.STATEMENTS_READ)
+@blueprint.arguments(page_query("settlement"), location="query")
+@blueprint.response(200, schemas.SettlementList)
+def list_settlements(page: dict[str, Any]) -> Any:
+    """All settlements, oldest first."""
+    with reading() as session:
+        return service.list_settlements(session, current_actor(), **page)
+
+
+@blueprint.get("/settlements/<id(settlement):public_id>")
+@require(Scope.STATEMENTS_READ)
+@blueprint.response(200, schemas.SettlementDetailsView)
+def get_settlement(public_id: bytes) -> Any:
+    """One settlement, with what your lab owes in it."""
+    with reading() as session:
+        return service.get_settlement(session, current_actor(), public_id)
+
+
+def _statement(query: dict[str, Any]) -> Statement:
+    with reading() as session:
+        return service.statement(session, current_actor(), query["period"], sources(), query["party"])

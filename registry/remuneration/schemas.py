@@ -1,0 +1,90 @@
+"""The JSON of statements and settlements. Amounts are whole minor units beside their currency."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from registry.base.schemas import Hex, PublicId, Strict, Time, page_of
+
+
+class StatementQuery(Strict):
+    """Which period, and whose statement if not your own."""
+
+    period = fields.String(required=True, metadata={"example": "2026-Q4"})
+    party = PublicId("party", load_default=None)
+
+
+def _totals() -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Minor units by currency.", "example": {"EUR": 1234}},
+    )
+
+
+class StatementLineView(Strict):
+    """One reported use, and what is owed for it."""
+
+    settlement = PublicId("settlement")
+    settled_at = Time()
+    claim = PublicId("claim")
+    log_index = fields.Integer(metadata={"description": "Of the claim's entry in the usage log."})
+    row = fields.Integer(metadata={"description": "In the claim, from 0."})
+    claimed_at = Time()
+    lab = PublicId("party")
+    work = PublicId("work")
+    title = fields.String()
+    licence = fields.String()
+    tariff_sha256 = Hex(attribute="tariff")
+    units = fields.Integer()
+    unit = fields.String()
+    share_ppm = fields.Integer(attribute="ppm")
+    exact_minor = fields.String(metadata={"description": "Before rounding, n/d minor units."})
+    amount_minor = fields.Integer()
+    currency = fields.String()
+
+
+class StatementView(Strict):
+    """All that a period's settlements attributed to one party."""
+
+    party = PublicId("party")
+    period = fields.String()
+    totals = _totals()
+    lines = fields.List(fields.Nested(StatementLineView))
+
+
+class SettlementView(Strict):
+    """A settlement as the log commits to it."""
+
+    settlement = PublicId("settlement", attribute="public_id")
+    period = fields.String()
+    closing_size = fields.Integer(metadata={"description": "Of the usage log: entries below it were taken."})
+    log_index = fields.Integer(metadata={"description": "Of the entry with both roots."})
+    input_root = Hex()
+    output_root = Hex()
+    claims = fields.Integer(attribute="claim_count")
+    lines = fields.Integer(attribute="line_count")
+    settled_at = Time()
+
+
+class PoolView(Strict):
+    """What one lab owes under one agreement."""
+
+    licence = fields.String()
+    lab = PublicId("party")
+    period = fields.String(metadata={"description": "The quarter in which the claims came in."})
+    tariff_sha256 = Hex(attribute="tariff")
+    currency = fields.String()
+    flat_minor = fields.Integer()
+    total_minor = fields.Integer()
+
+
+class SettlementDetailsView(Strict):
+    """A settlement with what you owe in it; the operator sees what everybody owes."""
+
+    settlement = fields.Nested(SettlementView)
+    totals = _totals()
+    pools = fields.List(fields.Nested(PoolView))
+
+
+SettlementList = page_of("settlement", SettlementView)

@@ -1,0 +1,195 @@
+"""Statements: what a party is owed, line by line with the claim that each cent comes from; and settlements.
+
+A payee sees its own lines; somebody with a mandate to collect sees the principal's; the operator sees all. A lab sees
+what it owes, agreement by agreement. That a settlement took place, with its roots, is public in the log.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Scope
+from registry.base.auth import check_scopes
+from registry.base.clock import Sources
+from registry.base.paging import DEFAULT_LIMIT, Page, paginate
+from registry.core.errors import NotFound
+from registry.core.ids import format_id
+from registry.parties import service as parties
+from registry.parties.service import May
+from registry.remuneration.models import Settlement, SettlementPool, StatementLine
+from registry.remuneration.periods import Period
+from registry.usage import service as usage
+from registry.works import service as works
+
+_READ = frozenset({Scope.STATEMENTS_READ})
+
+
+# -- statements --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """One reported use, and what the party is owed for it."""
+
+    settlement: bytes
+    settled_at: datetime
+    claim: bytes
+    log_index: int
+    """Of the claim's leaf: with the receipt, the way to check it."""
+    row: int
+    """In the claim, from 0."""
+    claimed_at: datetime
+    lab: bytes
+    work: bytes
+    title: str
+    licence: str
+    tariff: bytes
+    units: int
+    unit: str
+    ppm: int
+    """The party's share."""
+    exact_minor: str
+    """Before rounding, `n/d` minor units."""
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """All that a period's settlements attributed to one party."""
+
+    party: bytes
+    period: str
+    totals: Mapping[str, int]
+    """Minor units by currency."""
+    lines: Sequence[StatementEntry]
+    """In the order of the log."""
+
+
+def statement(
+    session: Session, actor: Actor, period: str, sources: Sources, party: bytes | None = None
+) -> Statement:
+    """The statement of the actor, or of another `party` for whom it may collect all; empty if nothing was settled.
+
+    `Forbidden` without a mandate, whether or not there is such a party.
+    """
+    check_scopes(actor, _READ)
+    name = str(Period.parse(period))
+    payee, public_id = _payee(session, actor, party, sources)
+    query = (
+        select(StatementLine, Settlement, SettlementPool)
+        .join(Settlement, Settlement.id == StatementLine.settlement_id)
+        .join(SettlementPool, SettlementPool.id == StatementLine.pool_id)
+        .where(StatementLine.party_id == payee, Settlement.period == name)
+    )
+    entries = _entries(session, query)
+    totals: Counter[str] = Counter()
+    for entry in entries:
+        totals[entry.currency] += entry.amount_minor
+    return Statement(public_id, name, dict(sorted(totals.items())), entries)
+
+
+def _payee(session: Session, actor: Actor, party: bytes | None, sources: Sources) -> tuple[int, bytes]:
+    if party is None or party == actor.public_id:
+        return actor.party_id, actor.public_id
+    if Scope.OPERATE in actor.scopes:
+        return parties.party_by_public_id(session, party).id, party
+    return parties.acting_for(session, actor, party, May.COLLECT, [], sources.now()).principal_id, party
+
+
+def _entries(
+    session: Session, query: Select[StatementLine, Settlement, SettlementPool]
+) -> list[StatementEntry]:
+    rows = session.execute(query).all()
+    claims = usage.claims_by_id(session, [line.claim_batch_id for line, _, _ in rows])
+    used = works.works_by_id(session, {line.work_id for line, _, _ in rows})
+    labs = parties.parties_by_id(session, {pool.lab_id for _, _, pool in rows})
+    entries = [
+        StatementEntry(
+            settlement=settlement.public_id,
+            settled_at=settlement.settled_at,
+            claim=claims[line.claim_batch_id].public_id,
+            log_index=claims[line.claim_batch_id].log_index,
+            row=line.row,
+            claimed_at=claims[line.claim_batch_id].submitted_at,
+            lab=labs[pool.lab_id].public_id,
+            work=used[line.work_id].public_id,
+            title=used[line.work_id].title,
+            licence=pool.licence,
+            tariff=pool.tariff,
+            units=line.units,
+            unit=line.unit,
+            ppm=line.ppm,
+            exact_minor=line.exact_minor,
+            amount_minor=line.amount_minor,
+            currency=line.currency,
+        )
+        for line, settlement, pool in rows
+    ]
+    return sorted(entries, key=lambda entry: (entry.log_index, entry.row))
+
+
+# -- settlements -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class PoolDetails:
+    """What one lab owes under one agreement."""
+
+    licence: str
+    lab: bytes
+    period: str
+    tariff: bytes
+    currency: str
+    flat_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementDetails:
+    """A settlement, with those of its pools that the reader may see."""
+
+    settlement: Settlement
+    pools: Sequence[PoolDetails]
+    """All for the operator, its own for a lab, none for others."""
+    totals: Mapping[str, int]
+    """Of those pools, in minor units by currency."""
+
+
+def list_settlements(
+    session: Session, actor: Actor, after: bytes | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[Settlement]:
+    """All settlements, oldest first."""
+    check_scopes(actor, _READ)
+    return paginate(session, select(Settlement), Settlement, after, limit)
+
+
+def get_settlement(session: Session, actor: Actor, public_id: bytes) -> SettlementDetails:
+    """One settlement; `NotFound` if there is none."""
+    check_scopes(actor, _READ)
+    settlement = session.scalar(select(Settlement).where(Settlement.public_id == public_id))
+    if settlement is None:
+        raise NotFound(f"There is no {format_id('settlement', public_id)}.")
+    query = select(SettlementPool).where(SettlementPool.settlement_id == settlement.id)
+    if Scope.OPERATE not in actor.scopes:
+        query = query.where(SettlementPool.lab_id == actor.party_id)
+    pools = session.scalars(query.order_by(SettlementPool.licence, SettlementPool.period)).all()
+    labs = parties.parties_by_id(session, {pool.lab_id for pool in pools})
+    totals: Counter[str] = Counter()
+    for pool in pools:
+        totals[pool.currency] += pool.total_minor
+    details = [
+        PoolDetails(
+            pool.licence,
+            labs[pool.lab_id].public_id,
+            pool.period,
+            pool.tariff,
+            pool.currency,
+            pool.flat_minor,
+            pool.total_minor,
+        )
+        for pool in pools
+    ]
+    return SettlementDetails(settlement, details, dict(sorted(totals.items())))
