@@ -1,0 +1,94 @@
+"""`vorbehalt filter`: the same dataset without what may not be used, plus the papers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from crawler.commands.asking import parse_moment, request_from, request_options
+from crawler.commands.base import Command, emit, examples, json_option, note, now, snapshot_option
+from registry.core.errors import InvalidInput
+
+
+@click.command(
+    "filter",
+    cls=Command,
+    epilog=examples(
+        "vorbehalt filter pictures/ --out run --snapshot vb --purpose train_genai --policy consent-first",
+        "vorbehalt filter pages.jsonl --out run --snapshot vb --purpose train_genai --policy eu-art4 --resume",
+    ),
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="A new folder.")
+@snapshot_option()
+@request_options()
+@click.option("--column", default="text", show_default=True, help="The text in JSON lines.")
+@click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
+@click.option(
+    "--max-errors", type=click.IntRange(0), metavar="N", help="Stop above so many broken items (exit 5)."
+)
+@click.option(
+    "--allow-stale", metavar="REASON", help="Use a snapshot that has expired; the papers state the reason."
+)
+@click.option("--at", metavar="TIME", help="Ask for permission at this time [default: now], to repeat a run.")
+@click.option("--shard-size", type=click.IntRange(1, 1_000_000), default=512, show_default=True, hidden=True)
+@json_option
+def filter_command(
+    inputs: tuple[Path, ...],
+    out: Path,
+    snapshot: Path,
+    purpose: str,
+    policy: str,
+    territory: str,
+    column: str,
+    workers: int | None,
+    resume: bool,
+    max_errors: int | None,
+    allow_stale: str | None,
+    at: str | None,
+    shard_size: int,
+    as_json: bool,
+) -> None:
+    """Write what may be used to DIR/data, byte for byte, and beside it why the rest is not there.
+
+    Inputs are folders of pictures and texts, and JSON lines (.jsonl). DIR/verdicts.parquet has one row per item,
+    DIR/codes.parquet the fingerprints of all, DIR/run.json what was done; the last is written last.
+    """
+    from crawler.display import Progress, summary
+    from crawler.engines.local import Job, run_filter
+    from crawler.runs.plan import Settings, begun_at
+    from crawler.sources import open_sources
+    from crawler.sync import open_snapshot
+    from registry.core.fingerprints import selftest
+
+    present = now()
+    sources = open_sources(inputs, column=column)
+    opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
+    begun = begun_at(out) if resume else None
+    moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
+    if moment < opened.created:
+        raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    selftest()
+    job = Job(
+        sources=sources,
+        inputs=inputs,
+        out=out,
+        snapshot=opened,
+        settings=Settings(request_from(purpose, policy, territory, moment), column, shard_size),
+        workers=workers or len(os.sched_getaffinity(0)),
+        max_errors=max_errors,
+    )
+    try:
+        with Progress() as progress:
+            manifest = run_filter(job, resume=resume, watcher=progress)
+    except KeyboardInterrupt:
+        note(
+            f"Interrupted. Nothing unfinished is used; the same command with --resume goes on from here ({out})."
+        )
+        raise click.exceptions.Exit(130) from None
+    summary(manifest, out)
+    if as_json:
+        emit({"run_id": manifest.run_id, "out": str(out), "counts": manifest.counts.as_json()})

@@ -1,0 +1,73 @@
+"""`vorbehalt sync`: bring the registry home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crawler.commands.base import (
+    Command,
+    api_key_option,
+    emit,
+    examples,
+    json_option,
+    note,
+    now,
+    server_option,
+    snapshot_option,
+)
+
+
+@click.command(cls=Command, epilog=examples("vorbehalt sync --server https://registry.example --snapshot vb"))
+@server_option()
+@snapshot_option(text="Folder to keep it in.")
+@click.option(
+    "--root-sha256", metavar="HEX", help="Digest of the first root of trust, as the operator publishes it."
+)
+@api_key_option
+@click.option("--licensee", metavar="PARTY", help="Your lab's id (party_…), for your own licences.")
+@json_option
+def sync(
+    server: str,
+    snapshot: Path,
+    root_sha256: str | None,
+    api_key: str | None,
+    licensee: str | None,
+    as_json: bool,
+) -> None:
+    """Bring the newest edition home, verified: signatures, versions, digests. The old copy stays until then.
+
+    With an API key, your own licences come along. Without --licensee the registry is asked whose the key is, for
+    which the key needs the scope account.
+    """
+    from crawler.client import Client
+    from crawler.sync import sync as run_sync
+    from registry.core.snapshots.times import to_text
+
+    if api_key is not None and licensee is None:
+        with Client(server, api_key) as client:
+            licensee = str(client.get("/v1/accounts/me")["id"])
+    result = run_sync(
+        server, snapshot, root_sha256=root_sha256, api_key=api_key, licensee=licensee, now=now()
+    )
+    for remark in result.notes:
+        note(remark)
+    if as_json:
+        emit(
+            {
+                "sequence": result.sequence,
+                "changed": result.changed,
+                "expires": to_text(result.expires),
+                "root_sha256": result.root_sha256,
+                "licensee": licensee,
+                "licences": result.licences,
+                "received": result.received,
+            }
+        )
+        return
+    state = "is here now" if result.changed else "was here already"
+    click.echo(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
+    if result.licences is not None:
+        click.echo(f"Your own licences cover {result.licences} works.")
+    click.echo(f"Root of trust: {result.root_sha256}")

@@ -1,0 +1,121 @@
+"""A run as people see it: a live line while it goes on, and at its end what was left out and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from crawler import words
+from crawler.runs.layout import CODES, DATA, RUN, VERDICTS
+from crawler.watching import Done
+from registry.core.records.runs import RunManifest
+
+_BAR = 16
+
+
+def console() -> Console:
+    """Standard error: what is printed there is for people."""
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+class Progress:
+    """The live line: share of the bytes, items a second, kept, left out, time left. Silent without a terminal."""
+
+    def __init__(self) -> None:
+        out = console()
+        self._bar = Bar(
+            TextColumn("filtering"),
+            BarColumn(_BAR),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeRemainingColumn(compact=True),
+            console=out,
+            transient=True,
+            disable=not out.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, counts="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, total_bytes: int) -> None:
+        """The size of what lies ahead."""
+        self._bar.update(self._task, total=max(1, total_bytes))
+
+    def update(self, done: Done) -> None:
+        """What is behind."""
+        elapsed = self._bar.tasks[0].elapsed or 0.0
+        rate = f"{done.seen / elapsed:,.0f}/s" if elapsed > 1 else ""
+        counts = f"{done.seen:,} seen  {done.kept:,} kept  {done.seen - done.kept:,} left out  {rate}"
+        self._bar.update(self._task, completed=done.bytes, counts=counts)
+
+
+def summary(manifest: RunManifest, out: Path) -> None:
+    """The headline, the funnel's end, why the rest was left out, and where everything is."""
+    screen = console()
+    counts = manifest.counts
+    screen.print()
+    screen.print(Text(f"{counts.kept:,} of {counts.seen:,} items kept", style="bold"))
+    screen.print(
+        f"for {manifest.purpose} by policy {manifest.policy}, edition {manifest.snapshot.sequence} of the registry"
+    )
+    if manifest.snapshot.stale_override:
+        screen.print(
+            Text(f"The edition had expired; used because: {manifest.snapshot.stale_override}", style="yellow")
+        )
+    licensed = counts.by_verdict.get("licensed", 0)
+    if licensed:
+        screen.print(f"{licensed:,} of them under your licences: report them with `vorbehalt claim {out}`")
+    if counts.dropped:
+        screen.print()
+        screen.print(_reasons(manifest))
+    screen.print()
+    screen.print(_places(out))
+    screen.print(Text(f"run {manifest.run_id}", style="dim"))
+
+
+def _reasons(manifest: RunManifest) -> Table:
+    """Why items were left out, most frequent first, with a bar drawn to the largest."""
+    kept = _kept_reasons(manifest)
+    left = {reason: n for reason, n in manifest.counts.by_reason.items() if reason not in kept}
+    table = Table(title=f"Why {manifest.counts.dropped:,} were left out", title_justify="left", box=None)
+    for name, justify in (("reason", "left"), ("", "left"), ("items", "right"), ("share", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal type
+    largest = max(left.values(), default=1)
+    for reason, n in sorted(left.items(), key=lambda pair: (-pair[1], pair[0])):
+        drawn = Text(
+            "█" * max(1, round(_BAR * n / largest)), style="red" if "." in reason else "bright_black"
+        )
+        table.add_row(words.reason(reason), drawn, f"{n:,}", f"{100 * n / manifest.counts.dropped:.1f} %")
+    return table
+
+
+def _kept_reasons(manifest: RunManifest) -> set[str]:
+    """The reasons for which this policy keeps an item; a signal's yes and no have one reason code, told by verdict."""
+    kept = {"licence.anyone", "licence.licensee"}
+    return kept | {"none-found"} if manifest.policy == "eu-art4" else kept
+
+
+def _places(out: Path) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, what in (
+        (DATA, "what may be used, byte for byte"),
+        (VERDICTS, "each item, its verdict and the reason"),
+        (CODES, "the fingerprints of all items, for verification"),
+        (RUN, "what was done, by which its id is made"),
+    ):
+        table.add_row(Text(str(out / name), style="cyan"), what)
+    return table

@@ -1,0 +1,129 @@
+"""One shard from end to end: read, fingerprint, judge, write what is kept, and put the results beside it.
+
+The unit that is repeated after a crash. Its last act is its marker, which holds the digests of its results; a shard
+without a marker whose digests hold never happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+
+from crawler import durable
+from crawler.filter import Judge, Judgement, Reading, read
+from crawler.runs import papers
+from crawler.runs.partial import Facts, Marker, Partial
+from crawler.sources.base import Sample, Shard
+from crawler.watching import Done, Tell
+from registry.core.decisions import Request
+from registry.core.fingerprints import Limits
+from registry.core.matching import Matcher
+from registry.core.snapshots import PersonalLicences, Snapshot, Standing
+
+BATCH_ITEMS = 64
+BATCH_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What judges items, as a value that can be sent to any process: it stores only where the edition lies."""
+
+    edition: Path
+    licences: Path | None
+    """The lab's own licences, if it asks in its name."""
+    request: Request
+    limits: Limits
+
+    def open(self) -> Judge:
+        """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory."""
+        return _open(self)
+
+
+@lru_cache(maxsize=2)
+def _open(screen: Screen) -> Judge:
+    licences = PersonalLicences.parse(screen.licences.read_bytes()) if screen.licences else None
+    snapshot = Snapshot.open(screen.edition, verify=False, standing=Standing(licences))
+    return Judge(Matcher(snapshot.lists, screen.edition / "index"), snapshot, screen.request)
+
+
+def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:
+    """Work off one shard; returns its marker, which by then is on the disk."""
+    judge = screen.open()
+    tally = _Tally()
+    source_digest = sha256()
+    with (
+        shard.sink(partial.data) as sink,
+        durable.replacing(partial.verdicts(number)) as verdicts_path,
+        durable.replacing(partial.codes(number)) as codes_path,
+        pa.OSFile(str(verdicts_path), "wb") as verdicts_file,
+        pa.OSFile(str(codes_path), "wb") as codes_file,
+        pa.ipc.new_file(verdicts_file, papers.VERDICTS) as verdicts,
+        pa.ipc.new_file(codes_file, papers.CODES) as codes,
+    ):
+        for samples in _batches(shard.read(screen.limits.max_file_bytes, source_digest.update)):
+            readings = [read(sample, screen.limits) for sample in samples]
+            judgements = judge.judge(readings)
+            items = list(zip(samples, readings, judgements, strict=True))
+            for sample, _, judgement in items:
+                (sink.write if judgement.decision.kept else sink.skip)(sample)
+            verdicts.write_batch(
+                papers.batch([papers.verdict_row(number, *item) for item in items], papers.VERDICTS)
+            )
+            codes.write_batch(
+                papers.batch(
+                    [row for s, r, _ in items for row in papers.code_rows(number, s, r)], papers.CODES
+                )
+            )
+            tell(tally.add(items))
+    marker = Marker(
+        state=shard.state(),
+        verdicts_sha256=durable.sha256_of(partial.verdicts(number)),
+        codes_sha256=durable.sha256_of(partial.codes(number)),
+        done=tally.done,
+        errors=tally.errors,
+        source=Facts(source_digest.hexdigest(), tally.done.bytes, tally.done.seen) if sink.sha256 else None,
+        output=Facts(sink.sha256, sink.size, tally.done.kept) if sink.sha256 else None,
+    )
+    durable.replace_file(partial.marker(number), marker.to_bytes())
+    return marker
+
+
+class _Tally:
+    """Running totals of one shard."""
+
+    def __init__(self) -> None:
+        self.done = Done()
+        self.errors = 0
+
+    def add(self, items: Iterable[tuple[Sample, Reading, Judgement]]) -> Done:
+        """Count a batch; returns its own share."""
+        share = Done()
+        for sample, reading, judgement in items:
+            share = share.plus(Done(1, judgement.decision.kept, sample.size))
+            self.errors += is_error(reading.gap)
+        self.done = self.done.plus(share)
+        return share
+
+
+def is_error(gap: str | None) -> bool:
+    """Whether something was wrong with the item itself; an `unchecked.…` item is whole, but tells too little."""
+    return gap is not None and gap.startswith("error.")
+
+
+def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """A few samples at a time, bounded in number and in bytes."""
+    batch: list[Sample] = []
+    held = 0
+    for sample in samples:
+        batch.append(sample)
+        held += len(sample.raw)
+        if len(batch) >= BATCH_ITEMS or held >= BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,154 @@
+"""From items to verdicts, without touching a file: samples -> fingerprints -> matches -> decisions.
+
+`read` learns from an item what can be learnt without the registry; `Judge` asks the registry's snapshot. The two
+halves are apart because the first costs a decoding and the second almost nothing: `vorbehalt verify` repeats only
+the second, from the stored codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crawler.sources.base import Sample
+from registry.core import errors
+from registry.core.decisions import Decision, Gap, Grade, MatchedWork, Request, Terms, Verdict, decide
+from registry.core.fingerprints import Fingerprint, Limits, fingerprint_bytes, fingerprint_text
+from registry.core.fingerprints.algorithms import MD5, SHA256
+from registry.core.matching import Match
+from registry.core.records.claims import How
+
+DIGESTS = frozenset({SHA256, MD5})
+"""A match by one of these is the very file."""
+
+_GAPS: tuple[tuple[type[errors.InvalidInput], str], ...] = (
+    (errors.Undecodable, "error.undecodable"),
+    (errors.UnsupportedMedia, "error.unsupported"),
+    (errors.TooLarge, "error.too-large"),
+    (errors.TooShort, "unchecked.too-short"),
+    (errors.InvalidInput, "error.invalid"),
+)
+
+_LOW_QUALITY = "image.low-quality"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an item is, before the registry is asked."""
+
+    media: str | None
+    """`image`, `text`; `None` where it could not be told."""
+    sha256: str | None
+    """Of the item's bytes, or of its text's UTF-8 where only a column counts; `None` if there were no bytes."""
+    fingerprints: tuple[Fingerprint, ...] = ()
+    gap: str | None = None
+    """Why it could not be checked in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A work that is used under a licence of the asking licensee, and must be reported for it."""
+
+    work: str
+    licence: str
+    tariff: str | None
+    how: How
+    """Whether the very file or a copy of the work was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The decision about one item, with every registered work that it resembles, surest first."""
+
+    decision: Decision
+    matches: tuple[tuple[str, Match], ...] = ()
+    """Pairs of a work's id and how it was matched."""
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def deciding(self) -> tuple[str, Match] | None:
+        """The surest match among those that decided."""
+        return next((found for found in self.matches if found[0] in self.decision.works), None)
+
+
+class Registered(Protocol):
+    """What an opened snapshot answers about a work row."""
+
+    def work_id(self, row: int) -> str:
+        """The work's public id."""
+
+    def terms(self, row: int) -> Terms:
+        """What anyone may do with it."""
+
+    def personal(self, row: int) -> Terms:
+        """What the asking licensee may do beyond that."""
+
+
+class Matching(Protocol):
+    """The part of `registry.core.matching.Matcher` that judging needs."""
+
+    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+        """Per item the best match per work, surest first."""
+
+
+def read(sample: Sample, limits: Limits) -> Reading:
+    """Fingerprint one item. Whatever is wrong with it becomes its gap; nothing is raised for bad content."""
+    raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
+    if sample.gap is not None:
+        digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
+        return Reading(None, digest, gap=sample.gap)
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        found = (
+            fingerprint_bytes(raw, limits=limits)
+            if sample.text is None
+            else fingerprint_text(sample.text, raw, limits=limits)
+        )
+    except errors.InvalidInput as error:
+        return Reading(None, digest, gap=next(gap for kind, gap in _GAPS if isinstance(error, kind)))
+    faint = any(note.code == _LOW_QUALITY for note in found.notes)
+    return Reading(found.media, digest, found.fingerprints, "unchecked.low-quality" if faint else None)
+
+
+class Judge:
+    """Decides about readings by one snapshot and one request."""
+
+    def __init__(self, matcher: Matching, registered: Registered, request: Request) -> None:
+        self._matcher = matcher
+        self._registered = registered
+        self._request = request
+
+    def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
+        """One judgement per reading, in order."""
+        found = self._matcher.match([reading.fingerprints for reading in readings])
+        return [self._one(reading, matches) for reading, matches in zip(readings, found, strict=True)]
+
+    def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
+        found = tuple((self._registered.work_id(match.work_row), match) for match in matches)
+        asked = [
+            MatchedWork(
+                work,
+                match.grade,
+                self._registered.terms(match.work_row),
+                self._registered.personal(match.work_row),
+            )
+            for work, match in found
+        ]
+        decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))
+        uses = tuple(self._uses(asked, dict(found))) if decision.verdict is Verdict.LICENSED else ()
+        return Judgement(decision, found, uses)
+
+    def _uses(self, asked: Iterable[MatchedWork], matched: Mapping[str, Match]) -> Iterator[Use]:
+        """Every personal grant relied on, beside the work that it covers. Open licences need no report.
+
+        A contested title has none of its own: where it stepped back, the older title's licence is reported.
+        """
+        request = self._request
+        for match in sorted(asked, key=lambda m: m.work):
+            if match.grade < Grade.MATCH or match.terms.contested_since is not None:
+                continue
+            exact = matched[match.work].algorithm in DIGESTS
+            for grant in match.personal.permitting(request.purpose, request.territory, request.at):
+                yield Use(match.work, grant.licence, grant.tariff, How.EXACT if exact else How.NEAR)

@@ -1,0 +1,115 @@
+"""Why one item was kept or dropped, from the papers of a run and the edition that it was judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from crawler import words
+from crawler.runs.layout import VERDICTS
+from crawler.runs.opening import open_edition, open_manifest
+from registry.core.decisions import Verdict
+from registry.core.errors import NotFound
+from registry.core.records.runs import RunManifest
+from registry.core.snapshots import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One verdict, in sentences and as facts."""
+
+    row: dict[str, Any]
+    sentences: tuple[str, ...]
+
+
+def explain(run: Path, key: str, snapshot: Path | None = None) -> list[Explanation]:
+    """Every item of this key (ids in JSON lines may repeat); `NotFound` if there is none.
+
+    Where the edition is at hand, what its maker states about the matched work is told too.
+    """
+    manifest = open_manifest(run)
+    try:
+        edition = open_edition(run, manifest, snapshot)
+    except NotFound:
+        if snapshot is not None:
+            raise
+        edition = None
+    found = []
+    for row in _rows(run, key):
+        sentences = list(_sentences(row, manifest))
+        if edition is not None and row["work_id"]:
+            sentences.insert(-1, _terms(row["work_id"], edition))
+        found.append(Explanation(row, tuple(sentences)))
+    return found
+
+
+def _rows(run: Path, key: str) -> list[dict[str, Any]]:
+    """The items of this key; in a run over several inputs, a path within one of them will do."""
+    wanted = ds.field("key") == key
+    rows: list[dict[str, Any]] = []
+    for condition in (wanted, pc.ends_with(ds.field("key"), "/" + key)):
+        rows = rows or pq.read_table(run / VERDICTS, filters=condition).to_pylist()
+    if not rows:
+        raise NotFound(
+            f"{run} has no item {key}. Keys are paths relative to the input, ids, or line numbers."
+        )
+    return rows
+
+
+def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:
+    verdict = Verdict(row["verdict"])
+    fate = "was kept" if row["kept"] else "was left out"
+    found = [f"{row['key']} {fate}: {words.reason(row['reason'])}."]
+    if row["mark"] == "no-reservation-found":
+        found.append(
+            f"Policy {manifest.policy} keeps what nobody has reserved; it is marked no-reservation-found."
+        )
+    elif not row["kept"] and verdict is Verdict.UNKNOWN and row["reason"] == "none-found":
+        found.append(f"Policy {manifest.policy} keeps only what a licence permits.")
+    if row["work_id"]:
+        found.append(_match(row))
+    if row["licence_id"]:
+        found.append(f"It is covered by {row['licence_id']}{_price(row['tariff_id'])}.")
+    others = [use["work_id"] for use in row["uses"] if use["work_id"] != row["work_id"]]
+    if others:
+        found.append(f"It also counts as a use of {', '.join(others)}.")
+    if row["error"] and row["error"] != row["reason"]:
+        found.append(f"Besides, it was not checked in full: {words.reason(row['error'])}.")
+    at = datetime.fromtimestamp(manifest.at, UTC)
+    found.append(
+        f"Asked for {manifest.purpose} in {manifest.territory} at {at:%Y-%m-%d %H:%M} UTC, "
+        f"against edition {manifest.snapshot.sequence} of the registry."
+    )
+    return found
+
+
+def _match(row: dict[str, Any]) -> str:
+    near = words.closeness(row["algorithm"], row["distance"])
+    compared = f" by {words.variant(row['variant'])}" if row["algorithm"].startswith("image.") else ""
+    limit = (
+        f", where up to {row['radius']} count"
+        if row["radius"] and row["algorithm"].startswith("image.")
+        else ""
+    )
+    return f"It matches {row['work_id']}{compared}: {near}{limit} ({row['grade']}; {row['algorithm']})."
+
+
+def _terms(work: str, edition: Snapshot) -> str:
+    """What anyone may do with a work, in a sentence."""
+    terms = edition.terms(edition.row_of(work))
+    if terms.contested_since is not None:
+        return f"Two claim to be the maker of {work}, so nobody may use it until that is settled."
+    if not terms.grants:
+        return f"Its maker has not opened {work} to anyone, so every use needs an agreement."
+    uses = ", ".join(sorted({f"{g.purpose} in {' and '.join(g.territories)}" for g in terms.grants}))
+    return f"To anyone, the maker of {work} permits: {uses}."
+
+
+def _price(tariff: str | None) -> str:
+    return f", priced by tariff version {tariff[:12]}…" if tariff else ", free of charge"

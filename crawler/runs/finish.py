@@ -1,0 +1,154 @@
+"""The end of a run: the shards' tables become one each, everything is counted, and the manifest says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import PIL
+import pyarrow as pa
+
+import registry
+from crawler import durable
+from crawler.runs import papers
+from crawler.runs.layout import CODES, DATA, VERDICTS
+from crawler.runs.partial import Facts, Marker, Partial
+from crawler.runs.plan import Settings, licensee_of
+from crawler.sources.base import Listing, Source
+from registry.core import fingerprints
+from registry.core.decisions import Verdict
+from registry.core.fingerprints import ALGORITHMS
+from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
+from registry.core.snapshots import Snapshot
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts over verdict rows; the same for making a manifest and for verifying one."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    media: Counter[str] = field(default_factory=Counter)
+    licences: set[str] = field(default_factory=set)
+    kept: int = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        """One verdict row."""
+        self.verdicts[Verdict(row["verdict"]).name.lower()] += 1
+        self.reasons[row["reason"]] += 1
+        self.media[row["media"] or "other"] += 1
+        self.licences.update(use["licence_id"] for use in row["uses"])
+        self.kept += row["kept"]
+
+    def counts(self) -> Counts:
+        """As they stand in the manifest."""
+        seen = self.verdicts.total()
+        return Counts(seen, self.kept, seen - self.kept, self.verdicts, self.reasons, self.media)
+
+
+@dataclass(slots=True)
+class Files:
+    """Digests over one source's files, read and kept."""
+
+    read: Listing = field(default_factory=Listing)
+    kept: Listing = field(default_factory=Listing)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """One verdict row of a folder."""
+        self.read.add(row["key"], row["sha256"], row["bytes"])
+        if row["kept"]:
+            self.kept.add(row["key"], row["sha256"], row["bytes"])
+
+
+def finish(
+    partial: Partial,
+    sources: Sequence[Source],
+    markers: Sequence[Sequence[Marker]],
+    snapshot: Snapshot,
+    settings: Settings,
+    runtime: dict[str, Any],
+) -> RunManifest:
+    """Write the two tables and the manifest, and put everything in its place. `markers`: per source, per shard."""
+    totals = Totals()
+    inputs, outputs = [], []
+    numbers = iter(range(sum(map(len, markers))))
+
+    def all_batches() -> Iterator[pa.RecordBatch]:
+        for source, done in zip(sources, markers, strict=True):
+            files = Files()
+            for _ in done:
+                for part in partial.batches(partial.verdicts(next(numbers))):
+                    for row in part.to_pylist():
+                        totals.add(row)
+                        files.add(row)
+                    yield part
+            facts = done[0] if source.format != "folder" else None
+            read = facts.source if facts else None
+            kept = facts.output if facts else None
+            inputs.append(_file_used(source.name, source.format, read or _listed(files.read)))
+            uri = f"{DATA}/{source.data_uri}".rstrip("/")
+            outputs.append(_file_used(uri, source.format, kept or _listed(files.kept)))
+
+    with durable.replacing(partial.folder / VERDICTS) as path:
+        verdict_rows = papers.write_parquet(path, papers.VERDICTS, all_batches())
+    with durable.replacing(partial.folder / CODES) as path:
+        shards = range(sum(map(len, markers)))
+        code_rows = papers.write_parquet(
+            path, papers.CODES, (part for n in shards for part in partial.batches(partial.codes(n)))
+        )
+    request = settings.request
+    vectors = sha256(resources.files(fingerprints).joinpath("vectors.json").read_bytes()).hexdigest()
+    manifest = RunManifest(
+        tool=Tool("vorbehalt", registry.__version__),
+        decoders={"Pillow": PIL.__version__, **{n: version(n) for n in ("numpy", "orjson", "pyarrow")}},
+        algorithms=tuple(AlgorithmUsed(name, vectors) for name in sorted(ALGORITHMS)),
+        snapshot=snapshot_used(snapshot),
+        purpose=request.purpose.value,
+        policy=request.policy.value,
+        territory=request.territory,
+        at=request.at,
+        parameters=settings.parameters(snapshot),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        verdicts=_table_used(partial.folder / VERDICTS, verdict_rows),
+        codes=_table_used(partial.folder / CODES, code_rows),
+        counts=totals.counts(),
+        signals={},
+        runtime=runtime,
+        licensee=licensee_of(snapshot),
+        licences=tuple(sorted(totals.licences)),
+    )
+    partial.complete(manifest.to_bytes())
+    return manifest
+
+
+def snapshot_used(snapshot: Snapshot) -> SnapshotUsed:
+    """The edition as the manifest names it."""
+    return SnapshotUsed(
+        sequence=snapshot.sequence,
+        created=snapshot.created,
+        change_seq=snapshot.change_seq,
+        works_root=snapshot.works_root.hex(),
+        log_size=snapshot.manifest.log_size,
+        log_root=snapshot.manifest.log_root.hex(),
+        lists=snapshot.digests,
+        stale_override=snapshot.standing.stale_override,
+    )
+
+
+def _listed(listing: Listing) -> Facts:
+    return Facts(listing.hexdigest(), listing.bytes, listing.files)
+
+
+def _file_used(uri: str, form: str, facts: Facts) -> FileUsed:
+    return FileUsed(uri=uri, bytes=facts.bytes, sha256=facts.sha256, rows=facts.rows, format=form)
+
+
+def _table_used(path: Path, rows: int) -> FileUsed:
+    return FileUsed(path.name, path.stat().st_size, durable.sha256_of(path), rows, "parquet")

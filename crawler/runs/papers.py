@@ -1,0 +1,156 @@
+"""The two tables of a run: one verdict per item, and the codes of every item, the kept ones above all.
+
+With the codes, anybody who has the snapshot can repeat the judgement without the dataset. Both are parquet, in the
+order (shard, row), written by one process with fixed settings, so that equal runs are equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crawler.filter import Judgement, Reading
+from crawler.sources.base import Sample
+from registry.core.decisions import Verdict
+from registry.core.errors import VerificationFailed
+from registry.core.matching.grades import radius
+
+_USE = pa.struct(
+    [
+        ("work_id", pa.string()),
+        ("licence_id", pa.string()),
+        ("tariff_id", pa.string()),
+        ("how", pa.uint8()),
+    ]
+)
+
+VERDICTS = pa.schema(
+    [
+        pa.field("shard", pa.uint32(), nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("media", pa.string()),
+        pa.field("bytes", pa.uint64(), nullable=False),
+        pa.field("sha256", pa.string()),
+        pa.field("verdict", pa.uint8(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("mark", pa.string()),
+        pa.field("algorithm", pa.string()),
+        pa.field("variant", pa.string()),
+        pa.field("grade", pa.string()),
+        pa.field("distance", pa.uint16()),
+        pa.field("radius", pa.uint16()),
+        pa.field("work_id", pa.string()),
+        pa.field("licence_id", pa.string()),
+        pa.field("tariff_id", pa.string()),
+        pa.field("uses", pa.list_(_USE), nullable=False),
+        pa.field("error", pa.string()),
+    ]
+)
+"""`error` is the gap, also where a match decided in spite of it; `uses` is what has to be reported, each with
+how it was recognised: 1 the very file, 2 a copy."""
+
+CODES = pa.schema(
+    [
+        pa.field("shard", pa.uint32(), nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("algorithm", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("code", pa.binary(), nullable=False),
+    ]
+)
+
+ROWS_PER_GROUP = 65_536
+_REPETITIVE = ["media", "reason", "mark", "algorithm", "kind", "variant", "grade", "work_id", "error"]
+
+
+def verdict_row(shard: int, sample: Sample, reading: Reading, judgement: Judgement) -> dict[str, Any]:
+    """One line of the verdict table."""
+    decision = judgement.decision
+    work, match = judgement.deciding or (None, None)
+    relied = next((u for u in judgement.uses if u.work == work), None)
+    open_grant = decision.grants[0] if decision.grants and decision.verdict is Verdict.ALLOW else None
+    return {
+        "shard": shard,
+        "row": sample.row,
+        "key": sample.key,
+        "media": reading.media,
+        "bytes": sample.size,
+        "sha256": reading.sha256,
+        "verdict": int(decision.verdict),
+        "reason": decision.reason,
+        "kept": decision.kept,
+        "mark": decision.mark,
+        "algorithm": match.algorithm if match else None,
+        "variant": match.variant if match else None,
+        "grade": match.grade.name.lower() if match else None,
+        "distance": match.distance if match else None,
+        "radius": radius(match.algorithm) if match else None,
+        "work_id": work,
+        "licence_id": relied.licence if relied else open_grant.licence if open_grant else None,
+        "tariff_id": relied.tariff if relied else open_grant.tariff if open_grant else None,
+        "uses": [
+            {"work_id": u.work, "licence_id": u.licence, "tariff_id": u.tariff, "how": int(u.how)}
+            for u in judgement.uses
+        ],
+        "error": reading.gap,
+    }
+
+
+def code_rows(shard: int, sample: Sample, reading: Reading) -> list[dict[str, Any]]:
+    """The lines of one item in the table of codes; none for an item that could not be read."""
+    return [
+        {
+            "shard": shard,
+            "row": sample.row,
+            "key": sample.key,
+            "algorithm": f.algorithm,
+            "kind": f.kind,
+            "code": f.code,
+        }
+        for f in reading.fingerprints
+    ]
+
+
+def batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows as columns."""
+    return pa.RecordBatch.from_pylist(list(rows), schema=schema)
+
+
+def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write batches in row groups of a fixed size, however they were cut; returns the number of rows."""
+    dictionary = [name for name in schema.names if name in _REPETITIVE]
+    rows, waiting, held = 0, list[pa.RecordBatch](), 0
+    with pq.ParquetWriter(
+        path, schema, version="2.6", compression="zstd", compression_level=3, use_dictionary=dictionary
+    ) as writer:
+        for part in batches:
+            waiting.append(part)
+            held += part.num_rows
+            rows += part.num_rows
+            while held >= ROWS_PER_GROUP:
+                table = pa.Table.from_batches(waiting, schema).combine_chunks()
+                writer.write_table(table.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
+                waiting = table.slice(ROWS_PER_GROUP).to_batches()
+                held -= ROWS_PER_GROUP
+        if held:
+            writer.write_table(pa.Table.from_batches(waiting, schema).combine_chunks(), row_group_size=held)
+    return rows
+
+
+def read_parquet(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    """The rows of a table that `write_parquet` wrote, a row group at a time in memory."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(schema):
+                raise VerificationFailed(f"{path} does not have the columns of this version.")
+            for part in file.iter_batches(batch_size=8_192):
+                yield from part.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationFailed(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,105 @@
+"""What a run is, before it begins. Equal plans give equal results, so only the same plan may go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import registry
+from crawler.runs.layout import RUN
+from crawler.sources.base import Source
+from registry.core.decisions import Request
+from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
+from registry.core.matching.grades import GRADES
+from registry.core.records.canonical import canonical, parse
+from registry.core.records.runs import RunManifest
+from registry.core.records.shapes import relative_uri
+from registry.core.snapshots import Snapshot
+
+ITEMS_PER_SHARD = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides the outcome besides the inputs and the snapshot."""
+
+    request: Request
+    column: str = "text"
+    items_per_shard: int = ITEMS_PER_SHARD
+    limits: Limits = DEFAULT_LIMITS
+
+    def parameters(self, snapshot: Snapshot) -> dict[str, Any]:
+        """As they stand in the manifest, beside purpose, policy, territory and date."""
+        licences = snapshot.standing.licences
+        return {
+            "column": self.column,
+            "grades": {
+                f"{algorithm}/{kind}": [[distance, grade.name.lower()] for distance, grade in steps]
+                for (algorithm, kind), steps in GRADES.items()
+            },
+            "items_per_shard": self.items_per_shard,
+            "limits": {
+                "max_file_bytes": self.limits.max_file_bytes,
+                "max_pixels": self.limits.max_pixels,
+                "max_text_bytes": self.limits.max_text_bytes,
+            },
+            "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that could begin: its canonical description, and the size of what lies ahead."""
+
+    text: bytes
+    total_bytes: int
+
+    @property
+    def sha256(self) -> str:
+        """By which a resumed run is recognised."""
+        return sha256(self.text).hexdigest()
+
+
+def make_plan(sources: Sequence[Source], snapshot: Snapshot, settings: Settings) -> Plan:
+    """Look at all inputs without reading them: names, sizes and times of change."""
+    total, inputs = 0, []
+    for source in sources:
+        digest = sha256()
+        for shard in source.shards(settings.items_per_shard):
+            digest.update(shard.state().encode())
+            total += shard.size
+        name = relative_uri(source.name, "The input's name")
+        inputs.append({"format": source.format, "name": name, "state": digest.hexdigest()})
+    request = settings.request
+    description = {
+        "at": request.at,
+        "inputs": inputs,
+        "licensee": licensee_of(snapshot),
+        "parameters": settings.parameters(snapshot),
+        "policy": request.policy.value,
+        "purpose": request.purpose.value,
+        "snapshot": {"sequence": snapshot.sequence, "works_root": snapshot.works_root.hex()},
+        "stale_override": snapshot.standing.stale_override,
+        "territory": request.territory,
+        "version": registry.__version__,
+    }
+    return Plan(canonical(description), total)
+
+
+def licensee_of(snapshot: Snapshot) -> str | None:
+    """Public id of the lab in whose name the edition was opened, if any."""
+    licences = snapshot.standing.licences
+    return licences.licensee if licences else None
+
+
+def begun_at(out: Path) -> int | None:
+    """The date for which a run in this folder asked permission; `None` if there is none. To resume it with."""
+    finished, unfinished = out / RUN, out / ".partial" / "plan.json"
+    if finished.is_file():
+        return RunManifest.parse(finished.read_bytes()).at
+    if unfinished.is_file():
+        return int(parse(unfinished.read_bytes(), "plan.json")["at"])
+    return None

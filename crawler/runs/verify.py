@@ -1,0 +1,207 @@
+"""Repeat a finished run's judgement from its codes and the edition, and compare everything that can be compared.
+
+No item is decoded again, so this takes a fraction of the run's time and needs neither the dataset nor, with
+`papers_only`, what was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from crawler import durable
+from crawler.filter import Judge, Reading
+from crawler.runs import papers
+from crawler.runs.finish import Files, Totals
+from crawler.runs.layout import CODES, DATA, LICENCES, VERDICTS
+from crawler.runs.opening import open_edition, open_manifest
+from crawler.sources.base import Listing, Sample
+from crawler.sources.folder import walk
+from registry.core.decisions import Policy, Purpose, Request
+from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.fingerprints import Fingerprint, check_code
+from registry.core.matching import Matcher
+from registry.core.records.runs import FileUsed, RunManifest
+from registry.core.snapshots import Snapshot
+
+_BATCH = 512
+_SHA256 = "digest.sha256.v1"
+
+Row = dict[str, Any]
+Place = tuple[int, int]
+"""Shard and row: by which both tables are ordered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A run of which everything holds."""
+
+    manifest: RunManifest
+    checked: tuple[str, ...]
+    """What was compared, in words."""
+
+
+def verify_run(run: Path, snapshot: Path | None = None, *, papers_only: bool = False) -> Verified:
+    """`VerificationFailed`, with the first difference, unless the run's papers follow from codes and edition."""
+    manifest = open_manifest(run)
+    checked = ["the run's id is the digest of its manifest"]
+    for used, name in ((manifest.verdicts, VERDICTS), (manifest.codes, CODES)):
+        _same_file(run / name, used)
+    checked.append("verdicts and codes are the files that the manifest names")
+    edition = open_edition(run, manifest, snapshot)
+    _same_licences(run, manifest)
+    checked.append(f"the registry's edition {edition.sequence} is the one that the manifest names")
+    _repeat(run, manifest, edition)
+    seen = f"{manifest.counts.seen:,}"
+    checked.append(f"all {seen} verdicts follow from the codes and the edition, and all counts add up")
+    if not papers_only:
+        for used in manifest.outputs:
+            _same_output(run, used)
+        _nothing_else(run, manifest)
+        checked.append("what was kept is exactly what the papers say")
+    return Verified(manifest, tuple(checked))
+
+
+# -- files -------------------------------------------------------------------------------------------------
+def _same_file(path: Path, used: FileUsed) -> None:
+    if not path.is_file():
+        raise VerificationFailed(f"{path} is missing.")
+    if durable.sha256_of(path) != used.sha256:
+        raise VerificationFailed(f"{path} was changed after the run.")
+
+
+def _same_licences(run: Path, manifest: RunManifest) -> None:
+    wanted = manifest.parameters.get("licences_sha256")
+    if wanted is not None and durable.sha256_of(run / LICENCES) != wanted:
+        raise VerificationFailed(f"{run / LICENCES} was changed after the run.")
+
+
+def _same_output(run: Path, used: FileUsed) -> None:
+    path = run / used.uri
+    if used.format != "folder":
+        _same_file(path, used)
+        return
+    if not path.is_dir():
+        raise VerificationFailed(f"{path} is missing; with --papers-only its absence is not looked at.")
+    listing = Listing()
+    prefix = used.uri.removeprefix(DATA).removeprefix("/")
+    for entry in walk(path):
+        key = f"{prefix}/{entry.key}" if prefix else entry.key
+        if entry.gap is not None:
+            raise VerificationFailed(f"{path / entry.path} is no plain file; the run wrote only such.")
+        listing.add(key, durable.sha256_of(path / entry.path), entry.size)
+    if (listing.hexdigest(), listing.files) != (used.sha256, used.rows):
+        raise VerificationFailed(
+            f"{path} does not hold what the run kept: a file was added, removed or changed ({listing.files:,} files, "
+            f"{used.rows:,} were kept)."
+        )
+
+
+def _nothing_else(run: Path, manifest: RunManifest) -> None:
+    """With several inputs, the data folder holds one name for each and no other."""
+    uris = {used.uri for used in manifest.outputs}
+    if DATA in uris:
+        return
+    for path in sorted((run / DATA).iterdir()):
+        if f"{DATA}/{path.name}" not in uris:
+            raise VerificationFailed(f"{path} is not from this run.")
+
+
+# -- verdicts ----------------------------------------------------------------------------------------------
+def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
+    """Judge every item again, in order, and count."""
+    request = Request(Purpose(manifest.purpose), Policy(manifest.policy), manifest.at, manifest.territory)
+    judge = Judge(Matcher(edition.lists, edition.path / "index"), edition, request)
+    totals, folders = Totals(), _Folders(manifest)
+    rows = iter(_joined(run))
+    while part := list(islice(rows, _BATCH)):
+        readings = [_reading(row, codes) for row, codes in part]
+        for (row, _), reading, judgement in zip(part, readings, judge.judge(readings), strict=True):
+            sample = Sample(row["row"], row["key"], b"", row["bytes"])
+            again = papers.verdict_row(row["shard"], sample, reading, judgement)
+            if again != row:
+                raise VerificationFailed(_difference(row, again), key=row["key"])
+            totals.add(row)
+            folders.add(row)
+    try:
+        counts = totals.counts()
+    except InvalidInput as problem:
+        raise VerificationFailed(problem.message) from problem
+    if counts.as_json() != manifest.counts.as_json() or sorted(totals.licences) != list(manifest.licences):
+        raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
+    folders.compare()
+
+
+def _joined(run: Path) -> Iterator[tuple[Row, list[Row]]]:
+    """Every verdict with the codes of its item; `VerificationFailed` if an order is broken or a code is left over."""
+    codes = groupby(papers.read_parquet(run / CODES, papers.CODES), key=_place)
+    waiting = next(codes, None)
+    last: Place = (-1, -1)
+    for row in papers.read_parquet(run / VERDICTS, papers.VERDICTS):
+        place = _place(row)
+        if place <= last:
+            raise VerificationFailed(f"The verdicts are out of order at shard {place[0]}, row {place[1]}.")
+        last = place
+        own: list[Row] = []
+        if waiting is not None and waiting[0] == place:
+            own = list(waiting[1])
+            waiting = next(codes, None)
+        yield row, own
+    if waiting is not None:
+        raise VerificationFailed("There are codes of an item that has no verdict, or they are out of order.")
+
+
+def _place(row: Row) -> Place:
+    return row["shard"], row["row"]
+
+
+def _reading(row: Row, codes: list[Row]) -> Reading:
+    """What the run knew about an item before it asked the registry."""
+    found = tuple(Fingerprint(code["algorithm"], code["kind"], code["code"]) for code in codes)
+    try:
+        for f in found:
+            check_code(f.algorithm, f.kind, f.code)
+    except InvalidInput as problem:
+        raise VerificationFailed(f"A code of {row['key']} is none: {problem.message}") from problem
+    digests = {f.code.hex() for f in found if f.algorithm == _SHA256}
+    if digests - {row["sha256"]} or any(code["key"] != row["key"] for code in codes):
+        raise VerificationFailed(f"The codes of {row['key']} are those of another item.")
+    if not found and row["error"] is None:
+        raise VerificationFailed(f"The codes of {row['key']} are missing.")
+    return Reading(row["media"], row["sha256"], found, row["error"])
+
+
+def _difference(row: Row, again: Row) -> str:
+    name = next(name for name in row if row[name] != again[name])
+    return (
+        f"{row['key']}: the papers say {name} {row[name]!r}, the codes and the edition give {again[name]!r}."
+    )
+
+
+class _Folders:
+    """The inputs that are folders: their digests follow from the verdicts."""
+
+    def __init__(self, manifest: RunManifest) -> None:
+        self._inputs = list(manifest.inputs)
+        self._files = [Files() for _ in manifest.inputs]
+        self._at = 0
+
+    def add(self, row: Row) -> None:
+        """One verdict, of the first input that is not used up."""
+        while (
+            self._at < len(self._inputs) and self._files[self._at].read.files == self._inputs[self._at].rows
+        ):
+            self._at += 1
+        if self._at == len(self._inputs):
+            raise VerificationFailed("There are more verdicts than the manifest's inputs have items.")
+        self._files[self._at].add(row)
+
+    def compare(self) -> None:
+        """`VerificationFailed` if an input's digest or number of items is not that of its verdicts."""
+        for used, files in zip(self._inputs, self._files, strict=True):
+            same = used.format != "folder" or files.read.hexdigest() == used.sha256
+            if files.read.files != used.rows or not same:
+                raise VerificationFailed(f"The verdicts are not those of the input {used.uri}.")

@@ -1,0 +1,73 @@
+"""Verdicts and reasons in words, for people. One place, so that filter, check and explain say the same."""
+
+from __future__ import annotations
+
+from registry.core.decisions import Verdict
+
+VERDICTS = {
+    Verdict.ALLOW: "may be used",
+    Verdict.DENY: "may not be used",
+    Verdict.LICENSED: "may be used under your licence",
+    Verdict.REVIEW: "a person has to look",
+    Verdict.UNKNOWN: "nothing is known",
+}
+
+_REASONS = {
+    "registered.no-licence": "on record, and no licence covers this use",
+    "title.contested": "on record, and two claim to be its maker",
+    "licence.anyone": "on record, and anyone may use it so",
+    "licence.licensee": "on record, and your licence covers this use",
+    "match.review": "resembles a work on record; a person has to look",
+    "none-found": "not on record",
+    "error.undecodable": "could not be opened: damaged or cut off",
+    "error.unsupported": "of a kind that cannot be compared",
+    "error.too-large": "larger than the limits allow",
+    "error.unreadable": "could not be read from the disk",
+    "error.malformed": "not a JSON object on one line",
+    "error.no-text": "has no text in the column asked for",
+    "error.invalid": "breaks a rule of its format",
+    "unchecked.too-short": "a text too short to compare",
+    "unchecked.low-quality": "too little in the picture to compare",
+    "unchecked.symlink": "a symbolic link, which is not followed",
+    "unchecked.special-file": "no plain file",
+    "unchecked.no-fingerprint": "had nothing to compare",
+}
+
+
+def reason(code: str) -> str:
+    """A reason code in words; a signal by its name; a code that is newer than these words as it is."""
+    if code.startswith("signal."):
+        return f"its source says so ({code.removeprefix('signal.')})"
+    return _REASONS.get(code, code)
+
+
+def closeness(algorithm: str, distance: int) -> str:
+    """How near a match was, in the measure of its algorithm."""
+    if algorithm.startswith("digest."):
+        return "the same file, bit for bit"
+    if algorithm == "text.minhash128.v1":
+        return (
+            f"about {(128 - distance) * 100 // 128} % of the text in common ({128 - distance} of 128 samples)"
+        )
+    bits = "bit differs" if distance == 1 else "bits differ"
+    return f"{distance} of 256 {bits}"
+
+
+_TURNS = {
+    "identity": "",
+    "flip_h": "mirrored",
+    "flip_v": "upside down and mirrored",
+    "rot90": "turned by a quarter",
+    "rot180": "turned by a half",
+    "rot270": "turned by three quarters",
+    "transpose": "turned by a quarter and mirrored",
+    "transverse": "turned by three quarters and mirrored",
+}
+_FRAMES = {"full": "the whole picture", "trimmed": "the picture without its border", "whole": "the whole"}
+
+
+def variant(text: str) -> str:
+    """`trimmed/flip_h` as “the picture without its border, mirrored”."""
+    frame, _, turn = text.partition("/")
+    parts = [_FRAMES.get(frame, frame), _TURNS.get(turn, turn)]
+    return ", ".join(part for part in parts if part)
