@@ -40,8 +40,7 @@ from types import MappingProxyType
 from typing import Final
 
 from registry.core.decisions import Grade
-from registry.core.fingerprints.algorithms import DHASH256, MD5, MINHASH128, PHASH256, SHA256
-from registry.core.fingerprints.model import FULL, TRIMMED, WHOLE
+from registry.core.fingerprints import DHASH256, FULL, MD5, MINHASH128, PHASH256, SHA256, TRIMMED, WHOLE
 
 COLOUR_BITS: Final = 2
 """Greatest difference of two colour codes that agree."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
-from registry.core.fingerprints.model import FULL, TRIMMED, WHOLE
+from registry.core.fingerprints import FULL, TRIMMED, WHOLE
 
 KIND_CODES: Final[Mapping[str, int]] = MappingProxyType({FULL: 0, TRIMMED: 1, WHOLE: 2})
 KIND_NAMES: Final = tuple(KIND_CODES)

@@ -16,19 +16,17 @@ from numpy.typing import NDArray
 
 from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
-from registry.core.fingerprints.algorithms import (
+from registry.core.fingerprints import (
     COLOUR42,
     DHASH256,
-    LEAN_HEADER,
-    LEAN_SCHEME,
-    LEAN_SEED,
-    LEAN_VALUES,
     MD5,
     MINHASH128,
     PHASH256,
     SHA256,
+    WHOLE,
+    Fingerprint,
 )
-from registry.core.fingerprints.model import WHOLE, Fingerprint
+from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
 from registry.core.matching.bands import BandIndex
 from registry.core.matching.codes import CodeIndex
 from registry.core.matching.digests import DigestIndex

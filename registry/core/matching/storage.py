@@ -67,7 +67,7 @@ def read(folder: Path, form: str, source: str | None, names: tuple[str, ...]) ->
         if source is not None:
             _check(folder, manifest, source, names)
         return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
 
 

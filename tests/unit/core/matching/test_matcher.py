@@ -1,0 +1,358 @@
+"""From real files to the works that they are: copies are found with the right grade, strangers are not."""
+
+import io
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+from skimage import data
+
+from registry.core.decisions import Grade
+from registry.core.errors import Corrupt, InvalidInput
+from registry.core.fingerprints import ALGORITHMS, Fingerprint, fingerprint_bytes
+from registry.core.matching import KIND_CODES, ListColumns, Match, Matcher
+
+SHA256, MD5 = "digest.sha256.v1", "digest.md5.v1"
+PHASH, DHASH, COLOUR = "image.phash256.v1", "image.dhash256.v1", "image.colour42.v1"
+MINHASH = "text.minhash128.v1"
+Prints = tuple[Fingerprint, ...]
+
+
+def lists_of(works: Sequence[Prints]) -> dict[str, ListColumns]:
+    """The lists of a registry in which work i has row i, as a snapshot holds them."""
+    entries: dict[str, list[tuple[bytes, int, int, int]]] = {}
+    for row, prints in enumerate(works):
+        by_frame = {(p.algorithm, p.kind): p.code for p in prints}
+        for (algorithm, kind), code in by_frame.items():
+            if algorithm == DHASH and (PHASH, kind) in by_frame:
+                continue
+            colour = by_frame.get((COLOUR, kind), b"") if algorithm == DHASH else b""
+            entries.setdefault(algorithm, []).append(
+                (code, row, KIND_CODES[kind], int.from_bytes(colour, "big"))
+            )
+    return {
+        algorithm: ListColumns(
+            np.frombuffer(b"".join(e[0] for e in found), np.uint8).reshape(len(found), -1),
+            np.array([e[1] for e in found], np.uint32),
+            np.array([e[2] for e in found], np.uint8),
+            np.array([e[3] for e in found], np.uint64),
+        )
+        for algorithm, found in entries.items()
+    }
+
+
+def saved(picture: Image.Image, form: str = "PNG", **options: Any) -> Prints:
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return fingerprint_bytes(file.getvalue()).fingerprints
+
+
+def logo(colour: str, ground: str = "white") -> Image.Image:
+    picture = Image.new("RGB", (400, 400), ground)
+    draw = ImageDraw.Draw(picture)
+    for ring in range(5):
+        edge = 20 + 35 * ring
+        draw.ellipse((edge, edge, 399 - edge, 399 - edge), fill=colour if ring % 2 == 0 else ground)
+    return picture
+
+
+def photograph(name: str) -> Image.Image:
+    return Image.fromarray(getattr(data, name)())
+
+
+ASTRONAUT, CHELSEA, COFFEE = photograph("astronaut"), photograph("chelsea"), photograph("coffee")
+POEM = (
+    "Über allen Gipfeln ist Ruh, in allen Wipfeln spürest du kaum einen Hauch; die Vögelein schweigen im Walde. "
+    "Warte nur, balde ruhest du auch. "
+)
+TEXT = (
+    POEM
+    + "Der du von dem Himmel bist, alles Leid und Schmerzen stillest, den, der doppelt elend ist, doppelt "
+    * 2
+)
+
+
+def as_text(text: str) -> Prints:
+    return fingerprint_bytes(text.encode()).fingerprints
+
+
+WORKS = {
+    "astronaut": saved(ASTRONAUT),
+    "chelsea": saved(CHELSEA),
+    "red logo": saved(logo("red")),
+    "poem": as_text(TEXT),
+}
+ROWS = {name: row for row, name in enumerate(WORKS)}
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(lists_of(list(WORKS.values())))
+
+
+def only(matches: tuple[Match, ...]) -> Match:
+    assert len(matches) == 1
+    return matches[0]
+
+
+def test_the_same_file_is_found_by_its_digest(matcher: Matcher) -> None:
+    for name, prints in WORKS.items():
+        expected = Match(ROWS[name], Grade.CERTAIN, SHA256, "whole", "whole", 0)
+        assert matcher.match([prints]) == [(expected,)]
+
+
+def test_md5_alone_suffices(matcher: Matcher) -> None:
+    md5 = [p for p in WORKS["chelsea"] if p.algorithm == MD5]
+    assert only(matcher.match([md5])[0]) == Match(ROWS["chelsea"], Grade.CERTAIN, MD5, "whole", "whole", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: saved(p, "JPEG", quality=30),
+        lambda p: saved(p, "WEBP", quality=50),
+        lambda p: saved(p.resize((p.width // 2, p.height // 2)), "JPEG", quality=80),
+        lambda p: saved(p.convert("L")),
+    ],
+    ids=["jpeg", "webp", "half", "grey"],
+)
+def test_copies_are_certain(matcher: Matcher, change: Callable[[Image.Image], Prints]) -> None:
+    for name, picture in (("astronaut", ASTRONAUT), ("chelsea", CHELSEA)):
+        match = only(matcher.match([change(picture)])[0])
+        assert (match.work_row, match.grade, match.algorithm) == (ROWS[name], Grade.CERTAIN, PHASH)
+        assert (match.kind, match.variant) == ("full", "full/identity")
+
+
+@pytest.mark.parametrize(
+    ("turn", "variant"),
+    [
+        (Image.Transpose.FLIP_LEFT_RIGHT, "full/flip_h"),
+        (Image.Transpose.FLIP_TOP_BOTTOM, "full/flip_v"),
+        (Image.Transpose.ROTATE_180, "full/rot180"),
+        (Image.Transpose.ROTATE_90, "full/rot270"),
+        (Image.Transpose.ROTATE_270, "full/rot90"),
+        (Image.Transpose.TRANSPOSE, "full/transpose"),
+        (Image.Transpose.TRANSVERSE, "full/transverse"),
+    ],
+)
+def test_turned_copies_are_found_by_turning_them_back(
+    matcher: Matcher, turn: Image.Transpose, variant: str
+) -> None:
+    match = only(matcher.match([saved(ASTRONAUT.transpose(turn), "JPEG", quality=80)])[0])
+    assert (match.work_row, match.grade, match.variant) == (ROWS["astronaut"], Grade.CERTAIN, variant)
+
+
+def test_a_bordered_and_mirrored_copy_is_found_by_its_trimmed_frame(matcher: Matcher) -> None:
+    bordered = ImageOps.expand(ImageOps.mirror(CHELSEA), 60, "white")
+    match = only(matcher.match([saved(bordered)])[0])
+    assert (match.work_row, match.grade) == (ROWS["chelsea"], Grade.CERTAIN)
+    assert (match.kind, match.variant) == ("full", "trimmed/flip_h")
+
+
+def test_a_registered_border_is_no_hiding_place() -> None:
+    bordered = Matcher(lists_of([saved(ImageOps.expand(CHELSEA, 60, "black"))]))
+    match = only(bordered.match([saved(CHELSEA, "JPEG")])[0])
+    assert (match.kind, match.variant) == ("trimmed", "full/identity")
+
+
+def test_a_stranger_matches_nothing(matcher: Matcher) -> None:
+    strangers = [
+        saved(COFFEE),
+        saved(photograph("rocket")),
+        as_text("Lorem ipsum dolor sit amet. " * 9),
+    ]
+    assert matcher.match(strangers) == [(), (), ()]
+
+
+# -- symmetric pictures -----------------------------------------------------------------------------------------
+def test_symmetric_pictures_go_by_outline_and_colour(matcher: Matcher) -> None:
+    copy = only(matcher.match([saved(logo("red"), "JPEG", quality=90)])[0])
+    assert (copy.work_row, copy.grade, copy.algorithm) == (ROWS["red logo"], Grade.MATCH, DHASH)
+    assert copy.variant == "full/identity"
+
+
+def test_the_same_outline_in_another_colour_is_for_a_person_to_judge(matcher: Matcher) -> None:
+    assert only(matcher.match([saved(logo("blue"))])[0]).grade is Grade.REVIEW
+
+
+def test_without_colours_there_is_no_match(matcher: Matcher) -> None:
+    colourless = [p for p in saved(logo("red"), "JPEG", quality=90) if p.algorithm != COLOUR]
+    assert only(matcher.match([colourless])[0]).grade is Grade.REVIEW
+
+
+def test_a_frame_that_passes_the_gate_never_goes_by_outline(matcher: Matcher) -> None:
+    """Its dhash256 would find the logo; that it has a phash256 of the same frame rules this out."""
+    prints = [p for p in WORKS["red logo"] if p.algorithm in (DHASH, COLOUR)]
+    assert only(matcher.match([prints])[0]).grade is Grade.MATCH
+    far = Fingerprint(PHASH, "full", bytes(range(32)))
+    assert matcher.match([[*prints, far]]) == [()]
+    other_frame = Fingerprint(PHASH, "trimmed", bytes(range(32)))
+    assert only(matcher.match([[*prints, other_frame]])[0]).grade is Grade.MATCH
+
+
+# -- texts --------------------------------------------------------------------------------------------------------
+def test_a_reset_text_is_certain_and_a_changed_one_a_match(matcher: Matcher) -> None:
+    reset = only(matcher.match([as_text(TEXT.upper().replace(" ", "\n") + "!")])[0])
+    assert (reset.work_row, reset.grade, reset.algorithm) == (ROWS["poem"], Grade.CERTAIN, MINHASH)
+    changed = only(
+        matcher.match([as_text(TEXT + "Ach, ich bin des Treibens müde! Was soll all der Schmerz und Lust?")])[
+            0
+        ]
+    )
+    assert changed.grade is Grade.MATCH
+    assert 25 < changed.distance <= 64
+    assert matcher.match(
+        [as_text("Ich ging im Walde so für mich hin, und nichts zu suchen, das war mein Sinn. " * 3)]
+    ) == [()]
+
+
+# -- batches ------------------------------------------------------------------------------------------------------
+def test_a_batch_gives_each_item_what_it_gets_alone(matcher: Matcher) -> None:
+    items = [
+        *WORKS.values(),
+        saved(COFFEE),
+        (),
+        saved(logo("blue")),
+        as_text(TEXT + POEM),
+        saved(CHELSEA, "JPEG"),
+    ]
+    alone = [matcher.match([item])[0] for item in items]
+    assert matcher.match(items) == alone
+    assert matcher.match(items[::-1]) == alone[::-1]
+    assert matcher.match([]) == []
+
+
+def test_items_without_fingerprints_match_nothing(matcher: Matcher) -> None:
+    assert matcher.match([(), []]) == [(), ()]
+
+
+def test_codes_for_exchange_never_match() -> None:
+    exchange = tuple(p for p in WORKS["chelsea"] if p.algorithm in ("image.phash64.v1", COLOUR))
+    assert exchange
+    assert Matcher(lists_of([exchange])).match([exchange]) == [()]
+
+
+def test_an_empty_registry_matches_nothing() -> None:
+    assert Matcher({}).match(list(WORKS.values())) == [()] * len(WORKS)
+    empty = {
+        a: ListColumns(
+            np.empty((0, ALGORITHMS[a].code_bytes), np.uint8),
+            np.empty(0, np.uint32),
+            np.empty(0, np.uint8),
+            np.empty(0, np.uint64),
+        )
+        for a in ALGORITHMS
+    }
+    assert Matcher(empty).match(list(WORKS.values())) == [()] * len(WORKS)
+
+
+def crafted(distance: int) -> Prints:
+    code = np.zeros(256, np.uint8)
+    code[::2] = 1
+    code[:distance] ^= 1
+    return (Fingerprint(PHASH, "full", np.packbits(code).tobytes()),)
+
+
+def test_matches_are_sorted_by_grade_then_distance_then_row() -> None:
+    distances = [36, 5, 40, 31, 5, 32]
+    found = Matcher(lists_of([crafted(d) for d in distances])).match([crafted(0)])[0]
+    assert [(m.work_row, m.distance, m.grade) for m in found] == [
+        (1, 5, Grade.CERTAIN),
+        (4, 5, Grade.CERTAIN),
+        (3, 31, Grade.CERTAIN),
+        (5, 32, Grade.MATCH),
+        (0, 36, Grade.MATCH),
+    ]
+
+
+def test_of_several_codes_of_one_work_the_best_is_reported() -> None:
+    one_work = lists_of([(*crafted(20), Fingerprint(PHASH, "trimmed", crafted(3)[0].code))])
+    found = only(Matcher(one_work).match([crafted(0)])[0])
+    assert (found.kind, found.distance) == ("trimmed", 3)
+
+
+def test_the_answer_does_not_depend_on_the_order_of_codes(matcher: Matcher) -> None:
+    prints = saved(ImageOps.expand(CHELSEA, 60, "white"))
+    answers = {
+        matcher.match([order])[0] for order in itertools.islice(itertools.permutations(prints), 0, None, 997)
+    }
+    assert len(answers) == 1
+
+
+def test_threads_may_share_a_matcher(matcher: Matcher) -> None:
+    items = list(WORKS.values())
+    expected, answers = matcher.match(items), []
+    threads = [threading.Thread(target=lambda: answers.append(matcher.match(items))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [expected] * 4
+
+
+# -- what is refused ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("algorithm", "code"),
+    [
+        (SHA256, bytes(16)),
+        (MD5, b""),
+        (PHASH, bytes(31)),
+        (DHASH, bytes(33)),
+        (MINHASH, bytes(524)),
+        (MINHASH, bytes(525)),  # the header of another scheme
+    ],
+)
+def test_codes_of_another_length_or_scheme_are_refused(matcher: Matcher, algorithm: str, code: bytes) -> None:
+    kind = ALGORITHMS[algorithm].kinds[0]
+    with pytest.raises(InvalidInput, match="A code of"):
+        matcher.match([(), [Fingerprint(algorithm, kind, code)]])
+
+
+def damaged(lists: Mapping[str, ListColumns], place: int) -> dict[str, ListColumns]:
+    codes = lists[MINHASH].codes.copy()
+    codes[0, place] ^= 1
+    held = lists[MINHASH]
+    return {**lists, MINHASH: ListColumns(codes, held.work_rows, held.kinds, held.aux)}
+
+
+def test_a_list_of_foreign_text_signatures_is_refused() -> None:
+    lists = lists_of(list(WORKS.values()))
+    with pytest.raises(Corrupt, match="other parameters"):
+        Matcher(damaged(lists, 0))
+    held = lists[MINHASH]
+    short = ListColumns(held.codes[:, :524], held.work_rows, held.kinds, held.aux)
+    with pytest.raises(Corrupt, match="524 bytes"):
+        Matcher({MINHASH: short})
+
+
+# -- the index folder -------------------------------------------------------------------------------------------------
+def test_the_index_is_built_once_and_then_opened(matcher: Matcher, tmp_path: Path) -> None:
+    lists, items = lists_of(list(WORKS.values())), list(WORKS.values())
+    expected = matcher.match(items)
+    assert Matcher(lists, tmp_path / "index").match(items) == expected
+    built = (tmp_path / "index" / MINHASH / "rows.npy").stat()
+    assert Matcher(lists, tmp_path / "index").match(items) == expected
+    assert Matcher(lists, tmp_path / "index", verify=False).match(items) == expected
+    assert (tmp_path / "index" / MINHASH / "rows.npy").stat() == built
+
+
+def test_a_damaged_index_and_one_of_another_edition_are_refused(tmp_path: Path) -> None:
+    lists = lists_of(list(WORKS.values()))
+    Matcher(lists, tmp_path)
+    with pytest.raises(Corrupt, match="built from other data"):
+        Matcher(damaged(lists, 100), tmp_path)
+    rows = tmp_path / MINHASH / "rows.npy"
+    rows.write_bytes(rows.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(Corrupt, match="Delete that folder"):
+        Matcher(lists, tmp_path)
+
+
+def test_where_nothing_can_be_written_the_index_is_held_in_memory(matcher: Matcher, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    items = list(WORKS.values())
+    assert Matcher(lists_of(items), tmp_path / "file" / "index").match(items) == matcher.match(items)
