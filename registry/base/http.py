@@ -6,7 +6,6 @@ For the app: install, register_http, make_api
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import flask_smorest
@@ -14,7 +13,7 @@ from flask import Flask, Response, request
 from marshmallow import RAISE, Schema, fields
 from webargs import missing
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter, ValidationError
 
 import registry
@@ -33,6 +32,7 @@ from registry.base.context import (
 )
 from registry.base.paging import Page, paginate
 from registry.base.problems import from_http, problem, register_problems
+from registry.base.strictness import strict_json
 from registry.base.telemetry import register_telemetry
 from registry.core.errors import InvalidInput
 from registry.core.ids import format_id, parse_id
@@ -63,30 +63,6 @@ __all__ = [
     "strict_json",
     "writing",
 ]
-
-
-def strict_json(data: bytes) -> Any:
-    """JSON as RFC 8259 and I-JSON (RFC 7493) want it: UTF-8, no NaN, no name twice. 400 says what is wrong."""
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not UTF-8.") from None
-    except RecursionError:
-        raise BadRequest("The body is nested too deeply.") from None
-    except ValueError as error:
-        raise BadRequest(f"The body is not valid JSON: {str(error)[:200]}.") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-        raise ValueError(f"the name “{twice[:40]}” occurs twice")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
 
 
 class IdConverter(BaseConverter):

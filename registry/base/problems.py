@@ -8,12 +8,12 @@ What failed inside is never told: those answers carry the request id, under whic
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from flask import Flask, Response, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
@@ -71,7 +71,7 @@ def problem(
     document = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code}
     document |= {name: value for name, value in more.items() if value}
     document["request_id"] = request_id()
-    response = Response(orjson.dumps(document, default=str), status, content_type=CONTENT_TYPE)
+    response = Response(json.dumps(document, default=str), status, content_type=CONTENT_TYPE)
     response.headers.update(headers or {})
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

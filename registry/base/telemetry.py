@@ -5,6 +5,7 @@ Never logged: bodies, query strings, API keys, addresses of people.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import secrets
@@ -13,7 +14,6 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-import orjson
 from flask import Flask, Response, g, request
 
 _HEADER = "X-Request-Id"
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return json.dumps(line, default=str)
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:

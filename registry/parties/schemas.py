@@ -12,7 +12,7 @@ from registry.core.errors import InvalidInput
 from registry.parties.rules import May, Repertoire
 
 _OPEN_ROLES = [r.value for r in Role if r is not Role.OPERATOR]
-_PASSWORD = validate.Length(max=1000)
+_BOUNDED = validate.Length(max=1000)
 
 
 class ScopeField(fields.String):
@@ -53,7 +53,7 @@ class NewAccount(Strict):
     role = fields.String(required=True, validate=validate.OneOf(_OPEN_ROLES))
     name = line(200, required=True)
     email = line(254, required=True)
-    password = fields.String(required=True, validate=_PASSWORD, load_only=True)
+    password = fields.String(required=True, validate=_BOUNDED, load_only=True)
 
 
 class OwnAccount(Strict):
@@ -81,8 +81,8 @@ class NewKey(Strict):
     name = line(100, required=True)
     scopes = fields.List(ScopeField(), required=True, validate=validate.Length(1, len(Scope)))
     expires_at = Time(load_default=None, allow_none=True)
-    email = fields.String(load_only=True, validate=_PASSWORD)
-    password = fields.String(load_only=True, validate=_PASSWORD)
+    email = fields.String(load_only=True, validate=_BOUNDED)
+    password = fields.String(load_only=True, validate=_BOUNDED)
 
 
 class KeyView(Strict):

@@ -12,15 +12,13 @@ from typing import Any, Protocol
 import pytest
 from flask import Flask
 
+from registry.app import create_app
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
-from registry.base.files import open_store
-from registry.base.http import Context, install, make_api, register_http
 from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
 from registry.core.ids import format_id
-from registry.parties import api, service
 from tests.factories import make_actor, make_key
 
 
@@ -68,14 +66,13 @@ def settings(tmp_path: Path, database: Database) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, sources: Sources) -> Flask:
-    """The application."""
-    app = Flask("registry")
-    store = open_store(settings.files_url)
-    install(app, Context(settings, database, store, sources, service.authenticate_key))
-    register_http(app)
-    make_api(app).register_blueprint(api.blueprint)
-    return app
+def app(settings: Settings, database: Database, sources: Sources) -> Iterator[Flask]:
+    """The application, as it is served. Its log goes where it was before when the test is over."""
+    logger = logging.getLogger("registry")
+    before = (logger.handlers, logger.level, logger.propagate)
+    yield create_app(settings, sources=sources, database=database)
+    logger.handlers, logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
 
 
 @pytest.fixture
@@ -85,15 +82,11 @@ def client(app: Flask) -> Client:
 
 
 @pytest.fixture
-def log(app: Flask) -> Iterator[io.StringIO]:
+def log(app: Flask) -> io.StringIO:
     """What the application writes to its log from now on, one JSON document a line."""
     stream = io.StringIO()
-    logger = logging.getLogger("registry")
-    before = (logger.handlers, logger.level, logger.propagate)
     configure_logging("info", stream)
-    yield stream
-    logger.handlers, logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
+    return stream
 
 
 @pytest.fixture

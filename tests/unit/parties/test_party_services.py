@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -15,7 +17,7 @@ from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, VorbehaltError
-from registry.parties import service
+from registry.parties import passwords, service
 from registry.parties.models import MandateVersion, Party
 from registry.parties.rules import May, Repertoire, WorkRef
 from registry.parties.service import CreateApiKey, CreateMandate, RegisterParty
@@ -211,6 +213,27 @@ def test_a_log_in_gives_all_that_the_role_allows(session: Session, sources: Sour
     assert service.log_in(session, "L@B.org", PASSWORD) == service.actor_of(party)
     with pytest.raises(Unauthenticated):
         service.log_in(session, "l@b.org", PASSWORD.upper())
+
+
+def test_a_log_in_always_costs_one_hash(
+    session: Session, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the time it takes does not tell whether there is such an account."""
+    service.register_party(session, RegisterParty(Role.LAB, "Lab", "l@b.org", PASSWORD), sources)
+    make_actor(session, sources)
+    hashed: list[str] = []
+
+    class Watched(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+            hashed.append(str(hash)[:31])
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(passwords, "_HASHER", Watched())
+    for email in ("l@b.org", "nobody@b.org", "no address"):
+        with pytest.raises(Unauthenticated):
+            service.log_in(session, email, "wrong password here")
+    assert len(hashed) == 3
+    assert len(set(hashed)) == 1  # the algorithm with its costs
 
 
 def test_services_check_the_scope_themselves(

@@ -1,0 +1,132 @@
+"""Accounts: open one, log in, look one up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role
+from registry.base.clock import Sources
+from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from registry.core.ids import format_id
+from registry.parties import rules
+from registry.parties.models import Party
+from registry.parties.passwords import hash_password, verify_password
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterParty:
+    """A new account. Without e-mail address and password it can only be used by keys that the operator makes."""
+
+    role: Role
+    name: str
+    email: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicProfile:
+    """What everybody may know of a party. Creators stay unnamed: many publish under another name."""
+
+    public_id: bytes
+    role: Role
+    name: str | None
+
+
+def register_party(session: Session, command: RegisterParty, sources: Sources) -> Party:
+    """Open an account for a creator, lab or society; open to anyone.
+
+    `InvalidInput` for a bad name, address or password, `Conflict` if the address is taken.
+    """
+    if command.role is Role.OPERATOR:
+        raise Forbidden("An operator's account is made on the server: vorbehalt-server account create.")
+    return _add_party(session, command, sources)
+
+
+def register_operator(session: Session, command: RegisterParty, sources: Sources) -> Party:
+    """Open an account for an operator. For the server's command line: no view may call this."""
+    if command.role is not Role.OPERATOR:
+        raise InvalidInput(f"This makes operators, not a {command.role}.")
+    return _add_party(session, command, sources)
+
+
+def _add_party(session: Session, command: RegisterParty, sources: Sources) -> Party:
+    if (command.email is None) != (command.password is None):
+        raise InvalidInput("An account that can log in needs an e-mail address and a password, both.")
+    name = rules.check_name(command.name)
+    email = password = None
+    if command.email is not None and command.password is not None:
+        email = rules.normalise_email(command.email)
+        # Hashed before the first query: it takes long, and the transaction's lock is taken with that query.
+        password = hash_password(
+            rules.check_password(command.password, personal=(name, email, email.partition("@")[0]))
+        )
+        if session.scalar(select(Party.id).where(Party.email == email)) is not None:
+            raise Conflict("There is an account with this e-mail address already.")
+    party = Party(
+        public_id=sources.new_id(),
+        role=command.role,
+        name=name,
+        email=email,
+        password=password,
+        created_at=sources.now(),
+    )
+    session.add(party)
+    session.flush()
+    return party
+
+
+def actor_of(party: Party) -> Actor:
+    """The party itself, with all that its role allows: after a log-in, or on the operator's own command line."""
+    role = Role(party.role)
+    return Actor(party.id, party.public_id, role, rules.SCOPES_OF_ROLE[role])
+
+
+def command_line(session: Session, sources: Sources) -> Actor:
+    """Who acts when a command runs on the server itself: its first operator, made if there is none yet."""
+    first = session.scalar(select(Party).where(Party.role == Role.OPERATOR).order_by(Party.id).limit(1))
+    if first is None:
+        first = register_operator(session, RegisterParty(Role.OPERATOR, "Command line"), sources)
+    return actor_of(first)
+
+
+def log_in(session: Session, email: str, password: str) -> Actor:
+    """The party with this address and password; one `Unauthenticated` for all that can be wrong.
+
+    It takes the same time whether or not there is such an account.
+    """
+    try:
+        party = session.scalar(select(Party).where(Party.email == rules.normalise_email(email)))
+    except InvalidInput:
+        party = None
+    if not verify_password(party.password if party else None, password) or party is None:
+        raise Unauthenticated("E-mail address and password do not fit together.")
+    return actor_of(party)
+
+
+def own_party(session: Session, actor: Actor) -> Party:
+    """The actor's own account, with its private fields."""
+    return session.get_one(Party, actor.party_id)
+
+
+def party_by_public_id(session: Session, public_id: bytes) -> Party:
+    """The party with this id; `NotFound` if there is none. What of it may be shown, the caller decides."""
+    party = session.scalar(select(Party).where(Party.public_id == public_id))
+    if party is None:
+        raise NotFound(f"There is no {format_id('party', public_id)}.")
+    return party
+
+
+def public_profile(session: Session, public_id: bytes) -> PublicProfile:
+    """What anyone with an account may know of a party."""
+    party = party_by_public_id(session, public_id)
+    role = Role(party.role)
+    return PublicProfile(party.public_id, role, party.name if role in rules.NAMED_IN_PUBLIC else None)
+
+
+def parties_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Party]:
+    """Parties by private key, for rooms that refer to them; absent ones are left out."""
+    return {p.id: p for p in session.scalars(select(Party).where(Party.id.in_(ids)))} if ids else {}

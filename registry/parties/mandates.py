@@ -1,0 +1,147 @@
+"""Mandates: who may act for whom. Their history is kept; `acting_for` is the one gate for acting on behalf."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role, Scope
+from registry.base.auth import check_scopes
+from registry.base.clock import Sources
+from registry.base.paging import DEFAULT_LIMIT, Page, paginate
+from registry.core.errors import Forbidden, InvalidInput, NotFound
+from registry.core.ids import format_id
+from registry.parties import rules
+from registry.parties.accounts import own_party, party_by_public_id
+from registry.parties.models import Mandate, MandateVersion, Party
+from registry.parties.rules import Authority, May, Repertoire, WorkRef
+
+_ACCOUNT = frozenset({Scope.ACCOUNT})
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMandate:
+    """The principal lets the agent act for it. Only an operator names a principal other than itself."""
+
+    agent: bytes
+    may: frozenset[May]
+    repertoire: Repertoire
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    principal: bytes | None = None
+
+
+def create_mandate(session: Session, actor: Actor, command: CreateMandate, sources: Sources) -> Mandate:
+    """Record a mandate, given by the principal itself, or by an operator who was shown it on paper."""
+    principal = _principal(session, actor, command.principal)
+    agent = party_by_public_id(session, command.agent)
+    if agent.id == principal.id:
+        raise InvalidInput("Nobody needs a mandate to act for itself.")
+    may = rules.check_mandate(Role(principal.role), Role(agent.role), command.may)
+    now = sources.now()
+    mandate = Mandate(public_id=sources.new_id(), principal=principal, agent=agent, created_at=now)
+    mandate.versions.append(
+        MandateVersion(
+            may=sorted(may),
+            repertoire=command.repertoire.as_json(),
+            valid_from=rules.check_period(command.valid_from, command.valid_to, now),
+            valid_to=command.valid_to,
+            recorded_at=now,
+            recorded_by=actor.party_id,
+            superseded_at=None,
+        )
+    )
+    session.add(mandate)
+    session.flush()
+    return mandate
+
+
+def _principal(session: Session, actor: Actor, named: bytes | None) -> Party:
+    check_scopes(actor, _ACCOUNT)
+    if named is None or named == actor.public_id:
+        return own_party(session, actor)
+    if Scope.OPERATE not in actor.scopes:
+        raise Forbidden("Only the principal itself can give a mandate.")
+    return party_by_public_id(session, named)
+
+
+def end_mandate(
+    session: Session, actor: Actor, public_id: bytes, at: datetime | None, now: datetime
+) -> Mandate:
+    """End a mandate now or at a later time; what was recorded before stays readable as history.
+
+    Both sides can, and an operator; for everybody else there is no such mandate.
+    """
+    check_scopes(actor, _ACCOUNT)
+    mandate = session.scalar(select(Mandate).where(Mandate.public_id == public_id))
+    sides = (mandate.principal_id, mandate.agent_id) if mandate else ()
+    if mandate is None or not (actor.party_id in sides or Scope.OPERATE in actor.scopes):
+        raise NotFound(f"You have no {format_id('mandate', public_id)}.")
+    old = mandate.current
+    end = rules.check_end(old.valid_from, old.valid_to, at, now)
+    old.superseded_at = now
+    session.flush()
+    mandate.versions.append(
+        MandateVersion(
+            may=old.may,
+            repertoire=old.repertoire,
+            valid_from=old.valid_from,
+            valid_to=end,
+            recorded_at=now,
+            recorded_by=actor.party_id,
+            superseded_at=None,
+        )
+    )
+    session.flush()
+    return mandate
+
+
+def list_mandates(
+    session: Session, actor: Actor, after: bytes | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[Mandate]:
+    """The mandates that the actor has given or been given."""
+    check_scopes(actor, _ACCOUNT)
+    mine = or_(Mandate.principal_id == actor.party_id, Mandate.agent_id == actor.party_id)
+    return paginate(session, select(Mandate).where(mine), Mandate, after, limit)
+
+
+def acting_for(
+    session: Session,
+    actor: Actor,
+    principal_public_id: bytes,
+    may: May,
+    works: Sequence[WorkRef],
+    now: datetime,
+) -> Actor:
+    """The actor, acting for this principal: every service that takes `on_behalf_of` goes through here.
+
+    `works` are what it acts on; none at all means everything that the principal has, which needs a mandate for its
+    whole repertoire. `Forbidden` is the same for a principal that does not exist and for one without a mandate.
+    """
+    if principal_public_id == actor.public_id:
+        return actor
+    versions = session.scalars(
+        select(MandateVersion)
+        .join(MandateVersion.mandate)
+        .join(Mandate.principal)
+        .where(
+            Party.public_id == principal_public_id,
+            Mandate.agent_id == actor.party_id,
+            MandateVersion.superseded_at.is_(None),
+        )
+    ).all()
+    if not versions or not rules.authorised(map(_authority, versions), may, works, now):
+        raise Forbidden(
+            f"You have no mandate of {format_id('party', principal_public_id)} to {may} this now.", may=may
+        )
+    principal_id = versions[0].mandate.principal_id
+    return Actor(actor.party_id, actor.public_id, actor.role, actor.scopes, principal_id)
+
+
+def _authority(version: MandateVersion) -> Authority:
+    may = frozenset(map(May, version.may))
+    return Authority(may, Repertoire.from_json(version.repertoire), version.valid_from, version.valid_to)
