@@ -20,7 +20,7 @@ from PIL import Image, ImageFile
 from registry.core.errors import TooLarge, Undecodable, UnsupportedMedia
 from registry.core.fingerprints import metering
 from registry.core.fingerprints.model import Limits
-from registry.core.fingerprints.sniff import ImageFormat
+from registry.core.fingerprints.sniff import ImageFormat, webp_size
 
 Plane = NDArray[np.uint8]
 """(height, width) grey levels."""
@@ -49,7 +49,8 @@ _DECODER_ERRORS: Final = (
 
 # Odd metadata is no concern of a fingerprint, and pixels that cannot be read are an error anyhow.
 # (Not `warnings.catch_warnings`: it is not safe with threads.)
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+for _category in (UserWarning, Image.DecompressionBombWarning):
+    warnings.filterwarnings("ignore", category=_category, module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +64,29 @@ class Picture:
 def decode(data: bytes, form: ImageFormat, limits: Limits) -> Picture:
     """The first frame of a picture; `TooLarge` from the header alone, `Undecodable` if anything is broken."""
     try:
+        if form.pillow == "WEBP":  # its reader takes memory for the whole picture before it tells the size
+            _refuse_huge(*webp_size(data), limits)
         with _open(data, form) as image:
-            width, height = image.size
-            if width * height > limits.max_pixels:
-                raise TooLarge(
-                    f"The picture has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted. "
-                    "Make it smaller: the fingerprint does not change noticeably.",
-                    width=width,
-                    height=height,
-                )
+            _refuse_huge(*image.size, limits)
             image.load()
             picture = _pixels(image)
             return _upright(picture, _orientation(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLarge(f"The picture has too many pixels to be decoded safely ({error}).") from error
     except _DECODER_ERRORS as error:
         raise Undecodable(
             f"The file begins like {form.media_type} but cannot be decoded; it is damaged or incomplete ({error})."
         ) from error
+
+
+def _refuse_huge(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise TooLarge(
+            f"The picture has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted. "
+            "Make it smaller: the fingerprint does not change noticeably.",
+            width=width,
+            height=height,
+        )
 
 
 def _open(data: bytes, form: ImageFormat) -> ImageFile.ImageFile:

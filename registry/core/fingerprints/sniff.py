@@ -73,6 +73,19 @@ def image_format(data: bytes) -> ImageFormat | None:
     return next((form for matches, form in _IMAGES if matches(head)), None)
 
 
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a WebP file announces (RFC 9649); (0, 0) where its first chunk is of no known kind."""
+    chunk, body = data[12:16], data[20:30]
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if chunk == b"VP8L":
+        both = int.from_bytes(body[1:5], "little")
+        return 1 + (both & 0x3FFF), 1 + (both >> 14 & 0x3FFF)
+    if chunk == b"VP8 ":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return 0, 0
+
+
 def decode_text(data: bytes) -> str:
     """Plain text from UTF-8 (with or without byte order mark) or UTF-16 with byte order mark.
 
