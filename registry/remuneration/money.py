@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 #: Decimal places of currencies (ISO 4217, list one, 2026) where they are not two.
-_EXPONENTS = dict.fromkeys(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
-) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+_PLACES = {
+    currency: places
+    for places, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+    )
+    for currency in currencies.split()
+}
 
 
 def decimal(amount_minor: int, currency: str) -> str:
     """12345 and EUR as `123.45`, with JPY as `12345`; a point whatever the language, no grouping."""
-    places = _EXPONENTS.get(currency, 2)
+    places = _PLACES.get(currency, 2)
     sign, digits = "-" if amount_minor < 0 else "", f"{abs(amount_minor):0{places + 1}d}"
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
