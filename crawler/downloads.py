@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -113,24 +114,30 @@ class Fetcher(FetcherInterface):
             response.close()
 
     def download_target(self, file: TargetFile, path: Path) -> None:
-        """Download a published file to `path`, which must not exist; on the disk and verified when this returns.
+        """Download a published file. `path` appears when it is whole, verified and on the disk, or not at all.
 
-        The library's own download goes through a second temporary file and is not flushed; this one writes once.
+        The library's own download writes twice, does not flush, and leaves half a file behind when it is killed.
         """
         url = f"{self.base_url}targets/{file.get_prefixed_paths()[0]}"
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as out:
+                self._copy(url, out, file.length)
+            with part.open("rb") as written:
+                file.verify_length_and_hashes(written)
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _copy(self, url: str, out: BinaryIO, limit: int) -> None:
         size = 0
-        with path.open("xb") as out:
-            for chunk in self.fetch(url):
-                size += len(chunk)
-                if size > file.length:
-                    raise DownloadLengthMismatchError(
-                        f"{url} has more than the {file.length} bytes that are signed"
-                    )
-                out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())
-        with path.open("rb") as written:
-            file.verify_length_and_hashes(written)
+        for chunk in self.fetch(url):
+            size += len(chunk)
+            if size > limit:
+                raise DownloadLengthMismatchError(f"{url} has more than the {limit} bytes that are signed")
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 class ClockedUpdater(Updater):
@@ -144,12 +151,19 @@ class ClockedUpdater(Updater):
 
 
 def _pool(url: str) -> urllib3.PoolManager:
-    """Connections, through the proxy that the environment names for this address."""
+    """Connections, through the proxy that the environment names for this address; never to this machine itself."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.netloc):
-        return urllib3.ProxyManager(proxy)
-    return urllib3.PoolManager()
+    if not proxy or _is_here(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return urllib3.PoolManager()
+    return urllib3.ProxyManager(proxy)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _user_agent() -> str:

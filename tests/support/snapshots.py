@@ -1,0 +1,205 @@
+"""A small registry for tests: an edition, keys, a file store, and a web server on this machine that serves it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+
+from registry.base.files import FolderStore
+from registry.core.decisions import Grant, Purpose, Terms
+from registry.core.ids import format_id
+from registry.core.matching import KIND_CODES, ListColumns
+from registry.core.snapshots import (
+    EditionContent,
+    PersonalLicences,
+    may_fetch,
+    write_edition,
+)
+from registry.core.snapshots.trust import Published, Publisher, init_trust
+
+NOW = datetime(2026, 8, 2, 9, 30, tzinfo=UTC)
+SECONDS = int(NOW.timestamp())
+LAB = format_id("party", b"a lab's own id..")
+KEY = "vbh_a-key-of-the-lab"
+
+
+def work_id(row: int) -> bytes:
+    """A stable 16-byte id."""
+    return sha256(b"work %d" % row).digest()[:16]
+
+
+def grant(licence: str = "offer_1", purpose: Purpose = Purpose.TRAIN_AI) -> Grant:
+    """A grant for the whole world and all time."""
+    return Grant(purpose, ("world",), 0, None, 0, licence)
+
+
+def make_columns(width: int, rows: list[int], kind: str = "full", seed: int = 0, aux: int = 0) -> ListColumns:
+    """One random code for each of these work rows."""
+    codes = np.random.default_rng(seed).integers(0, 256, (len(rows), width), dtype=np.uint8)
+    return ListColumns(
+        codes=codes,
+        work_rows=np.array(rows, np.uint32),
+        kinds=np.full(len(rows), KIND_CODES[kind], np.uint8),
+        aux=np.full(len(rows), aux, np.uint64),
+    )
+
+
+def make_content(sequence: int = 1, works: int = 5, created: int = SECONDS) -> EditionContent:
+    """Pictures and a text; row 2 is withdrawn, and every third work is licensed to anyone."""
+    withdrawn = {2} & set(range(works))
+    public = [row for row in range(works) if row not in withdrawn]
+    return EditionContent(
+        sequence=sequence,
+        created=created,
+        change_seq=sequence * 10,
+        log_size=sequence,
+        log_root=sha256(b"log").digest(),
+        work_ids=[work_id(row) for row in range(works)],
+        work_terms=[int(row % 3 == 0) for row in range(works)],
+        terms=[Terms(), Terms(grants=(grant(f"offer_{sequence}"),))],
+        withdrawn=withdrawn,
+        lists={
+            "digest.sha256.v1": make_columns(32, public, "whole"),
+            "image.phash256.v1": make_columns(32, [*public, *public[:2]], seed=sequence),
+            "image.dhash256.v1": make_columns(32, public[:1], seed=sequence, aux=2**63 + 5),
+            "text.minhash128.v1": make_columns(525, public[-1:], "whole", seed=3),
+        },
+    )
+
+
+def make_licences(
+    sequence: int = 1, licensee: str = LAB, expires: int = SECONDS + 24 * 3600
+) -> PersonalLicences:
+    """The licensee may use work 1."""
+    terms = {format_id("work", work_id(1)): Terms(grants=(grant("agreement_1"),))}
+    return PersonalLicences(licensee, sequence, SECONDS, expires, terms)
+
+
+@dataclass
+class Registry:
+    """A registry's files and keys, without its database."""
+
+    folder: Path
+    root: bytes
+    store: FolderStore
+
+    @classmethod
+    def create(cls, folder: Path, now: datetime = NOW) -> Registry:
+        """Keys are made; nothing is published."""
+        root = init_trust(folder / "offline", folder / "online", now)
+        return cls(folder, root, FolderStore(folder / "files"))
+
+    @property
+    def publisher(self) -> Publisher:
+        """Loaded anew, as another process would."""
+        return Publisher(self.folder / "online", self.store)
+
+    @property
+    def root_sha256(self) -> str:
+        """What a client pins."""
+        return sha256(self.root).hexdigest()
+
+    def publish(
+        self,
+        content: EditionContent,
+        now: datetime = NOW,
+        licences: tuple[PersonalLicences, ...] = (),
+        publisher: Publisher | None = None,
+    ) -> Published:
+        """Write the edition and publish it."""
+        folder = self.folder / f"edition-{content.sequence}-{len(list(self.folder.iterdir()))}"
+        files = write_edition(folder, content)
+        targets: dict[str, bytes | Path] = {**files.paths, **{p.target: p.to_bytes() for p in licences}}
+        return (publisher or self.publisher).publish(targets, files.custom, now)
+
+    def published_files(self) -> dict[str, Path]:
+        """Every file of the public tree, by its path below /v1/snapshot/."""
+        root = self.store.root / "snapshot"
+        return {p.relative_to(root).as_posix(): p for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+@dataclass
+class Served:
+    """A running web server over a registry's store, and what it was asked."""
+
+    url: str
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    """Path below /v1/snapshot/ and Authorization header of each request."""
+    answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    """What to do instead of serving the file, by path or by its last part after the digest."""
+    keys: Mapping[str, str] = field(default_factory=lambda: {KEY: LAB})
+    """Which party each API key belongs to."""
+
+
+@contextmanager
+def serve(store: FolderStore) -> Iterator[Served]:
+    """Serve the store as the registry does, on a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # head and body in one packet, else each answer waits for an acknowledgement
+
+        def do_GET(self) -> None:
+            path = self.path.removeprefix("/v1/snapshot/")
+            authorization = self.headers.get("Authorization")
+            served.requests.append((path, authorization))
+            licensee = served.keys.get((authorization or "").removeprefix("Bearer "))
+            special = served.answers.get(path) or served.answers.get(
+                path.rpartition("/")[2].partition(".")[2]
+            )
+            if special is not None:
+                special(self)
+            elif path == "licensee":
+                answer(self, b'{"licensee":"%s"}' % licensee.encode() if licensee else None)
+            else:
+                allowed = may_fetch(path.removeprefix("targets/"), licensee)
+                answer(self, store.get(f"snapshot/{path}") if allowed else None)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass  # a client that has seen enough hangs up
+
+    server = Server(("127.0.0.1", 0), Handler)
+    served = Served(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def answer(handler: BaseHTTPRequestHandler, body: bytes | None, status: int = 200) -> None:
+    """Send a body, or 404 without one."""
+    handler.send_response(status if body is not None else 404)
+    handler.send_header("Content-Length", str(len(body or b"")))
+    handler.end_headers()
+    handler.wfile.write(body or b"")
+
+
+def redirect(handler: BaseHTTPRequestHandler, url: str) -> None:
+    """Send the client elsewhere."""
+    handler.send_response(302)
+    handler.send_header("Location", url)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+def flip(path: Path, position: int, bit: int = 0) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1 << bit
+    path.write_bytes(data)

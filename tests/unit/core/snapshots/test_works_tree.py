@@ -1,0 +1,122 @@
+"""One root over all works; each work can be proved, and nothing else can."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.core.decisions import Terms
+from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.matching import ListColumns
+from registry.core.snapshots import Snapshot, WorkProof, work_proof, works, works_root, write_edition
+from tests.support.snapshots import make_content, work_id
+
+
+def test_root_of_two_works_by_hand() -> None:
+    """Recomputed from the description alone, so that the description stays true."""
+    terms = sha256(b'{"contested_since":null,"denials":[],"grants":[]}').digest()
+    code = bytes(range(32))
+    record = b"image.phash256.v1\x00\x01" + code + (7).to_bytes(8, "big")
+    leaf_0 = sha256(b"\x00" + work_id(0) + terms + sha256(record).digest()).digest()
+    leaf_1 = sha256(b"\x00" + work_id(1) + terms + sha256(b"").digest()).digest()
+    expected = sha256(b"\x01" + leaf_0 + leaf_1).digest()
+
+    columns = ListColumns(
+        codes=np.frombuffer(code, np.uint8).reshape(1, 32),
+        work_rows=np.zeros(1, np.uint32),
+        kinds=np.ones(1, np.uint8),
+        aux=np.array([7], np.uint64),
+    )
+    codes = works.codes_digests({"image.phash256.v1": columns}, 2)
+    assert works_root([work_id(0), work_id(1)], [terms, terms], codes) == expected
+
+
+@given(st.permutations(range(12)), st.integers(0, 3))
+def test_the_order_of_codes_does_not_matter(order: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns = ListColumns(
+        codes=rng.integers(0, 256, (12, 8), dtype=np.uint8),
+        work_rows=rng.integers(0, 5, 12).astype(np.uint32),
+        kinds=rng.integers(0, 3, 12).astype(np.uint8),
+        aux=rng.integers(0, 9, 12).astype(np.uint64),
+    )
+    shuffled = ListColumns(
+        codes=columns.codes[order],
+        work_rows=columns.work_rows[order],
+        kinds=columns.kinds[order],
+        aux=columns.aux[order],
+    )
+    lists = {"digest.md5.v1": columns, "image.phash64.v1": shuffled}
+    backwards = {"image.phash64.v1": columns, "digest.md5.v1": shuffled}
+    assert list(works.codes_digests(lists, 6)) == list(works.codes_digests(backwards, 6))
+    assert list(works.codes_digests(lists, 6)) == [
+        works.codes_digest(works.records_of(lists, row)) for row in range(6)
+    ]
+
+
+def test_digests_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = make_content(works=9).lists
+    whole = list(works.codes_digests(lists, 9))
+    monkeypatch.setattr(works, "_BLOCK", 2)
+    assert list(works.codes_digests(lists, 9)) == whole
+
+
+def _open(tmp_path: Path, count: int) -> Snapshot:
+    write_edition(tmp_path / str(count), make_content(works=count))
+    return Snapshot.open(tmp_path / str(count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9])
+def test_every_work_can_be_proved(tmp_path: Path, count: int) -> None:
+    snapshot = _open(tmp_path, count)
+    for row in range(count):
+        proof = WorkProof.from_json(json.loads(json.dumps(work_proof(snapshot, row).as_json())))
+        proof.verify(snapshot.works_root)
+        assert proof.work_id == work_id(row)
+        assert proof.terms == snapshot.terms(row)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"row": 2},
+        {"size": 4},
+        {"work_id": bytes(16)},
+        {"terms": Terms()},
+        {"terms": Terms(contested_since=1)},
+        {"records": ()},
+        {"path": ()},
+        {"path": (bytes(32),)},
+    ],
+)
+def test_a_proof_of_anything_else_fails(tmp_path: Path, change: dict[str, Any]) -> None:
+    snapshot = _open(tmp_path, 5)
+    proof = work_proof(snapshot, 3)
+    proof.verify(snapshot.works_root)
+    with pytest.raises(VerificationFailed):
+        replace(proof, **change).verify(snapshot.works_root)
+    with pytest.raises(VerificationFailed):
+        proof.verify(bytes(32))
+
+
+@pytest.mark.parametrize("change", [{"format": "x"}, {"work": "party_1"}, {"extra": 1}, {"path": ["zz"]}])
+def test_what_is_no_proof_is_not_read(tmp_path: Path, change: dict[str, Any]) -> None:
+    data = work_proof(_open(tmp_path, 2), 0).as_json()
+    with pytest.raises(VerificationFailed):
+        WorkProof.from_json(data | change)
+    with pytest.raises(VerificationFailed):
+        WorkProof.from_json({})
+
+
+def test_there_is_no_proof_for_a_row_that_does_not_exist(tmp_path: Path) -> None:
+    for row in (-1, 2):
+        with pytest.raises(InvalidInput):
+            work_proof(_open(tmp_path / str(row), 2), row)
