@@ -28,7 +28,7 @@ def submit_claim(data: dict[str, Any]) -> Any:
     command = service.SubmitClaim(data["manifest"], data["model"], data["rows"])
     with writing() as session:
         batch = service.submit_claim(session, current_actor(), command, sources())
-    return {"claim": batch.public_id, "log_index": batch.log_index, "receipt": _receipt(batch.public_id)}
+    return {"id": batch.public_id, "log_index": batch.log_index, "receipt": _receipt(batch.public_id)}
 
 
 @blueprint.get("")

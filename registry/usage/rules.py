@@ -90,7 +90,8 @@ def faults_against(
 ) -> list[RowFault]:
     """Where rows and the agreements that they name (`agreed`, by licence) do not fit together.
 
-    The licences named for a work must together cover all that the run asked for, as a filter demands of grants.
+    Each licence must cover something of what the run asked for, and those that are named for a work must together
+    cover all of it, as a filter demands of grants.
     """
     faults = []
     granted: dict[str, set[Purpose]] = defaultdict(set)
@@ -110,8 +111,10 @@ def faults_against(
         else:
             granted[row.work] |= inside(terms.purpose)
             valid.append((place, row))
+    asked = inside(purpose)
     for place, row in valid:
-        if not inside(purpose) <= granted[row.work]:
+        own = inside(agreed[row.licence].purpose)
+        if not asked & own or not asked <= granted[row.work]:
             message = f"{row.licence} is for {agreed[row.licence].purpose}; the run was for {purpose}."
             faults.append(RowFault(place, "licence.purpose", message))
     return faults

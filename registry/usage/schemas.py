@@ -25,7 +25,7 @@ class NewClaim(Strict):
 class ClaimView(Strict):
     """A claim batch as its lab and the operator see it."""
 
-    claim = PublicId("claim", attribute="batch.public_id")
+    id = PublicId("claim", attribute="batch.public_id")
     lab = PublicId("party")
     model = PublicId("model")
     run = fields.String(metadata={"description": "The run_id of the manifest."})
@@ -38,7 +38,7 @@ class ClaimView(Strict):
 class ClaimReceipt(Strict):
     """The answer to a claim."""
 
-    claim = PublicId("claim")
+    id = PublicId("claim")
     log_index = fields.Integer()
     receipt = fields.String(metadata={"description": f"A proof file; keep it as a file ending in {SUFFIX}."})
 

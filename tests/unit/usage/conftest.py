@@ -1,4 +1,4 @@
-"""For tests of claims: a market in one transaction."""
+"""For tests of claims: a trade in one transaction."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from registry.base.clock import Sources
 from tests.factories import Clock
-from tests.support.market import Market, open_market
+from tests.support.usage import Trade, open_trade
 
 
 @pytest.fixture
-def market(session: Session, sources: Sources, clock: Clock) -> Market:
+def trade(session: Session, sources: Sources, clock: Clock) -> Trade:
     """Two makers, a lab with a model, the operator."""
-    return open_market(session, sources, clock)
+    return open_trade(session, sources, clock)

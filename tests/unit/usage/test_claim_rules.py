@@ -111,6 +111,8 @@ def test_a_narrower_licence_than_the_run_needs_a_second_one_beside_it() -> None:
     second = ClaimRow(WORK, SECOND, How.NEAR, 1)
     assert faults(ROW, agreed=[terms()], purpose=Purpose.TRAIN_AI) == [(0, "licence.purpose")]
     assert faults(ROW, second, agreed=[terms(), wide], purpose=Purpose.TRAIN_AI) == []
+    idle = terms(SECOND, purpose=Purpose.SEARCH)
+    assert faults(ROW, second, agreed=[terms(), idle]) == [(1, "licence.purpose")]
 
 
 def test_all_faults_come_together_in_the_order_of_rows() -> None:
