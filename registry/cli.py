@@ -14,6 +14,7 @@ import click
 from registry.base.actor import Role, Scope
 from registry.base.settings import Settings
 from registry.core.errors import InvalidInput, MissingExtra, VorbehaltError
+from registry.core.ids import format_id
 
 _HOME = click.option(
     "--home",
@@ -88,8 +89,19 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
     from registry.wiring import Registry
 
     with Registry.open(_settings(home)) as registry:
-        summary = registry.settle(period)
-    _say(as_json, summary.as_json(), summary.as_text())
+        settlement = registry.settle(period)
+    _say(
+        as_json,
+        {
+            "settlement": format_id("settlement", settlement.public_id),
+            "period": settlement.period,
+            "claims": settlement.claim_count,
+            "lines": settlement.line_count,
+            "log_index": settlement.log_index,
+        },
+        f"{settlement.period} is settled: {settlement.claim_count} claims in {settlement.line_count} lines, "
+        f"entry {settlement.log_index} in the log.",
+    )
 
 
 @cli.group()
@@ -244,6 +256,8 @@ def main() -> None:
         click.echo(f"Error: {error.message}", err=True)
         raise SystemExit(1) from None
     except ModuleNotFoundError as error:
-        missing = MissingExtra(f"{error.name} is not installed. Install the server with: pip install 'vorbehalt[server]'")
+        missing = MissingExtra(
+            f"{error.name} is not installed. Install the server with: pip install 'vorbehalt[server]'"
+        )
         click.echo(f"Error: {missing.message}", err=True)
         raise SystemExit(1) from None

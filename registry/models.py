@@ -2,6 +2,7 @@
 
 from sqlalchemy import MetaData
 
+import registry.base.jobs
 import registry.licences.models
 import registry.log.models
 import registry.parties.models

@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from registry.base.actor import Role, Scope
 from registry.base.clock import Sources
@@ -29,6 +29,7 @@ from registry.parties import service as parties
 from registry.publishing import service as publishing
 from registry.publishing.models import Edition
 from registry.remuneration import service as remuneration
+from registry.remuneration.models import Settlement
 
 
 def log_keys(settings: Settings) -> Path:
@@ -80,7 +81,7 @@ class Registry:
         self._sign_log(key)
         return edition
 
-    def settle(self, period: str) -> Any:
+    def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""
         key = LogKey.load(log_keys(self.settings))
         with self.database.writing() as session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from registry.core.decisions import Verdict
 from registry.core.errors import VorbehaltError
 from registry.demo.material import COPIES, write_dataset, write_works
 from registry.demo.processes import Caller, Shell, StepFailed, serving
@@ -121,7 +122,7 @@ class _Demo:
         for person, pattern in ((wanda, ("*.png", "*.jpg")), (jonas, ("*.txt",))):
             files = sorted(f for p in pattern for f in (self.folder / "works").glob(p))
             answer = person.shell.run("vorbehalt", "register", *files, "--server", address)
-            registered = {Path(r["file"]).name: r["work"] for r in answer["results"]}
+            registered = {Path(r["file"]).name: r["work"] for r in answer["works"]}
             self.works |= registered
             self.say(
                 f"{person.name} registers {len(registered)} works: only fingerprints travel",
@@ -149,8 +150,8 @@ class _Demo:
             lab.api.call("POST", f"/v1/offers/{offer}/accept")
         self.say(
             "Terms: everything is denied, except",
-            "coffee.png: €0.40 an image (Wanda 70 %, Jonas 30 %)             accepted by Nordlicht Labs",
-            "two poems by Jonas: €1.25 a text and €5.00 a quarter            accepted by Nordlicht Labs",
+            "coffee.png: €0.40 an image (Wanda 70 %, Jonas 30 %); Nordlicht Labs accepts",
+            "two poems by Jonas: €1.25 a text and €5.00 a quarter; Nordlicht Labs accepts",
             "herwegh-morgenruf.txt: free, to anyone",
         )
 
@@ -164,7 +165,7 @@ class _Demo:
             components.append({"type": "flat_per_period", "amount_minor": flat})
         tariff = maker.api.call(
             "POST", "/v1/tariffs", {"name": f"{unit}s", "currency": "EUR", "components": components}
-        )["id"]
+        )["tariff"]
         works = [self.works[f] for f in files]
         return str(
             maker.api.call("POST", "/v1/offers", {"works": works, "purpose": _PURPOSE, "tariff": tariff})[
@@ -195,37 +196,39 @@ class _Demo:
         counts = result["counts"]
         self.say(
             f"Nordlicht Labs syncs edition {synced['sequence']} and filters {counts['seen']} items, offline",
-            f"consent-first keeps {counts['kept']}, drops {counts['dropped']};"
-            f" eu-art4 would keep {looser['counts']['kept']}: the rest is what nobody has said anything about",
+            f"consent-first keeps {counts['kept']} and drops {counts['dropped']}",
+            f"(eu-art4 would keep {looser['counts']['kept']}: also what nobody has said anything about)",
         )
         self._show_verdicts(run)
         return run
 
     def _show_verdicts(self, run: Path) -> None:
+        """Each item that was found on record or could not be read, by verdict and reason."""
         import pyarrow.parquet as pq
 
-        done = {copy.name: copy.done for copy in COPIES}
-        names = {work: file for file, work in self.works.items()}
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("item", "what it is", "verdict", "why", "work on record"):
-            table.add_column(title, overflow="fold")
-        rows = pq.read_table(run / "verdicts.parquet").to_pylist()
-        seen: Counter[str] = Counter()
-        for row in rows:
-            key = Path(row["key"]).name
-            if row["verdict"] == "unknown" and row["reason"] == "none-found":
-                seen["none"] += 1
-                continue
-            table.add_row(
-                escape(key),
-                done.get(key, ""),
-                row["verdict"],
-                row["reason"],
-                f"{names.get(row['work_id'] or '', '')}"
-                + (f", {row['distance']} off" if row["distance"] else ""),
+        groups: dict[tuple[int, str, bool], list[dict[str, Any]]] = defaultdict(list)
+        for row in pq.read_table(run / "verdicts.parquet").to_pylist():
+            groups[row["verdict"], row["reason"], row["kept"]].append(row)
+        for (verdict, reason, kept), rows in sorted(groups.items()):
+            fate = "kept" if kept else "dropped"
+            self.console.print(
+                f"  [bold]{Verdict(verdict).name.lower()}[/bold] ({reason}): {len(rows)} {fate}"
             )
-        self.console.print(table)
-        self.console.print(f"  and {seen['none']} items that are not on record\n")
+            if reason != "none-found":
+                table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+                for row in rows:
+                    table.add_row("   ", escape(Path(row["key"]).name), escape(self._found(row)))
+                self.console.print(table)
+        self.console.print()
+
+    def _found(self, row: dict[str, Any]) -> str:
+        """What the item was recognised as."""
+        if row["work_id"] is None:
+            return "a broken file: never kept"
+        work = next(file for file, work in self.works.items() if work == row["work_id"])
+        done = next((copy.done for copy in COPIES if copy.name == Path(row["key"]).name), "")
+        unit = "of 256 differ" if row["algorithm"].startswith("image.") else "of 128 differ"
+        return f"{work}{', ' if done else ''}{done} ({row['distance']} {unit})"
 
     # -- report and pay ---------------------------------------------------------------------------------------
     def report(self, lab: Person, address: str, run: Path) -> dict[str, Any]:
@@ -248,11 +251,10 @@ class _Demo:
         lines = []
         for person in (wanda, jonas):
             statement = person.api.call("GET", f"/v1/statements?period={period}")
-            total = sum(t["amount_minor"] for t in statement["totals"])
-            lines.append(f"{person.name}: €{total / 100:.2f}")
+            lines.append(f"{person.name}: {_euros(statement['totals']['EUR'])}")
             names = {work: file for file, work in self.works.items()}
             lines.extend(
-                f"    €{line['amount_minor'] / 100:.2f}  {names[line['work']]}, claim in log entry {line['log_index']}"
+                f"    {_euros(line['amount_minor']):>7}  {names[line['work']]} (claim: log entry {line['log_index']})"
                 for line in statement["lines"]
             )
             csv = self.folder / f"statement-{person.name.split()[0].lower()}.csv"
@@ -286,3 +288,8 @@ class _Demo:
         ):
             table.add_row(what, os.path.relpath(path))
         self.console.print(table)
+
+
+def _euros(cents: int) -> str:
+    """Whole cents in writing; no float touches money."""
+    return f"€{cents // 100}.{cents % 100:02d}"

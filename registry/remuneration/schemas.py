@@ -56,7 +56,7 @@ class StatementView(Strict):
 class SettlementView(Strict):
     """A settlement as the log commits to it."""
 
-    settlement = PublicId("settlement", attribute="public_id")
+    id = PublicId("settlement", attribute="public_id")
     period = fields.String()
     closing_size = fields.Integer(metadata={"description": "Of the usage log: entries below it were taken."})
     log_index = fields.Integer(metadata={"description": "Of the entry with both roots."})
