@@ -42,7 +42,7 @@ def list_tariffs(page: dict[str, Any]) -> Any:
     """Your tariffs with all their versions. Those of others are read from their offers."""
     with reading() as session:
         found = service.list_tariffs(session, current_actor(), **page)
-        return schemas.TariffList().dump(found)
+        return {"items": service.tariffs_seen(found.items), "next": found.next}
 
 
 # -- offers -------------------------------------------------------------------------------------------------

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
-from registry.licences.models import Agreement, Offer, TariffVersion
+from registry.licences.models import Agreement, Offer, TariffSeries, TariffVersion
 from registry.licences.pricing import priced
 from registry.licences.queries import agreement_works, offered_works
 from registry.licences.tariffs import Tariff
 from registry.licences.terms import agreement_name
 from registry.parties import service as parties
+
+
+@dataclass(frozen=True, slots=True)
+class TariffDetails:
+    """A tariff with what each of its versions says."""
+
+    series: TariffSeries
+    versions: Sequence[Tariff]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,11 @@ class AgreementDetails:
     licensee: bytes
     tariff: Tariff | None
     works: Sequence[bytes] = ()
+
+
+def tariffs_seen(tariffs: Sequence[TariffSeries]) -> list[TariffDetails]:
+    """These tariffs, which are the actor's own."""
+    return [TariffDetails(series, [priced(version) for version in series.versions]) for series in tariffs]
 
 
 def offers_seen(

@@ -9,8 +9,6 @@ from marshmallow import fields, validate
 from registry.base.schemas import PublicId, Strict, Time, line, page_of
 from registry.core.decisions import Purpose
 from registry.core.decisions.terms import WORLD
-from registry.licences.models import TariffSeries
-from registry.licences.pricing import priced
 from registry.licences.rules import MAX_LICENSEES, MAX_WORKS
 from registry.licences.tariffs import Tariff
 
@@ -49,13 +47,10 @@ class TariffView(Strict):
 class TariffItem(Strict):
     """A tariff with all its versions."""
 
-    id = PublicId("tariff", attribute="public_id")
-    name = fields.String()
-    created_at = Time()
-    versions = fields.Method("_versions", metadata={"type": "array"})
-
-    def _versions(self, series: TariffSeries) -> Any:
-        return TariffView(many=True).dump([priced(version) for version in series.versions])
+    id = PublicId("tariff", attribute="series.public_id")
+    name = fields.String(attribute="series.name")
+    created_at = Time(attribute="series.created_at")
+    versions = fields.List(fields.Nested(TariffView))
 
 
 # -- offers -------------------------------------------------------------------------------------------------

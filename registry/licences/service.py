@@ -20,7 +20,13 @@ from registry.core.errors import Conflict, InvalidInput
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
-from registry.licences.details import AgreementDetails, OfferDetails, agreements_seen, offers_seen
+from registry.licences.details import (
+    AgreementDetails,
+    OfferDetails,
+    agreements_seen,
+    offers_seen,
+    tariffs_seen,
+)
 from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
 from registry.licences.pricing import (
     CreateTariff,
@@ -78,6 +84,7 @@ __all__ = [
     "public_terms",
     "revoke_offer",
     "tariff_of",
+    "tariffs_seen",
     "terms_of",
     "works_covered",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import request
-from marshmallow import Schema
+from werkzeug.exceptions import UnsupportedMediaType
 
 from registry.base.http import strict_json
 from registry.core.errors import InvalidInput
@@ -25,7 +25,9 @@ _EITHER = (
 def read_upload(schema: type[NewFile]) -> tuple[dict[str, Any], FileFingerprints | ClientCodes]:
     """The statements of the request by this schema, and the content of the version."""
     multipart = request.mimetype == "multipart/form-data"
-    data = _load(schema(), _metadata() if multipart else request.get_data())
+    if not multipart and not request.is_json:
+        raise UnsupportedMediaType(_EITHER)
+    data: dict[str, Any] = schema().load(strict_json(_metadata() if multipart else request.get_data()))
     codes, media_type, size = data.pop("fingerprints"), data.pop("media_type"), data.pop("size")
     if not multipart:
         if codes is None:
@@ -34,13 +36,6 @@ def read_upload(schema: type[NewFile]) -> tuple[dict[str, Any], FileFingerprints
     if (codes, media_type, size) != (None, None, None):
         raise InvalidInput(f"The file tells its fingerprints, media type and size by itself. {_EITHER}")
     return data, fingerprint_bytes(_file())
-
-
-def _load(schema: Schema, body: bytes) -> dict[str, Any]:
-    if request.mimetype != "multipart/form-data" and not request.is_json:
-        raise InvalidInput(_EITHER)
-    loaded: dict[str, Any] = schema.load(strict_json(body or b"{}"))
-    return loaded
 
 
 def _metadata() -> bytes:
