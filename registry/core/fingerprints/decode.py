@@ -146,10 +146,15 @@ def _pixels(image: Image.Image) -> Picture:
         white.paste(rgba, mask=rgba.getchannel("A"))
         return _from_rgb(white)
     if mode in ("1", "L"):
-        return Picture(np.array(image.convert("L")), None)
+        return Picture(np.array(_as(image, "L")), None)
     if mode == "YCbCr":
         return Picture(np.array(image.getchannel("Y")), np.asarray(image.convert("RGB")))
-    return _from_rgb(image.convert("RGB"))
+    return _from_rgb(_as(image, "RGB"))
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    """In another mode, without a copy where it is in that mode already."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _from_rgb(image: Image.Image) -> Picture:
