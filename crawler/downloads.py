@@ -7,14 +7,12 @@ mirrors, but the API key is sent to the registry's own licence files only, and n
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
@@ -22,10 +20,12 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
+from crawler.connections import is_here, pool, user_agent
 from registry.core.errors import InvalidInput
 from registry.core.snapshots.licences import PREFIX
 
 _CHUNK = 1 << 18
+_KEY = re.compile(r"[!-~]{1,200}")
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _PUBLIC = urllib3.Retry(
     total=3,
@@ -57,13 +57,18 @@ class Fetcher(FetcherInterface):
     """What the TUF client downloads with, bound to one registry."""
 
     def __init__(self, base_url: str, api_key: str | None = None) -> None:
-        """`base_url` as `snapshot_url` gives it."""
+        """`base_url` as `snapshot_url` gives it; `InvalidInput` for a key that is none, or that would travel openly."""
+        parts = urlsplit(base_url)
+        if api_key is not None and parts.scheme == "http" and not is_here(parts.hostname or ""):
+            raise InvalidInput(f"An API key must not travel in the clear; use https://{parts.netloc}.")
+        if api_key is not None and not _KEY.fullmatch(api_key):
+            raise InvalidInput("The API key contains characters that no key has; was it copied whole?")
         self.base_url = base_url
         self.licensee_url = f"{base_url}licensee"
         """Where the server tells whose API key this is."""
         self.received = 0
         """Bytes of all bodies so far."""
-        self._pool = _pool(base_url)
+        self._pool = pool(base_url)
         self._key = api_key
 
     def __enter__(self) -> Self:
@@ -83,7 +88,7 @@ class Fetcher(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         """The body of `url` in chunks; the library's `DownloadError` for whatever goes wrong."""
-        headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
+        headers = {"User-Agent": user_agent(), "Accept-Encoding": "identity"}
         private = self.has_key and self._is_private(url)
         if private:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -148,26 +153,3 @@ class ClockedUpdater(Updater):
         url = f"{fetcher.base_url}metadata/"
         super().__init__(str(metadata_dir), url, fetcher=fetcher, bootstrap=root)
         self._trusted_set.reference_time = now
-
-
-def _pool(url: str) -> urllib3.PoolManager:
-    """Connections, through the proxy that the environment names for this address; never to this machine itself."""
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    if not proxy or _is_here(parts.hostname or "") or proxy_bypass(parts.netloc):
-        return urllib3.PoolManager()
-    return urllib3.ProxyManager(proxy)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _user_agent() -> str:
-    try:
-        return f"vorbehalt/{version('vorbehalt')}"
-    except PackageNotFoundError:
-        return "vorbehalt"

@@ -31,6 +31,8 @@ class SyncResult:
     """POSIX seconds from which it may not be used without another sync."""
     root_sha256: str
     """Digest of the first root of trust; compare it with what the registry states elsewhere."""
+    licensee: str | None
+    """Public id of the lab whose licences these are; `None` without a licence file."""
     licences: int | None
     """For how many works there are personal licences; `None` if there is no licence file."""
     received: int
@@ -70,6 +72,7 @@ def sync(
         changed=edition.is_new,
         expires=signed.chain.expires,
         root_sha256=visit.root_sha256,
+        licensee=None if licences is None else licences.licensee,
         licences=None if licences is None else len(licences.terms),
         received=fetcher.received,
         notes=tuple(visit.notes),

@@ -38,16 +38,11 @@ def sync(
 ) -> None:
     """Bring the newest edition home, verified: signatures, versions, digests. The old copy stays until then.
 
-    With an API key, your own licences come along. Without --licensee the registry is asked whose the key is, for
-    which the key needs the scope account.
+    With an API key, your own licences come along; without --licensee the registry is asked whose key it is.
     """
-    from crawler.client import Client
     from crawler.sync import sync as run_sync
     from registry.core.snapshots.times import to_text
 
-    if api_key is not None and licensee is None:
-        with Client(server, api_key) as client:
-            licensee = str(client.get("/v1/accounts/me")["id"])
     result = run_sync(
         server, snapshot, root_sha256=root_sha256, api_key=api_key, licensee=licensee, now=now()
     )
@@ -60,7 +55,7 @@ def sync(
                 "changed": result.changed,
                 "expires": to_text(result.expires),
                 "root_sha256": result.root_sha256,
-                "licensee": licensee,
+                "licensee": result.licensee,
                 "licences": result.licences,
                 "received": result.received,
             }

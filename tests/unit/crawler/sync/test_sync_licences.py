@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from registry.core.decisions import Terms
-from registry.core.errors import Corrupt, NetworkFailed, TrustRefused
+from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, TrustRefused
 from registry.core.ids import format_id
-from registry.core.snapshots import PersonalLicences
+from registry.core.snapshots import PersonalLicences, write_edition
 from tests.support.snapshots import (
     KEY,
     LAB,
@@ -44,7 +44,7 @@ def _files(lab: Lab, sequence: int = 2) -> list[Path]:
 @pytest.mark.parametrize("licensee", [LAB, None], ids=["named", "asked for"])
 def test_with_its_key_a_lab_gets_its_licences(lab: Lab, licensee: str | None) -> None:
     result = lab.sync(api_key=KEY, licensee=licensee)
-    assert result.licences == 1
+    assert (result.licensee, result.licences) == (LAB, 1)
     snapshot = lab.open()
     assert snapshot.personal(1) == make_licences().terms[snapshot.work_id(1)]
     assert snapshot.personal(0) == Terms()
@@ -66,6 +66,19 @@ def test_the_key_does_not_follow_a_redirect(lab: Lab, registry: Registry, served
         with pytest.raises(NetworkFailed):
             lab.sync(api_key=KEY)
         assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "", "ключ"])
+def test_what_is_no_key_is_not_sent(lab: Lab, served: Served, key: str) -> None:
+    with pytest.raises(InvalidInput, match="copied whole"):
+        lab.sync(api_key=key)
+    assert served.requests == []
+
+
+def test_the_key_never_travels_in_the_clear(lab: Lab) -> None:
+    lab.served.url = "http://registry.example"
+    with pytest.raises(InvalidInput, match="https://"):
+        lab.sync(api_key=KEY)
 
 
 def test_without_a_key_nobody_asks(lab: Lab, served: Served) -> None:
@@ -156,8 +169,6 @@ def test_a_file_made_for_another_party_is_refused(lab: Lab, registry: Registry) 
     target = make_licences().target
     data = {target: make_licences(3, licensee=OTHER).to_bytes()}
     content = make_content(3)
-    from registry.core.snapshots import write_edition
-
     files = write_edition(registry.folder / "three", content)
     registry.publisher.publish({**files.paths, **data}, files.custom, NOW)
     with pytest.raises(TrustRefused, match="another party"):
