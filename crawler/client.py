@@ -6,7 +6,6 @@ and never along a redirect.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 import urllib3
 
-from crawler.connections import pool, user_agent
+from crawler.connections import check_key, pool, user_agent
 from registry.core import errors
 from registry.core.errors import InvalidInput, NetworkFailed, VorbehaltError
 
@@ -64,10 +63,7 @@ class Client:
         parts = urlsplit(server_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
             raise InvalidInput(f"“{server_url[:100]}” is no address; it looks like https://registry.example.")
-        if api_key is not None and parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise InvalidInput(f"An API key must not travel in the clear; use https://{parts.netloc}.")
-        if api_key is not None and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise InvalidInput("The API key contains characters that no key has; was it copied whole?")
+        check_key(server_url, api_key)
         self._base = server_url.rstrip("/")
         self._headers = {"User-Agent": user_agent(), "Accept": "application/json"}
         if api_key is not None:
@@ -148,13 +144,6 @@ def _parse(answer: bytes) -> Any:
         raise NetworkFailed(
             "The server did not answer with JSON; is this the address of a registry?"
         ) from problem
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _root(problem: BaseException) -> str:

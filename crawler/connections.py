@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 import registry
+from registry.core.errors import InvalidInput
+
+_KEY = re.compile(r"[!-~]{1,200}")
 
 
 def pool(url: str) -> urllib3.PoolManager:
-    """Connections to this address."""
+    """Connections to this address; those to this very machine never go through a proxy."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.netloc):
-        return urllib3.ProxyManager(proxy)
-    return urllib3.PoolManager()
+    if not proxy or is_here(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return urllib3.PoolManager()
+    return urllib3.ProxyManager(proxy)
+
+
+def is_here(host: str) -> bool:
+    """Whether this host is this very machine, so that nobody can listen on the way."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_key(url: str, api_key: str | None) -> None:
+    """`InvalidInput` for a key that is none, or that would travel openly to this address."""
+    parts = urlsplit(url)
+    if api_key is None:
+        return
+    if parts.scheme == "http" and not is_here(parts.hostname or ""):
+        raise InvalidInput(f"An API key must not travel in the clear; use https://{parts.netloc}.")
+    if not _KEY.fullmatch(api_key):
+        raise InvalidInput("The API key contains characters that no key has; was it copied whole?")
 
 
 def user_agent() -> str:

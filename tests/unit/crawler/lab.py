@@ -31,6 +31,8 @@ OPEN_OFFER = format_id("offer", sha256(b"open").digest()[:16]) + "@1"
 AGREEMENT = format_id("agreement", sha256(b"agreed").digest()[:16]) + "@1"
 TARIFF = sha256(b"tariff").hexdigest()
 
+NOTHING = Terms()
+
 MakeJob = Callable[..., Job]
 """Makes a job by the tests' snapshot, from inputs and what else differs."""
 
@@ -62,8 +64,8 @@ class Work:
 
     name: str
     data: bytes
-    terms: Terms = Terms()
-    personal: Terms = Terms()
+    terms: Terms = NOTHING
+    personal: Terms = NOTHING
 
     @property
     def id16(self) -> bytes:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import pytest
+
+from crawler.filter import Judge, Judgement, Reading, read
+from crawler.sources.base import Sample
+from registry.core.decisions import Grade, Grant, Policy, Purpose, Request, Terms, Verdict
+from registry.core.fingerprints import Fingerprint, Limits
+from registry.core.matching import Match
+from registry.core.records.claims import How
+from tests.unit.crawler import lab
+
+LIMITS = Limits(max_file_bytes=1_000_000, max_pixels=1_000_000)
+REQUEST = Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, at=1_000)
+
+
+def _sample(raw: bytes, text: str | None = None, gap: str | None = None) -> Sample:
+    return Sample(0, "key", raw, len(raw), text=text, gap=gap)
+
+
+@pytest.mark.parametrize(
+    ("raw", "gap"),
+    [
+        (b"", "error.undecodable"),
+        (lab.encoded(lab.picture(1))[:300], "error.undecodable"),
+        (b"PK\x03\x04" + bytes(50), "error.unsupported"),
+        (b"\x00\x01\x02" * 50, "error.undecodable"),
+        (lab.pixel_bomb(), "error.too-large"),
+        (b"Too short.", "unchecked.too-short"),
+        (lab.encoded(lab.picture(1).resize((1, 1)).resize((64, 64))), "unchecked.low-quality"),
+        (lab.encoded(lab.picture(1)), None),
+        (lab.prose(1).encode(), None),
+    ],
+)
+def test_whatever_is_wrong_with_an_item_becomes_its_gap(raw: bytes, gap: str | None) -> None:
+    reading = read(_sample(raw), LIMITS)
+    assert reading.gap == gap
+    assert reading.sha256 == sha256(raw).hexdigest()
+
+
+def test_an_item_that_its_source_could_not_read_has_nothing_but_its_gap() -> None:
+    assert read(_sample(b"", gap="error.unreadable"), LIMITS) == Reading(None, None, gap="error.unreadable")
+
+
+def test_of_a_line_only_the_text_counts() -> None:
+    text = lab.prose(1)
+    reading = read(_sample(b'{"text": ...}', text=text), LIMITS)
+    assert reading.sha256 == sha256(text.encode()).hexdigest()
+    assert reading.fingerprints == read(_sample(text.encode()), LIMITS).fingerprints
+
+
+# -- judging -----------------------------------------------------------------------------------------------
+def _grant(licence: str, concluded_at: int = 0) -> Terms:
+    return Terms(grants=(Grant(Purpose.TRAIN_GENAI, ("world",), 0, None, concluded_at, licence, None),))
+
+
+class _Registry:
+    """Works by row, with stated matches for every item."""
+
+    def __init__(
+        self, matches: Sequence[Match], public: dict[int, Terms], personal: dict[int, Terms]
+    ) -> None:
+        self._matches, self._public, self._personal = tuple(matches), public, personal
+
+    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+        return [self._matches for _ in items]
+
+    def work_id(self, row: int) -> str:
+        return f"work_{row}"
+
+    def terms(self, row: int) -> Terms:
+        return self._public.get(row, Terms())
+
+    def personal(self, row: int) -> Terms:
+        return self._personal.get(row, Terms())
+
+    def judge(self, gap: str | None = None) -> Judgement:
+        return Judge(self, self, REQUEST).judge([Reading("image", "00", gap=gap)])[0]
+
+
+def _match(row: int, grade: Grade = Grade.CERTAIN, algorithm: str = "image.phash256.v1") -> Match:
+    return Match(row, grade, algorithm, "full", "full/identity", 3)
+
+
+def test_the_deciding_match_is_the_surest_of_those_that_decided() -> None:
+    judged = _Registry([_match(1), _match(2)], {1: _grant("open")}, {}).judge()
+    assert judged.decision.verdict is Verdict.DENY
+    assert judged.deciding == ("work_2", _match(2))
+    assert judged.uses == ()
+
+
+def test_every_personal_licence_relied_on_is_a_use_with_its_work() -> None:
+    matches = [_match(1, algorithm="digest.sha256.v1"), _match(2), _match(3), _match(4, Grade.REVIEW)]
+    judged = _Registry(matches, {2: _grant("open")}, {1: _grant("a"), 3: _grant("b"), 4: _grant("c")}).judge()
+    assert judged.decision.verdict is Verdict.LICENSED
+    assert [(u.work, u.licence, u.how) for u in judged.uses] == [
+        ("work_1", "a", How.EXACT),
+        ("work_3", "b", How.NEAR),
+    ]
+
+
+def test_a_contested_title_that_steps_back_is_no_use_of_its_own() -> None:
+    contested = Terms(contested_since=500)
+    judged = _Registry([_match(1), _match(2)], {2: contested}, {1: _grant("a", concluded_at=100)}).judge()
+    assert judged.decision.verdict is Verdict.LICENSED
+    assert [u.work for u in judged.uses] == ["work_1"]
+
+
+def test_a_gap_is_unknown_and_dropped_but_never_hides_a_denial() -> None:
+    assert _Registry([], {}, {}).judge("error.undecodable").decision.kept is False
+    licensed = _Registry([_match(1)], {}, {1: _grant("a")}).judge("unchecked.low-quality")
+    assert (licensed.decision.verdict, licensed.uses) == (Verdict.UNKNOWN, ())
+    assert _Registry([_match(1)], {}, {}).judge("unchecked.low-quality").decision.verdict is Verdict.DENY
