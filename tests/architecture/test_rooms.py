@@ -41,7 +41,7 @@ def test_rooms_meet_at_their_services() -> None:
 def test_rules_are_pure() -> None:
     """A `rules.py` knows no web, database, clock, randomness or environment."""
     forbidden = {"flask", "sqlalchemy", "marshmallow", "secrets", "random", "time", "os"}
-    impure = []
+    impure: list[str] = []
     for path in sorted(ROOT.glob("*/rules.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):

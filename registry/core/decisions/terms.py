@@ -40,7 +40,7 @@ class Grant:
     valid_to: int | None
     concluded_at: int
     licence: str
-    """Id of the offer or agreement that this follows from."""
+    """The offer or agreement that this follows from, with the version of its tariff: `agreement_…@2`, `offer_…@1`."""
     tariff: str | None = None
     """Digest (hex) of the tariff version that prices it; `None` means free of charge."""
 
