@@ -62,4 +62,4 @@ def get_settlement(public_id: bytes) -> Any:
 
 def _statement(query: dict[str, Any]) -> Statement:
     with reading() as session:
-        return service.statement(session, current_actor(), query["period"], sources(), query["party"])
+        return service.statement(session, current_actor(), query["period"], sources(), query["on_behalf_of"])

@@ -134,7 +134,7 @@ def _pool(session: Session, rows: Sequence[_Used]) -> GatheredPool:
     first = rows[0]
     agreement = session.get_one(Agreement, first.agreement_id)
     tariff = licences.tariff_of(session, agreement)
-    if tariff is None or any(use.tariff != tariff.digest for use in rows):
+    if tariff is None or {use.tariff for use in rows} != {tariff.digest}:
         raise Corrupt(
             f"{first.licence} is not on record with the tariff version that was claimed. Nothing was settled; restore "
             "the database.",

@@ -8,10 +8,10 @@ from registry.base.schemas import Hex, PublicId, Strict, Time, page_of
 
 
 class StatementQuery(Strict):
-    """Which period, and whose statement if not your own."""
+    """Which period, and for whom you collect if not for yourself; the operator may name any party."""
 
     period = fields.String(required=True, metadata={"example": "2026-Q4"})
-    party = PublicId("party", load_default=None)
+    on_behalf_of = PublicId("party", load_default=None)
 
 
 def _totals() -> fields.Dict:

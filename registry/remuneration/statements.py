@@ -71,15 +71,15 @@ class Statement:
 
 
 def statement(
-    session: Session, actor: Actor, period: str, sources: Sources, party: bytes | None = None
+    session: Session, actor: Actor, period: str, sources: Sources, on_behalf_of: bytes | None = None
 ) -> Statement:
-    """The statement of the actor, or of another `party` for whom it may collect all; empty if nothing was settled.
+    """The statement of the actor, or of a principal for whom it may collect all; empty if nothing was settled.
 
-    `Forbidden` without a mandate, whether or not there is such a party.
+    `Forbidden` without a mandate, whether or not there is such a party. The operator may name any.
     """
     check_scopes(actor, _READ)
     name = str(Period.parse(period))
-    payee, public_id = _payee(session, actor, party, sources)
+    payee, public_id = _payee(session, actor, on_behalf_of, sources)
     query = (
         select(StatementLine, Settlement, SettlementPool)
         .join(Settlement, Settlement.id == StatementLine.settlement_id)

@@ -32,6 +32,8 @@ class ClaimView(Strict):
     log_index = fields.Integer(attribute="batch.log_index")
     rows = fields.Integer(attribute="batch.row_count", metadata={"description": "How many."})
     rows_root = Hex(attribute="batch.rows_root")
+    salt = Hex(attribute="batch.salt")
+    """Opens the commitment `who` in the log's entry; for the lab and the operator only, like all of this."""
     submitted_at = Time(attribute="batch.submitted_at")
 
 

@@ -14,7 +14,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.core.ids import format_id
-from registry.core.records.leaves import UseLeaf
+from registry.core.records.leaves import UseLeaf, commitment
 from registry.core.records.receipts import verify_receipt
 from registry.core.tlog.policies import Policy
 from registry.log import service as log
@@ -109,9 +109,13 @@ def test_a_claim_can_be_read_again_with_its_receipt(client: Client, shop: Shop) 
         "log_index": made["log_index"],
         "rows": 1,
         "rows_root": found["rows_root"],
+        "salt": found["salt"],
         "submitted_at": "2026-08-02T09:30:00Z",
     }
-    assert len(found["rows_root"]) == 64
+    verified = verify_receipt(made["receipt"], Policy.parse(client.get("/v1/log/policy").text))
+    assert isinstance(verified.leaf, UseLeaf)
+    assert verified.leaf.root == found["rows_root"]
+    assert verified.leaf.who == commitment(bytes.fromhex(found["salt"]), {"party": shop.lab.id})
     listed = client.get("/v1/claims", headers=shop.lab.headers).json
     assert listed == {"items": [found], "next": None}
     receipt = client.get(f"/v1/claims/{made['id']}/receipt", headers=shop.lab.headers)

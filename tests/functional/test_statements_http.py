@@ -107,21 +107,21 @@ def test_nobody_sees_what_is_owed_to_another(client: Client, settled: Settled) -
         "lines": [],
     }
     for other in (settled.bert, settled.lab):
-        assert fetch(client, other, f"{STATEMENT}&party={settled.anna.id}").status_code == 403
+        assert fetch(client, other, f"{STATEMENT}&on_behalf_of={settled.anna.id}").status_code == 403
     unknown = format_id("party", bytes(16))
-    assert fetch(client, settled.bert, f"{STATEMENT}&party={unknown}").status_code == 403
+    assert fetch(client, settled.bert, f"{STATEMENT}&on_behalf_of={unknown}").status_code == 403
 
 
 def test_who_may_collect_for_a_maker_sees_its_statement(
     client: Client, settled: Settled, clock: Clock
 ) -> None:
     """While the mandate holds, and only that maker's; the operator sees every one."""
-    anna = f"{STATEMENT}&party={settled.anna.id}"
+    anna = f"{STATEMENT}&on_behalf_of={settled.anna.id}"
     own = fetch(client, settled.anna).json
     assert fetch(client, settled.society, anna).json == own
     assert fetch(client, settled.operator, anna).json == own
     assert fetch(client, settled.society).json["lines"] == []
-    assert fetch(client, settled.society, f"{STATEMENT}&party={settled.bert.id}").status_code == 403
+    assert fetch(client, settled.society, f"{STATEMENT}&on_behalf_of={settled.bert.id}").status_code == 403
     clock.advance(days=31)
     assert fetch(client, settled.society, anna).status_code == 403
 
@@ -143,7 +143,8 @@ def test_the_table_is_rfc_4180_and_no_formula(client: Client, settled: Settled) 
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?period=", "?period=2026-Q5", "?period=2026-Q3&page=2", "?period=2026-Q3&party=anna"]
+    "query",
+    ["", "?period=", "?period=2026-Q5", "?period=2026-Q3&page=2", "?period=2026-Q3&on_behalf_of=anna"],
 )
 @pytest.mark.parametrize("path", ["/v1/statements", "/v1/statements.csv"])
 def test_a_question_that_makes_no_sense_is_refused(
