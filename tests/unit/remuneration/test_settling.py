@@ -101,6 +101,37 @@ def test_the_leaf_commits_to_inputs_and_outputs(trade: Trade) -> None:
     assert settlement.output_root == root_of_leaves([canonical(line)])
 
 
+def test_the_input_root_can_be_computed_from_the_documented_facts(trade: Trade) -> None:
+    """As docs/reference/remuneration.md lists them; so the settlement can be recomputed by anyone who is given them."""
+    work = trade.work()
+    licence = trade.agreement(work)
+    batch = trade.claim(row(work, licence, 130))
+    tariff = trade.session.scalar(select(ClaimRow.tariff))
+    assert tariff is not None
+    facts: list[dict[str, Any]] = [
+        {"t": "claim", "index": batch.log_index, "n": 1, "root": batch.rows_root.hex()},
+        {
+            "t": "pool",
+            "licence": licence,
+            "tariff": tariff.hex(),
+            "lab": name(trade.lab),
+            "period": "2026-Q3",
+            "flat": 0,
+        },
+        {
+            "t": "use",
+            "index": batch.log_index,
+            "row": 0,
+            "work": work_name(work),
+            "units": 130,
+            "unit": "image",
+            "shares": [[name(trade.anna), 1_000_000]],
+            "contested": False,
+        },
+    ]
+    assert settle(trade).input_root == root_of_leaves(canonical(fact) for fact in facts)
+
+
 def test_settling_twice_posts_nothing_new(trade: Trade) -> None:
     """Also much later: the period's settlement is simply returned."""
     work = trade.work()
