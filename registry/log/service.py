@@ -24,6 +24,27 @@ from registry.core.tlog.notes import Note
 from registry.log.keys import LogKey
 from registry.log.models import HEAD_ID, LogCheckpoint, LogEntry, LogHead, LogNode
 
+__all__ = [
+    "Head",
+    "LogKey",
+    "SignedCheckpoint",
+    "append",
+    "consistency_proof",
+    "current_change_seq",
+    "entries",
+    "head",
+    "hold",
+    "idempotency_key",
+    "latest_checkpoint",
+    "next_change_seq",
+    "receipt",
+    "receipt_proof",
+    "root_at",
+    "sign_checkpoint",
+    "stored_hashes",
+    "tile",
+]
+
 _GROUP = 1_000
 """Keys looked up by one query; databases limit the number of parameters."""
 _APPENDED = "registry.log: transaction that appended"

@@ -12,7 +12,7 @@ from registry.base.schemas import page_query
 from registry.core.errors import NotReady
 from registry.core.ids import format_id
 from registry.core.records.receipts import SUFFIX
-from registry.log.keys import LogKey
+from registry.log.service import LogKey
 from registry.usage import schemas, service
 
 blueprint = Blueprint("claims", __name__, url_prefix="/v1/claims", description="What labs used under licence")

@@ -16,7 +16,7 @@ from registry.base.periods import whole_second
 from registry.core.errors import NotFound, NotReady
 from registry.core.ids import format_id
 from registry.log import service as log
-from registry.log.keys import LogKey
+from registry.log.service import LogKey
 from registry.parties import service as parties
 from registry.usage.checks import check_lab
 from registry.usage.models import ClaimBatch, ClaimRow, Run

@@ -59,6 +59,13 @@ def test_rules_are_pure() -> None:
 def test_files_stay_small_enough_to_be_one_thing() -> None:
     """House rule: think at 500 lines."""
     project = ROOT.parent
-    files = [p for package in ("registry", "crawler") for p in (project / package).rglob("*.py")]
-    large = {str(p.relative_to(project)): n for p in files if (n := len(p.read_text("utf-8").splitlines())) > 500}
+    files = [
+        p
+        for package in ("registry", "crawler")
+        for p in (project / package).rglob("*.py")
+        if "versions" not in p.parts
+    ]
+    large = {
+        str(p.relative_to(project)): n for p in files if (n := len(p.read_text("utf-8").splitlines())) > 500
+    }
     assert large == {}
