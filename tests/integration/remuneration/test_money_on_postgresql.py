@@ -1,0 +1,125 @@
+"""On PostgreSQL: the same refusals as on SQLite, and many who report or settle the same thing at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from registry.base.db import Database
+from registry.models import metadata
+from registry.remuneration import service as remuneration
+from registry.remuneration.models import LedgerEntry, LedgerPosting
+from registry.remuneration.safeguards import APPEND_ONLY
+from registry.usage import service as usage
+from tests.factories import START, Clock, make_sources
+from tests.support import postgres
+from tests.support.usage import CENTS_PER_100_IMAGES, FLAT, Trade, name, open_trade, row
+
+pytestmark = pytest.mark.skipif(postgres.binaries() is None, reason="needs PostgreSQL's binaries")
+
+NEW = b"n" * 32
+AT_ONCE = 6
+
+
+@pytest.fixture(scope="module")
+def on_postgresql() -> Iterator[Database]:
+    """An empty registry on a server of its own."""
+    with postgres.cluster() as server, postgres.database(server) as address:
+        database = Database(address)
+        metadata.create_all(database.engine)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture(scope="module")
+def settled(on_postgresql: Database) -> tuple[Trade, list[int], list[int]]:
+    """A trade whose one claim was reported, and then settled, by six at once; log indices and settlements."""
+    clock = Clock()
+    sources = make_sources(clock)
+    with on_postgresql.writing() as session:
+        trade = open_trade(session, sources, clock)
+        work = trade.work()
+        licence = trade.agreement(work, components=(CENTS_PER_100_IMAGES, FLAT))
+        command = usage.SubmitClaim(trade.manifest(), trade.model, [row(work, licence, 100)])
+
+    def report(_: int) -> int:
+        with on_postgresql.writing() as session:
+            return usage.submit_claim(session, trade.lab, command, sources).log_index
+
+    def settle(_: int) -> int:
+        with on_postgresql.writing() as session:
+            return remuneration.settle(session, trade.operator, "2026-Q3", sources).id
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        indices = list(threads.map(report, range(AT_ONCE)))
+        settlements = list(threads.map(settle, range(AT_ONCE)))
+    return trade, indices, settlements
+
+
+def test_what_many_report_and_settle_at_once_is_one_claim_and_one_settlement(
+    on_postgresql: Database, settled: tuple[Trade, list[int], list[int]]
+) -> None:
+    """Nobody fails, nobody pays twice."""
+    trade, indices, settlements = settled
+    assert len(indices) == len(settlements) == AT_ONCE
+    assert len(set(indices)) == len(set(settlements)) == 1
+    with on_postgresql.reading() as session:
+        assert remuneration.balance(session, f"Assets:Receivable:{name(trade.lab)}") == {"EUR": 1040}
+        assert remuneration.balance(session, f"Liabilities:Payee:{name(trade.anna)}") == {"EUR": -1040}
+
+
+def refused(database: Database, act: Callable[[Session], object], because: str) -> None:
+    """The act, and with it its whole transaction, is refused by the database."""
+    with pytest.raises(IntegrityError, match=because), database.writing() as session:
+        act(session)
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.usefixtures("settled")
+def test_no_row_of_money_is_changed_or_removed(on_postgresql: Database, table: str) -> None:
+    """Not even by emptying the table."""
+    with on_postgresql.reading() as session:
+        column = session.scalars(
+            text("SELECT column_name FROM information_schema.columns WHERE table_name = :t LIMIT 1"),
+            {"t": table},
+        ).one()
+    for command in (
+        f"UPDATE {table} SET {column} = {column}",
+        f"DELETE FROM {table}",
+        f"TRUNCATE {table} CASCADE",
+    ):
+        refused(on_postgresql, partial(Session.execute, statement=text(command)), "append-only")
+
+
+def _post(session: Session, *amounts: int, transfer_id: bytes = NEW) -> None:
+    rows = [
+        {"transfer_id": transfer_id, "account": "a", "currency": "EUR", "amount_minor": amount}
+        for amount in amounts
+    ]
+    session.execute(insert(LedgerPosting), rows)
+
+
+def _close(session: Session) -> None:
+    session.execute(insert(LedgerEntry).values(transfer_id=NEW, kind="charge", recorded_at=START))
+
+
+def _post_one_side(session: Session) -> None:
+    _post(session, 1)
+    _close(session)
+
+
+@pytest.mark.usefixtures("settled")
+def test_entries_balance_are_complete_and_stay_closed(on_postgresql: Database) -> None:
+    """Whatever our code does."""
+    with on_postgresql.reading() as session:
+        closed = session.scalars(text("SELECT transfer_id FROM ledger_entry LIMIT 1")).one()
+    refused(on_postgresql, _post_one_side, "does not balance")
+    refused(on_postgresql, _close, "does not balance")
+    refused(on_postgresql, lambda s: _post(s, 1, -1), "foreign key")
+    refused(on_postgresql, lambda s: _post(s, 1, -1, transfer_id=bytes(closed)), "sealed")
