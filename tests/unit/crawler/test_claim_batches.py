@@ -27,7 +27,7 @@ POLICY = f"log {KEY.verifier()}\nquorum none\n"
 
 def _receipt(batch: Batch, *, index: int = 0, **other: Any) -> str:
     """What a registry whose log has this entry only would answer."""
-    members = {
+    members: dict[str, Any] = {
         "dataset": f"sha256:{batch.manifest.run_id}",
         "lab": lab.LICENSEE,
         "model": MODEL,

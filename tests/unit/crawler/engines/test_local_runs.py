@@ -209,10 +209,13 @@ def test_a_resumed_run_is_the_uninterrupted_one(
     assert not (tmp_path / "run" / "data").exists()
 
     repeated: list[int] = []
+
+    def remembered(number: int, *more: Any) -> Marker:
+        repeated.append(number)
+        return run_shard(number, *more)
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            local, "run_shard", lambda number, *more: repeated.append(number) or run_shard(number, *more)
-        )
+        patch.setattr(local, "run_shard", remembered)
         manifest = run_filter(job, resume=True)
     assert repeated == list(range(shards, 7))
     assert manifest.runtime["resumed"] is True

@@ -108,7 +108,8 @@ def _forge(run: Path, name: str, change: Callable[[Rows], Rows | None], **manife
     rows = change(rows) or rows
     count = papers.write_parquet(path, schema, [papers.batch(rows, schema)])
     used = FileUsed(path.name, path.stat().st_size, durable.sha256_of(path), count, "parquet")
-    forged = replace(RunManifest.parse((run / "run.json").read_bytes()), **{name: used}, **manifest)
+    members: dict[str, Any] = {name: used, **manifest}
+    forged = replace(RunManifest.parse((run / "run.json").read_bytes()), **members)
     (run / "run.json").write_bytes(forged.to_bytes())
 
 
