@@ -23,7 +23,7 @@ from registry.parties import service as parties
 from registry.publishing import api as publishing_api
 from registry.remuneration import api as remuneration_api
 from registry.usage import api as usage_api
-from registry.web import i18n, pages
+from registry.web import i18n, manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
 
@@ -67,4 +67,5 @@ def create_app(
         api.register_blueprint(room.blueprint)
     i18n.init_app(app)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(manual.blueprint)
     return app
