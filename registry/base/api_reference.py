@@ -6,7 +6,7 @@ after the other, each endpoint with who may call it, what it takes and what it a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -27,8 +27,8 @@ Every address below lies under the address of a registry. The machine-readable d
 - **Money** is whole minor units with a currency: `40` and `EUR` are 40 cents. There are no fractions.
 - **Bodies** are JSON with the header `Content-Type: application/json`. A field that is not listed is refused, so that a
   typing error is never silently ignored.
-- **Lists** come in pages: `{"items": […], "next": "work_…"}`. Ask again with `?after=` and that id until `next` is null;
-  `?limit=` says how many items a page has (50, at most 500).
+- **Lists** come in pages: `{"items": […], "next": "work_…"}`. Ask again with `?after=` and that id until `next` is
+  null; `?limit=` says how many items a page has (50, at most 500).
 - **Errors** are problems (RFC 9457, `application/problem+json`) with a stable `code`:
   [all codes](../errors/README.md).
 """
@@ -219,7 +219,7 @@ def _sentence(text: str) -> str:
     return text if text[-1:] in ".?!…" else f"{text}."  # also nothing at all, when there is nothing to say
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     if not rows:
         return []
     escaped = (tuple(" ".join(cell.replace("|", "\\|").split()) for cell in row) for row in rows)

@@ -16,7 +16,6 @@ from posixpath import join, normpath
 from flask import Blueprint, Response, abort, current_app, g, make_response, render_template, url_for
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
 
 from registry.base.api_reference import reference
 
@@ -64,7 +63,7 @@ def api() -> Response:
 def _answer(source: str, page: str) -> Response:
     """The same page for everybody, whoever is signed in: so it may be kept by caches."""
     title, body = render(source, page.removesuffix(".md"))
-    answer = make_response(render_template("manual.html", title=title, body=Markup(body), visitor=None))
+    answer = make_response(render_template("manual.html", title=title, body=body, visitor=None))
     answer.headers["Cache-Control"] = "public, max-age=3600"
     answer.headers["Content-Security-Policy"] = _POLICY
     return answer
