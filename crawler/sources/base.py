@@ -101,8 +101,7 @@ class Source(Protocol):
 class Listing:
     """The digest of many files as one value: SHA-256 of what `sha256sum` prints for them, in order.
 
-    Anybody can recompute it without our tools, in the folder:
-    `find * .[!.]* -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+    So anybody can recompute it without our tools (docs/reference/run.md).
     """
 
     def __init__(self) -> None:

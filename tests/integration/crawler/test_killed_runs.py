@@ -102,6 +102,7 @@ def test_a_run_killed_again_and_again_ends_as_if_undisturbed(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_a_hundred_random_kills_change_nothing(world: Path, undisturbed: Path, tmp_path: Path) -> None:
     rng = random.Random(11)
     out, kills = tmp_path / "run", 0
