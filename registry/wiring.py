@@ -77,6 +77,7 @@ class Registry:
         """Publish an edition, and sign the log's new head."""
         publisher = Publisher(trust_keys(self.settings), self.files)
         key = LogKey.load(log_keys(self.settings))
+        self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
         edition = publishing.publish(self.database, publisher, self.sources)
         self._sign_log(key)
         return edition
@@ -84,6 +85,7 @@ class Registry:
     def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""
         key = LogKey.load(log_keys(self.settings))
+        self._sign_log(key)  # as above
         with self.database.writing() as session:
             actor = parties.command_line(session, self.sources)
             settlement = remuneration.settle(session, actor, period, self.sources)
