@@ -71,3 +71,20 @@ def variant(text: str) -> str:
     frame, _, turn = text.partition("/")
     parts = [_FRAMES.get(frame, frame), _TURNS.get(turn, turn)]
     return ", ".join(part for part in parts if part)
+
+
+def amount(number: int, noun: str) -> str:
+    """`1 work`, `2 works`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+LEAF_MEMBERS = {
+    "t": "what",
+    "ds": "dataset",
+    "n": "rows",
+    "root": "root over the rows",
+    "ts": "at",
+    "who": "commitment to who",
+    "lic": "licence",
+}
+"""Members of a log entry whose names are short, in words."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from crawler import words
 from crawler.commands.base import Command, api_key_option, emit, examples, json_option, note, server_option
 
 
@@ -65,7 +66,8 @@ def claim(
         )
         return
     click.echo(
-        f"{answer.claim}: {batch.units} uses of {batch.works} works are entry {answer.log_index} of the log.\n"
+        f"{answer.claim}: {words.amount(batch.units, 'use')} of {words.amount(batch.works, 'work')}, "
+        f"entry {answer.log_index} of the log.\n"
         f"Receipt: {path}"
     )
     if policy is None:

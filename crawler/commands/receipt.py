@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from crawler import words
 from crawler.commands.base import Group, emit, examples, json_option
 from registry.core.errors import VerificationFailed
 
@@ -52,7 +53,8 @@ def verify(file: Path, policy: Path, as_json: bool) -> None:
         return
     click.echo(f"Entry {verified.index} of the log {verified.origin} (which had {verified.size} entries):")
     for name, value in leaf.items():
-        click.echo(f"  {name}: {value}")
+        shown = to_text(value) if name == "ts" else value
+        click.echo(f"  {words.LEAF_MEMBERS.get(name, name)}: {shown}")
     seen = ", ".join(f"{name} at {to_text(at)}" for name, at in verified.witnessed.items())
     click.echo(
         f"Witnessed by {seen}." if seen else "No witness was asked for; the time is the registry's word."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from crawler import words
 from crawler.commands.base import (
     Command,
     api_key_option,
@@ -64,5 +65,5 @@ def sync(
     state = "is here now" if result.changed else "was here already"
     click.echo(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
     if result.licences is not None:
-        click.echo(f"Your own licences cover {result.licences} works.")
+        click.echo(f"Your own licences cover {words.amount(result.licences, 'work')}.")
     click.echo(f"Root of trust: {result.root_sha256}")

@@ -92,6 +92,8 @@ def finish(
             read = facts.source if facts else None
             kept = facts.output if facts else None
             inputs.append(_file_used(source.name, source.format, read or _listed(files.read)))
+            if source.format == "folder":
+                (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
             uri = f"{DATA}/{source.data_uri}".rstrip("/")
             outputs.append(_file_used(uri, source.format, kept or _listed(files.kept)))
 

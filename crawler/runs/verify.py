@@ -84,11 +84,11 @@ def _same_output(run: Path, used: FileUsed) -> None:
     if used.format != "folder":
         _same_file(path, used)
         return
-    if not path.is_dir():
+    if not path.is_dir() and used.rows:
         raise VerificationFailed(f"{path} is missing; with --papers-only its absence is not looked at.")
     listing = Listing()
     prefix = used.uri.removeprefix(DATA).removeprefix("/")
-    for entry in walk(path):
+    for entry in walk(path) if path.is_dir() else ():
         key = f"{prefix}/{entry.key}" if prefix else entry.key
         if entry.gap is not None:
             raise VerificationFailed(f"{path / entry.path} is no plain file; the run wrote only such.")

@@ -137,6 +137,20 @@ def test_an_empty_folder_is_a_run_of_nothing(tmp_path: Path, make_job: lab.MakeJ
     assert verify_run(tmp_path / "run").manifest.run_id == manifest.run_id
 
 
+def test_an_input_of_which_nothing_is_kept_is_an_empty_folder(
+    tmp_path: Path, dataset: Path, make_job: lab.MakeJob
+) -> None:
+    for name in ("reserved", "free"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "reserved" / "a.png").write_bytes(lab.WORKS["reserved picture"].data)
+    (tmp_path / "free" / "b.png").write_bytes(lab.encoded(lab.picture(77)))
+    run_filter(make_job(tmp_path / "reserved", tmp_path / "free", out=tmp_path / "run"), resume=False)
+    assert list((tmp_path / "run" / "data" / "reserved").iterdir()) == []
+    verify_run(tmp_path / "run")
+    (tmp_path / "run" / "data" / "reserved").rmdir()  # as copying by tools that know files only leaves it
+    verify_run(tmp_path / "run")
+
+
 # -- the same for any number of workers, batches, interruptions -------------------------------------------------
 def test_one_worker_and_two_write_the_same_bytes(
     tmp_path: Path, finished_run: Path, dataset: Path, lines: Path, make_job: lab.MakeJob
