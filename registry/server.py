@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from registry.app import create_app
 from registry.base.db import Database
@@ -40,7 +41,16 @@ class _Server(BaseApplication):
 
     def load(self) -> Flask:
         """Called once in every worker."""
-        return create_app(self._settings)
+        return behind_proxies(create_app(self._settings), self._settings.proxies)
+
+
+def behind_proxies(app: Flask, number: int) -> Flask:
+    """Believe the headers of this many web servers in front about who calls, by which scheme and host; 0: of nobody."""
+    if number:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=number, x_proto=number, x_host=number
+        )
+    return app
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
@@ -59,6 +69,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             "when_ready": _announce,
             "loglevel": settings.log_level,
             "accesslog": None,
+            "forwarded_allow_ips": "",  # the setting `proxies` decides, for gunicorn too
             "graceful_timeout": 20,
             "control_socket_disable": True,
         },

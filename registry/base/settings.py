@@ -43,6 +43,12 @@ def _bytes(value: str) -> int:
     return int(value)
 
 
+def _few(value: str) -> int:
+    if value not in {str(n) for n in range(10)}:
+        raise ValueError("write a number from 0 to 9")
+    return int(value)
+
+
 def _origin(value: str) -> str:
     if not _ORIGIN.fullmatch(value) or len(value) > 200:
         raise ValueError("write a host name in lower case, without https://, such as registry.example")
@@ -97,6 +103,13 @@ class Settings:
         "The registry's name in the world: signed into its log and part of every id that leaves it. "
         "Choose it once; changing it begins a new log.",
         "localhost",
+    )
+    proxies: int = _option(
+        _few,
+        "0",
+        "How many web servers stand in front, each of which sets `X-Forwarded-For`, `-Proto` and `-Host`. "
+        "With 0 these headers are ignored: anybody could send them.",
+        0,
     )
     max_upload_bytes: int = _option(
         _bytes, "64 MiB", "The largest request that brings files; larger ones are refused unread.", 64 << 20
