@@ -162,4 +162,5 @@ def _problem(url: str, status: int, body: bytes) -> VorbehaltError:
     kind = _BY_CODE.get(code)
     if kind is None or kind is VorbehaltError:
         return NetworkFailed(f"The registry refused: {detail}", url=url, status=status, code=code)
-    return kind(detail, url=url, status=status)
+    facts = document.get("details")
+    return kind(detail, **{**(facts if isinstance(facts, dict) else {}), "url": url, "status": status})

@@ -153,9 +153,10 @@ def register(client: Client, entry: Entry, *, upload: bool) -> Outcome:
                 },
             )
             answer["notes"] = found["notes"]
-    except Conflict as known:
-        return Outcome(entry.path, entry.title, exists=True, notes=(known.message,))
-    except InvalidInput as problem:
+    except (Conflict, InvalidInput) as problem:
+        known = problem.details.get("work") if isinstance(problem, Conflict) else None
+        if isinstance(known, str):  # the registry names the work that this file belongs to
+            return Outcome(entry.path, entry.title, work=known, exists=True)
         return Outcome(entry.path, entry.title, error=problem)
     notes = answer.get("notes") or [n for version in answer.get("versions", []) for n in version["notes"]]
     return Outcome(

@@ -118,7 +118,7 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
     if outcome.error is not None:
         note(f"{outcome.path}: not registered. {outcome.error.message}")
     elif not quiet:
-        click.echo(f"{outcome.path}: {'was on record before' if outcome.exists else outcome.work}")
+        click.echo(f"{outcome.path}: {outcome.work}{' (on record before)' if outcome.exists else ''}")
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

@@ -36,10 +36,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def problem(status: int, code: str, detail: str) -> Answer:
+def problem(status: int, code: str, detail: str, **details: object) -> Answer:
     """An RFC 9457 problem."""
     document = {"type": f"/problems/{code}", "title": "No.", "status": status, "detail": detail, "code": code}
-    return Answer(status, document)
+    return Answer(status, document | {"details": details})
 
 
 @dataclass

@@ -101,13 +101,20 @@ def test_an_upload_sends_the_file_with_what_is_said_of_it(picture: Path) -> None
     assert json.dumps({"title": "Kamm"}, separators=(",", ":")).encode() in asked.body
 
 
-def test_what_is_on_record_before_is_no_failure(picture: Path) -> None:
+def test_what_is_on_record_before_is_no_failure_but_any_other_conflict_is(picture: Path) -> None:
+    work = lab.WORKS["open picture"].id
     with (
-        serving(lambda asked: problem(409, "conflict", "You registered it.")) as server,
+        serving(lambda asked: problem(409, "conflict", "You registered it.", work=work)) as server,
         Client(server.url) as client,
     ):
         outcome = register(client, Entry(picture), upload=False)
-    assert (outcome.exists, outcome.error, outcome.notes) == (True, None, ("You registered it.",))
+    assert (outcome.exists, outcome.work, outcome.error) == (True, work, None)
+    with (
+        serving(lambda asked: problem(409, "conflict", "Retry.")) as server,
+        Client(server.url) as client,
+    ):
+        outcome = register(client, Entry(picture), upload=False)
+    assert (outcome.exists, outcome.error is not None) == (False, True)
 
 
 def test_a_bad_file_or_statement_fails_alone_but_a_refused_key_fails_all(
