@@ -1,6 +1,8 @@
 """Content in, bits out: frozen algorithms, the same on every machine, with vectors that anyone can run."""
 
+from registry.core.fingerprints.addresses import fingerprint_url
 from registry.core.fingerprints.algorithms import (
+    ADDRESSES,
     ALGORITHMS,
     COLOUR42,
     DHASH256,
@@ -9,6 +11,8 @@ from registry.core.fingerprints.algorithms import (
     PHASH64,
     PHASH256,
     SHA256,
+    SOURCE_DOMAIN,
+    SOURCE_URL,
     Algorithm,
     check_code,
 )
@@ -28,6 +32,7 @@ from registry.core.fingerprints.text import fingerprint_text
 from registry.core.fingerprints.vectors import selftest
 
 __all__ = [
+    "ADDRESSES",
     "ALGORITHMS",
     "COLOUR42",
     "DHASH256",
@@ -37,6 +42,8 @@ __all__ = [
     "PHASH64",
     "PHASH256",
     "SHA256",
+    "SOURCE_DOMAIN",
+    "SOURCE_URL",
     "TRIMMED",
     "WHOLE",
     "Algorithm",
@@ -48,6 +55,7 @@ __all__ = [
     "fingerprint_bytes",
     "fingerprint_image",
     "fingerprint_text",
+    "fingerprint_url",
     "from_lean",
     "selftest",
     "to_lean",

@@ -18,6 +18,11 @@ DHASH256: Final = "image.dhash256.v1"
 PHASH64: Final = "image.phash64.v1"
 COLOUR42: Final = "image.colour42.v1"
 MINHASH128: Final = "text.minhash128.v1"
+SOURCE_URL: Final = "source.url.v1"
+SOURCE_DOMAIN: Final = "source.domain.v1"
+
+ADDRESSES: Final = frozenset({SOURCE_URL, SOURCE_DOMAIN})
+"""They say where something was found, not what it is."""
 
 LEAN_HEADER: Final = struct.Struct("<qiB")
 """datasketch's LeanMinHash: seed, minus the number of values, scheme (1 = affine32); the values follow."""
@@ -48,6 +53,10 @@ _ALL = (
         COLOUR42, "image", 8, _FRAMES, "shares of black, grey and twelve colours in 42 bits; a tie-breaker"
     ),
     Algorithm(MINHASH128, "text", 525, (WHOLE,), "128 minima over all 16-byte grams of the normalised text"),
+    Algorithm(SOURCE_URL, "address", 32, (WHOLE,), "tagged SHA-256 of a page's or file's normal address"),
+    Algorithm(
+        SOURCE_DOMAIN, "address", 32, (WHOLE,), "tagged SHA-256 of a host, or of a domain with all below"
+    ),
 )
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType({a.id: a for a in _ALL})

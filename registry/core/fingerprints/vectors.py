@@ -1,8 +1,9 @@
 """Run the vectors that ship with the package: does this installation give the frozen codes?
 
-`vectors.json` has three lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
+`vectors.json` has four lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
 byte of `splitmix64(y w + x)`, with the SHA-256 of the resized pixels. `pictures`: PNG files with all their
 codes, facts and notes. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature.
+`addresses`: with their normal form (`null` for what is no address), their code, and their scopes with their codes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from registry.core.errors import VerificationFailed
-from registry.core.fingerprints.algorithms import MINHASH128
+from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.fingerprints.addresses import fingerprint_url, parse_address, scopes_of
+from registry.core.fingerprints.algorithms import MINHASH128, SOURCE_URL
 from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.files import fingerprint_bytes
 from registry.core.fingerprints.minhash import (
@@ -52,6 +54,8 @@ def selftest(*, compiled: bool = False) -> int:
         checked += _check_picture(picture)
     for text in vectors["texts"]:
         checked += _check_text(text, signers)
+    for address in vectors["addresses"]:
+        checked += _check_address(address)
     return checked
 
 
@@ -101,6 +105,21 @@ def _check_text(vector: dict[str, Any], signers: list[_Signer]) -> int:
         _compare(f"{name}: first values", signature[:4].tolist(), vector["first_values"])
         _compare(f"{name}: code", _sha256(to_lean(signature)), vector["code_sha256"])
     return 2 + 2 * len(signers)
+
+
+def _check_address(vector: dict[str, Any]) -> int:
+    name = f"{SOURCE_URL} of “{vector['text'][:40]}”"
+    try:
+        address = parse_address(vector["text"])
+    except InvalidInput:
+        _compare(name, None, vector["url"])
+        return 1
+    scopes = scopes_of(address.domain) if address.domain is not None else ()
+    _compare(name, address.url, vector["url"])
+    _compare(f"{name}: scopes", list(scopes), list(vector["scopes"]))
+    codes = [f.code.hex() for f in fingerprint_url(vector["text"])]
+    _compare(f"{name}: codes", codes, [vector["code"], *vector["scopes"].values()])
+    return 2 + len(codes)
 
 
 def _sha256(data: bytes) -> str:

@@ -45,6 +45,8 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         "image.phash64.v1": (8, ("full", "trimmed")),
         "image.colour42.v1": (8, ("full", "trimmed")),
         "text.minhash128.v1": (525, ("whole",)),
+        "source.url.v1": (32, ("whole",)),
+        "source.domain.v1": (32, ("whole",)),
     }
 
 
@@ -92,7 +94,7 @@ def test_the_noise_of_the_vectors_is_splitmix64() -> None:
     assert vectors.noise(3, 1).tolist() == [[0xE2, 0x91, 0x97]]
 
 
-@pytest.mark.parametrize("part", ["planes", "pictures", "texts"])
+@pytest.mark.parametrize("part", ["planes", "pictures", "texts", "addresses"])
 def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: dict[str, Any] = json.loads(json.dumps(vectors.load_vectors()))
     first = changed[part][-1]
@@ -100,6 +102,8 @@ def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.Mon
         first["resized_sha256"]["64x64"] = "00" * 32
     elif part == "pictures":
         first["facts"]["quality"] += 1
+    elif part == "addresses":
+        first["url"] = "https://example.org/"
     else:
         first["code_sha256"] = "00" * 32
     monkeypatch.setattr(vectors, "load_vectors", lambda: changed)
