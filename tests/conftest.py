@@ -1,11 +1,14 @@
-"""For all tests: no network but this machine, a clock that stands still, a database of one's own."""
+"""For all tests: no network but this machine, a clock that stands still, a database of one's own, of either kind."""
 
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,10 @@ from sqlalchemy.orm import Session
 
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.base.schema import upgrade
 from registry.models import metadata
 from tests.factories import Clock, make_sources
+from tests.support import postgres
 
 # A time limit an example would assert a time, and the machine may be busy.
 hypothesis.settings.register_profile("vorbehalt", deadline=None)
@@ -64,21 +69,76 @@ def sources(clock: Clock) -> Sources:
 
 
 @pytest.fixture(scope="session")
-def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with every table and no row, made once."""
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with this release's schema and no row, made by the migrations, once."""
     path = tmp_path_factory.mktemp("database") / "empty.sqlite"
-    database = Database(f"sqlite:///{path}")
-    metadata.create_all(database.engine)
-    database.dispose()
+    _migrate(f"sqlite:///{path}")
     return path
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server, without a database; one for each process that runs tests."""
+    with postgres.cluster() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgresql_template(postgresql: str) -> Iterator[str]:
+    """A PostgreSQL database with this release's schema and no row, made by the migrations, once."""
+    with postgres.database(postgresql) as address:
+        _migrate(address)
+        yield address
+
+
+def _migrate(address: str) -> None:
+    database = Database(address)
+    upgrade(database, metadata)
+    database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with this release's schema, for this test alone; each such test runs on both kinds."""
+    if request.param == "sqlite":
+        path = tmp_path / "registry.sqlite"
+        shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        server, template = (request.getfixturevalue(n) for n in ("postgresql", "_postgresql_template"))
+        with postgres.database(server, template) as address:
+            yield address
+
+
 @pytest.fixture
-def database(_empty_database: Path, tmp_path: Path) -> Iterator[Database]:
-    """A database with every table, for this test alone."""
-    path = tmp_path / "registry.sqlite"
-    shutil.copyfile(_empty_database, path)
-    database = Database(f"sqlite:///{path}")
+def backup_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Database], Database]]:
+    """Makes a copy of a database as it is now, as a backup has it; nobody may be using it meanwhile."""
+    with ExitStack() as copies:
+
+        def copy(database: Database) -> Database:
+            database.dispose()
+            if database.engine.dialect.name == "sqlite":
+                path = tmp_path / f"copy-{secrets.token_hex(4)}.sqlite"
+                original = sqlite3.connect(str(database.engine.url.database))
+                target = sqlite3.connect(path)
+                original.backup(target)
+                original.close()
+                target.close()
+                address = f"sqlite:///{path}"
+            else:
+                server = request.getfixturevalue("postgresql")
+                address = copies.enter_context(postgres.database(server, str(database.engine.url)))
+            made = Database(address)
+            copies.callback(made.dispose)
+            return made
+
+        yield copy
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """That database, opened."""
+    database = Database(database_url)
     yield database
     database.dispose()
 

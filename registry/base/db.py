@@ -5,7 +5,7 @@ Only an edge (request, command, job) opens a transaction, and only it commits:
     with database.writing() as session:      # BEGIN IMMEDIATE on SQLite: a writer never fails half-way
         register_work(session, actor, command)
 
-    with database.reading() as session: ...   # a consistent view, rolled back at the end
+    with database.reading() as session: ...   # one consistent view, however many queries; rolled back at the end
 
 Conventions for tables: a private bigint `id`, a public 16-byte `public_id` for every public noun, times as
 timezone-aware UTC, money as integer minor units, history by `recorded_at` and `superseded_at`.
@@ -78,6 +78,13 @@ class Identified:
     public_id: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
 
 
+#: A lock that is not to be had, and a transaction that its owner forgot, end; SQLite waits as long for its only writer.
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=10min -c timezone=UTC",
+}
+
+
 def _sqlite_on_connect(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None  # we emit BEGIN ourselves, see _sqlite_on_begin
     cursor = dbapi.cursor()
@@ -93,8 +100,9 @@ def _sqlite_on_begin(connection: Connection) -> None:
 
 def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`, set up alike."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
+    sqlite = url.startswith("sqlite")
+    engine = create_engine(url, pool_pre_ping=not sqlite, connect_args={} if sqlite else _POSTGRESQL)
+    if sqlite:
         if engine.url.database not in {None, "", ":memory:"}:
             Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _sqlite_on_connect)
@@ -109,7 +117,12 @@ class Database:
         self.engine = open_engine(url)
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._write = sessionmaker(writer, expire_on_commit=False)
-        self._read = sessionmaker(self.engine, expire_on_commit=False)
+        reader = self.engine
+        if (
+            self.engine.dialect.name == "postgresql"
+        ):  # whose usual transactions see what others commit meanwhile
+            reader = reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._read = sessionmaker(reader, expire_on_commit=False)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -83,9 +83,11 @@ def statements(dialect: str) -> Mapping[str, list[str]]:
 
 
 def guard(metadata: MetaData) -> None:
-    """Have the safeguards created together with their tables."""
+    """Have the safeguards created together with their tables, and missed by `db check` if they are not there."""
     for dialect in ("sqlite", "postgresql"):
         for table, commands in statements(dialect).items():
+            names = {command.split()[2] for command in commands if command.startswith("CREATE TRIGGER")}
+            metadata.tables[table].info.setdefault("triggers", {})[dialect] = names
             for command in commands:
                 ddl = DDL(command).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
                 event.listen(metadata.tables[table], "after_create", ddl)

@@ -1,16 +1,13 @@
-"""Alembic's environment: runs on the connection that `registry.base.schema` hands in."""
+"""Alembic's environment: runs in the transaction that `registry.base.schema` has opened, locked and will commit."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from alembic import context
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from registry.base.db import UtcDateTime
-
-_LOCK = 0x566F7262  # "Vorb": one migrating process at a time
 
 
 def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -19,11 +16,7 @@ def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations under a lock, with time limits."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET lock_timeout = '5s'"))
-        connection.execute(text("SET statement_timeout = '10min'"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    """Run the migrations that the command asks for."""
     context.configure(
         connection=connection,
         target_metadata=context.config.attributes["metadata"],

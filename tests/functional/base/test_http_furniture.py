@@ -166,16 +166,16 @@ def test_redirects_pass(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "code"),
+    ("query", "expected"),
     [
-        ("INSERT INTO party (id) VALUES (1)", 409, "conflict"),
-        ("SELECT * FROM no_such_table", 503, "not-ready"),
+        ("INSERT INTO party (id) VALUES (1)", {(409, "conflict")}),
+        ("SELECT * FROM no_such_table", {(503, "not-ready"), (500, "internal")}),  # SQLite, PostgreSQL
     ],
 )
-def test_the_database_tells_nothing(client: Client, query: str, status: int, code: str) -> None:
+def test_the_database_tells_nothing(client: Client, query: str, expected: set[tuple[int, str]]) -> None:
     """Neither tables nor statements leave the server."""
     answer = client.get("/v1/failing/sql", query_string={"q": query})
-    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert (answer.status_code, answer.json["code"]) in expected
     assert "party" not in answer.text
     assert "no_such_table" not in answer.text
 

@@ -21,16 +21,14 @@ from tests.factories import START, Clock, make_sources
 from tests.support import postgres
 from tests.support.usage import CENTS_PER_100_IMAGES, FLAT, Trade, name, open_trade, row
 
-pytestmark = pytest.mark.skipif(postgres.binaries() is None, reason="needs PostgreSQL's binaries")
-
 NEW = b"n" * 32
 AT_ONCE = 6
 
 
 @pytest.fixture(scope="module")
-def on_postgresql() -> Iterator[Database]:
-    """An empty registry on a server of its own."""
-    with postgres.cluster() as server, postgres.database(server) as address:
+def on_postgresql(postgresql: str) -> Iterator[Database]:
+    """An empty registry."""
+    with postgres.database(postgresql) as address:
         database = Database(address)
         metadata.create_all(database.engine)
         yield database

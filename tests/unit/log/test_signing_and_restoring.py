@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,30 +102,22 @@ def test_the_head_is_remembered_before_the_note_is_released(
 
 
 # -- going back --------------------------------------------------------------------------------------------
-def _restored(tmp_path: Path, database: Database) -> Database:
-    """The database as it is now, as a backup has it."""
-    target = tmp_path / "restored.sqlite"
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copyfile(str(database.engine.url.database), target)
-    return Database(f"sqlite:///{target}")
-
-
-def test_a_restored_older_database_is_not_signed(database: Database, log_key: LogKey, tmp_path: Path) -> None:
+def test_a_restored_older_database_is_not_signed(
+    database: Database, log_key: LogKey, backup_of: Callable[[Database], Database]
+) -> None:
     append(database, "a", "b")
-    backup = _restored(tmp_path, database)
+    backup = backup_of(database)
     append(database, "c")
     sign(database, log_key)
     with pytest.raises(TrustRefused, match="older database restored"):
         sign(backup, log_key)
-    backup.dispose()
 
 
 def test_nor_after_it_has_grown_past_what_was_signed(
-    database: Database, log_key: LogKey, tmp_path: Path
+    database: Database, log_key: LogKey, backup_of: Callable[[Database], Database]
 ) -> None:
     append(database, "a", "b")
-    backup = _restored(tmp_path, database)
+    backup = backup_of(database)
     append(database, "c")
     sign(database, log_key)
     append(backup, "other")
@@ -135,25 +127,23 @@ def test_nor_after_it_has_grown_past_what_was_signed(
     with pytest.raises(TrustRefused, match="not those that were signed"):
         sign(backup, log_key)
     assert log_key.last_signed().size == 3
-    backup.dispose()
 
 
 def test_a_restored_database_that_catches_up_with_the_same_entries_is_signed(
-    database: Database, log_key: LogKey, tmp_path: Path
+    database: Database, log_key: LogKey, backup_of: Callable[[Database], Database]
 ) -> None:
     append(database, "a", "b")
-    backup = _restored(tmp_path, database)
+    backup = backup_of(database)
     append(database, "c")
     note = sign(database, log_key).note
     append(backup, "c")
     assert sign(backup, log_key).note == note
-    backup.dispose()
 
 
 def test_two_registries_with_one_key_cannot_both_sign(
-    database: Database, log_key: LogKey, tmp_path: Path
+    database: Database, log_key: LogKey, backup_of: Callable[[Database], Database]
 ) -> None:
-    other = _restored(tmp_path, database)
+    other = backup_of(database)
     append(database, "a")
     append(other, "b")
     sign(database, log_key)
@@ -161,7 +151,6 @@ def test_two_registries_with_one_key_cannot_both_sign(
         sign(other, log_key)
     append(database, "c")
     sign(database, log_key)
-    other.dispose()
 
 
 def test_an_entry_that_was_changed_in_place_is_noticed(database: Database, log_key: LogKey) -> None:

@@ -102,7 +102,7 @@ def test_postings_without_an_entry_are_not_committed(database: Database) -> None
         {"transfer_id": SECOND, "account": "a", "currency": "EUR", "amount_minor": amount}
         for amount in (1, -1)
     ]
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"), database.writing() as session:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), database.writing() as session:
         session.execute(insert(LedgerPosting), rows)
     with database.reading() as session:
         assert balance(session, "a") == {}
@@ -115,14 +115,16 @@ def test_what_was_posted_is_neither_changed_nor_removed(
     """A mistake is corrected by another entry."""
     column = {"account": "x"} if table is LedgerPosting else {"kind": "x"}
     for statement in (update(table).values(column), delete(table)):
-        with pytest.raises(IntegrityError, match="append-only"):
+        with pytest.raises(IntegrityError, match="append-only"), ledger.begin_nested():
             ledger.execute(statement)
 
 
 def test_every_table_of_money_is_guarded(session: Session) -> None:
-    """Both triggers on each, so that a new table is not forgotten."""
-    found = {
-        name for (name,) in session.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+    """Against every kind of change, so that a new table is not forgotten."""
+    queries = {
+        "sqlite": ("SELECT name FROM sqlite_master WHERE type = 'trigger'", ("no_update", "no_delete")),
+        "postgresql": ("SELECT tgname FROM pg_trigger", ("no_change", "no_truncate")),
     }
-    for table in APPEND_ONLY:
-        assert {f"{table}_no_update", f"{table}_no_delete"} <= found
+    query, guards = queries[session.get_bind().dialect.name]
+    found = set(session.scalars(text(query)))
+    assert {f"{table}_{guard}" for table in APPEND_ONLY for guard in guards} <= found
