@@ -14,8 +14,8 @@ here=$(dirname "$(readlink -f "$0")")
 
 backup=${1:?usage: restore.sh BACKUP}
 find_places
-server=${VORBEHALT_BIN:-/opt/vorbehalt/bin}/vorbehalt-server
-[ -x "$server" ] || fail "$server is not there; set VORBEHALT_BIN to the folder that has it."
+server=${REGISTRY_BIN:-/opt/vorbehalt/bin}/vorbehalt-server
+[ -x "$server" ] || fail "$server is not there; set REGISTRY_BIN to the folder that has it."
 [ -f "$backup/SHA256SUMS" ] || fail "$backup is no complete backup: it has no SHA256SUMS."
 (cd "$backup" && sha256sum --check --quiet --strict SHA256SUMS) || fail "$backup is damaged; take another one. Nothing was changed."
 if command -v systemctl >/dev/null; then
