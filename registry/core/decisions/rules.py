@@ -3,11 +3,15 @@
 1. A registered work was matched and no licence covers it: *deny*.
 2. Any signal says no, and not all matched works are licensed to the asking licensee in person: *deny*. (Such an
    arrangement goes before preferences that a server states, AIPREF vocabulary, on combining preferences.)
-3. Something could not be read or checked: *unknown*, and never kept. An error is not a permission.
+3. Something could not be read or checked: *unknown*, and never kept. An error is not a permission, and an address is
+   none to anyone: it says where an item was found, not what it is.
 4. All matched works are licensed: *allow*, or *licensed* as soon as one of the licences is personal.
 5. Only doubtful matches: *review*.
 6. A signal says yes, under `eu-art4`: *allow*. (A server's yes is not the maker's consent.)
 7. Nothing found: *unknown*, which `eu-art4` (Directive (EU) 2019/790, Art. 4) may keep and `consent-first` not.
+
+Where an item was found is set aside if the item itself was recognised and is licensed in person: whoever runs a site
+reserves what is theirs, not a copy of somebody else's work.
 """
 
 from __future__ import annotations
@@ -66,6 +70,8 @@ class MatchedWork:
     """What anyone may do with it."""
     personal: Terms = Terms()
     """What the asking licensee may do with it beyond that; empty if missing, expired or not asked in a name."""
+    by_address: bool = False
+    """Whether the item was only found where this work's owner publishes, and not recognised by itself."""
 
     @property
     def contested_since(self) -> int | None:
@@ -104,6 +110,10 @@ class Decision:
     """`no-reservation-found` where `eu-art4` keeps an item about which nothing is known."""
 
 
+_Covered = tuple[MatchedWork, tuple[Grant, ...]]
+"""A match and the grants that permit it; none if it denies."""
+
+
 def _permission(match: MatchedWork, request: Request, before: int | None = None) -> tuple[Grant, ...]:
     """The grants that together permit the request for this work, personal ones first; empty if something is missing.
 
@@ -132,8 +142,16 @@ def _coverage(match: MatchedWork, beside: Sequence[MatchedWork], request: Reques
     since = match.contested_since
     if since is None:
         return _permission(match, request)
-    others = (_permission(m, request, before=since) for m in beside if m.contested_since is None)
+    doubles = (m for m in beside if m.contested_since is None and not m.by_address)
+    others = (_permission(m, request, before=since) for m in doubles)
     return min((g for g in others if g), key=lambda grants: [g.order for g in grants], default=())
+
+
+def _counting(coverage: list[_Covered], personal: set[Grant]) -> list[_Covered]:
+    """The matches that count: without the place where it was found if the item itself is licensed in person."""
+    recognised = [(match, used) for match, used in coverage if not match.by_address]
+    in_person = bool(recognised) and all(used and personal.issuperset(used) for _, used in recognised)
+    return recognised if in_person else coverage
 
 
 def decide(
@@ -144,20 +162,22 @@ def decide(
 ) -> Decision:
     """Decide about one item. Pure; the order of matches and signals does not matter."""
     decisive = [m for m in matches if m.grade >= Grade.MATCH]
-    coverage = [(m, _coverage(m, decisive, request)) for m in decisive]
+    personal = {g for m in decisive for g in m.personal.grants}
+    coverage = _counting([(m, _coverage(m, decisive, request)) for m in decisive], personal)
     uncovered = [m for m, grants in coverage if not grants]
     if uncovered:
         contested = any(m.contested_since is not None for m in uncovered)
         reason = "title.contested" if contested else "registered.no-licence"
         return Decision(Verdict.DENY, reason, kept=False, works=_ids(uncovered))
 
-    works = _ids(decisive)
+    works = _ids(m for m, _ in coverage)
     grants = tuple(sorted({g for _, used in coverage for g in used}, key=lambda g: g.order))
-    personal = {g for m in decisive for g in m.personal.grants}
     in_person = bool(grants) and personal.issuperset(grants)
     refused = [s.name for s in signals if not s.permits]
     if refused and not in_person:
         return Decision(Verdict.DENY, f"signal.{min(refused)}", kept=False, works=works)
+    if grants and not in_person and all(m.by_address for m, _ in coverage):
+        gap = gap or Gap("unchecked.address-only")
     if gap is not None:
         return Decision(Verdict.UNKNOWN, gap.reason, kept=False, works=works)
     if not personal.isdisjoint(grants):

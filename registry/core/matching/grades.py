@@ -11,6 +11,7 @@ counted together: two frames (full and trimmed) in eight turns and mirrorings, a
 | dhash256 | <= 14 | match if the colours agree, else review | symmetric pictures only, see below |
 | minhash128 | <= 25 | certain | 103 of 128 values equal: Jaccard similarity 0.8, an all but literal copy |
 | minhash128 | <= 64 | match | half of the values equal: the same work; 0 of 8,946 unrelated pages came so near |
+| url, domain | 0 | match | found where its owner publishes, by proof; what is there may have been changed since |
 
 The full and the trimmed frame have the same radii because the budget already counts both on both sides.
 
@@ -40,7 +41,18 @@ from types import MappingProxyType
 from typing import Final
 
 from registry.core.decisions import Grade
-from registry.core.fingerprints import DHASH256, FULL, MD5, MINHASH128, PHASH256, SHA256, TRIMMED, WHOLE
+from registry.core.fingerprints import (
+    DHASH256,
+    FULL,
+    MD5,
+    MINHASH128,
+    PHASH256,
+    SHA256,
+    SOURCE_DOMAIN,
+    SOURCE_URL,
+    TRIMMED,
+    WHOLE,
+)
 
 COLOUR_BITS: Final = 2
 """Greatest difference of two colour codes that agree."""
@@ -52,6 +64,7 @@ _SAME_BYTES: Final[Steps] = ((0, Grade.CERTAIN),)
 _PHOTO: Final[Steps] = ((31, Grade.CERTAIN), (36, Grade.MATCH))
 _SYMMETRIC: Final[Steps] = ((14, Grade.MATCH),)
 _TEXT: Final[Steps] = ((128 - 103, Grade.CERTAIN), (128 - 64, Grade.MATCH))
+_SAME_PLACE: Final[Steps] = ((0, Grade.MATCH),)
 
 GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
     {
@@ -62,6 +75,8 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
         (DHASH256, FULL): _SYMMETRIC,
         (DHASH256, TRIMMED): _SYMMETRIC,
         (MINHASH128, WHOLE): _TEXT,
+        (SOURCE_URL, WHOLE): _SAME_PLACE,
+        (SOURCE_DOMAIN, WHOLE): _SAME_PLACE,
     }
 )
 """By algorithm and *registered* kind; in order of preference where two codes say the same."""

@@ -2,11 +2,16 @@
 
 All codes of a batch that one algorithm made are searched at once, then given back to their items: an index that meets
 a thousand queries together is many times faster than one that meets them one by one.
+
+An item that was found at a registered address may lie under a registered domain as well. What an owner says of the
+narrower place then goes before what the same owner says of the wider one, so that a picture can be licensed on a
+site that is reserved; other owners' domains count as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,12 +22,15 @@ from numpy.typing import NDArray
 from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints import (
+    ADDRESSES,
     COLOUR42,
     DHASH256,
     MD5,
     MINHASH128,
     PHASH256,
     SHA256,
+    SOURCE_DOMAIN,
+    SOURCE_URL,
     WHOLE,
     Fingerprint,
 )
@@ -37,6 +45,7 @@ from registry.core.matching.lists import KIND_NAMES, ListColumns
 
 IDENTITY: Final = DIHEDRAL[0]
 
+_EXACT = (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN)
 _HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
 _PREFERENCE = {algorithm: i for i, (algorithm, _) in enumerate(GRADES)}
 
@@ -53,6 +62,11 @@ class Match:
     variant: str
     """Kind of the item's code, for pictures with the change by which it meets the registered one: `full/flip_h`."""
     distance: int
+
+    @property
+    def by_address(self) -> bool:
+        """Whether only the place is the same; what is there nobody looked at."""
+        return self.algorithm in ADDRESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,7 @@ class Matcher:
         """
         self._lists = {a: columns for a, columns in lists.items() if a in _PREFERENCE and len(columns)}
         self._digests: dict[str, DigestIndex] = {
-            a: DigestIndex(self._lists[a].codes) for a in (SHA256, MD5) if a in self._lists
+            a: DigestIndex(self._lists[a].codes) for a in _EXACT if a in self._lists
         }
         self._codes: dict[str, CodeIndex] = {
             a: CodeIndex(self._lists[a].codes) for a in (PHASH256, DHASH256) if a in self._lists
@@ -94,17 +108,18 @@ class Matcher:
         An item without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
         """
         best: list[dict[int, Match]] = [{} for _ in items]
+        wider: list[set[int]] = [set() for _ in items]  # rows of domains that a narrower place goes before
         queries = _queries(items)
-        for item, match in self._matches(queries):
+        for item, match, aux in self._matches(queries):
             held = best[item].get(match.work_row)
             if held is None or _rank(match) < _rank(held):
                 best[item][match.work_row] = match
-        return [
-            tuple(sorted(found.values(), key=lambda m: (-m.grade, m.distance, m.work_row))) for found in best
-        ]
+            if match.by_address and aux:
+                wider[item].add(aux - 1)
+        return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
 
-    def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match]]:
-        """Each algorithm's hits, graded, with the item that they belong to."""
+    def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match, int]]:
+        """Each algorithm's hits, graded, with the item that they belong to and the `aux` of the registered code."""
         for algorithm, digests in self._digests.items():
             if asked := queries[algorithm]:
                 hits = digests.search(_stack(asked, digests.width))
@@ -122,7 +137,7 @@ class Matcher:
 
     def _graded(
         self, algorithm: str, asked: Sequence[_Query], hits: Hits, variants: Sequence[str]
-    ) -> Iterator[tuple[int, Match]]:
+    ) -> Iterator[tuple[int, Match, int]]:
         """Hits of queries that are `variants` of `asked`, in this order, as matches; those too far fall out."""
         columns = self._lists[algorithm]
         for number, row, distance in zip(
@@ -131,16 +146,34 @@ class Matcher:
             query = asked[number // len(variants)]
             variant = variants[number % len(variants)]
             kind = KIND_NAMES[columns.kinds[row]]
-            agree = query.colours is not None and colours_agree(query.colours, int(columns.aux[row]))
+            aux = int(columns.aux[row])
+            agree = query.colours is not None and colours_agree(query.colours, aux)
             if (reached := grade(algorithm, kind, distance, colours_agree=agree)) is None:
                 continue
             named = WHOLE if variant == WHOLE else f"{query.fingerprint.kind}/{variant}"
-            yield query.item, Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
+            match = Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
+            yield query.item, match, aux
 
 
-def _rank(match: Match) -> tuple[int, int, int, str, str]:
-    """Smaller is better; total, so that the same match is reported whatever the order of codes."""
-    return -match.grade, match.distance, _PREFERENCE[match.algorithm], match.kind, match.variant
+def _in_order(found: Iterable[Match], wider: AbstractSet[int]) -> tuple[Match, ...]:
+    """The surest first, without the domains for which their owner said something narrower."""
+    counting = (m for m in found if not (m.by_address and m.work_row in wider))
+    return tuple(sorted(counting, key=lambda m: (-m.grade, m.distance, m.work_row)))
+
+
+def _rank(match: Match) -> tuple[int, bool, int, int, str, str]:
+    """Smaller is better; total, so that the same match is reported whatever the order of codes.
+
+    Of equal grades, the one that was made from the content goes first: it can permit more.
+    """
+    return (
+        -match.grade,
+        match.by_address,
+        match.distance,
+        _PREFERENCE[match.algorithm],
+        match.kind,
+        match.variant,
+    )
 
 
 def _queries(items: Sequence[Sequence[Fingerprint]]) -> dict[str, list[_Query]]:

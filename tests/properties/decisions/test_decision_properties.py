@@ -46,7 +46,8 @@ terms = st.builds(
     st.none() | st.none() | instants,
 )
 works = st.sampled_from(["work_a", "work_b", "work_c"])
-matches = st.builds(MatchedWork, works, st.sampled_from(Grade), terms, terms)
+matches = st.builds(MatchedWork, works, st.sampled_from(Grade), terms, terms, st.booleans())
+recognised = matches.map(lambda match: replace(match, by_address=False))
 signals = st.builds(Signal, st.sampled_from(["robots", "tdmrep", "c2pa"]), st.booleans())
 gaps = st.builds(Gap, st.sampled_from(["error.undecodable", "error.fetch", "unchecked.robots"]))
 requests = st.builds(
@@ -68,13 +69,38 @@ def with_terms(match: MatchedWork, in_person: bool, change: Callable[[Terms], Te
     return replace(match, terms=change(match.terms))
 
 
-@given(cases, matches)
+@given(cases, recognised)
 def test_a_further_match_that_denies_denies(case: Case, further: MatchedWork) -> None:
     request, found, stated, gap = case
     alone = decide(request, [replace(further, grade=Grade.CERTAIN)])
     if alone.verdict is Verdict.DENY and further.contested_since is None:
         denied = decide(request, [*found, replace(further, grade=Grade.MATCH)], stated, gap)
         assert denied.verdict is Verdict.DENY
+
+
+@given(cases, matches)
+def test_a_further_address_frees_nothing(case: Case, further: MatchedWork) -> None:
+    request, found, stated, gap = case
+    if decide(request, [*found, replace(further, by_address=True)], stated, gap).kept:
+        alone = decide(request, found, stated, gap)
+        licensed = decide(request, [replace(further, by_address=True)], stated, gap)
+        assert alone.kept or licensed.verdict is Verdict.LICENSED
+
+
+@given(cases)
+def test_by_addresses_alone_nothing_is_allowed_to_anyone(case: Case) -> None:
+    request, found, _, gap = case
+    placed = [replace(match, by_address=True) for match in found]
+    assert decide(request, placed, gap=gap).verdict is not Verdict.ALLOW
+
+
+@given(cases)
+def test_an_address_permits_no_more_than_the_work_itself_would(case: Case) -> None:
+    request, found, stated, gap = case
+    placed = [replace(match, by_address=True) for match in found]
+    seen = [replace(match, by_address=False) for match in found]
+    if decide(request, placed, stated, gap).kept:
+        assert decide(request, seen, stated, gap).kept
 
 
 @given(cases, signals)

@@ -37,7 +37,12 @@ def grant(licence: str = "offer_free", purpose: Purpose = Purpose.ALL, **changes
 
 
 def match(work: str = "work_a", grade: Grade = Grade.CERTAIN, **terms: Terms) -> MatchedWork:
-    return MatchedWork(work, grade, **({"terms": Terms()} | terms))
+    return MatchedWork(work, grade, terms.get("terms", Terms()), terms.get("personal", Terms()))
+
+
+def place(work: str = "work_p", **terms: Terms) -> MatchedWork:
+    """Found where a registered work or domain is, and not recognised by itself."""
+    return replace(match(work, Grade.MATCH, **terms), by_address=True)
 
 
 FREE = Terms((grant(),))
@@ -155,6 +160,106 @@ TABLE = [
     same("mine and a gap", Verdict.UNKNOWN, "error.undecodable", matches=[LICENSED], gap=ERROR),
     same("doubtful and a gap", Verdict.UNKNOWN, "error.undecodable", matches=[DOUBTFUL], gap=ERROR),
     same("a yes-signal and a gap", Verdict.UNKNOWN, "unchecked.robots", signals=[YES], gap=UNCHECKED),
+    # where it was found
+    same("a reserved place", Verdict.DENY, "registered.no-licence", matches=[place()]),
+    same(
+        "a reserved place and a yes-signal",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[place()],
+        signals=[YES],
+    ),
+    same(
+        "a place that is licensed to me", Verdict.LICENSED, "licence.licensee", matches=[place(personal=MINE)]
+    ),
+    same(
+        "mine by its place, and a no-signal there",
+        Verdict.LICENSED,
+        "licence.licensee",
+        matches=[place(personal=MINE)],
+        signals=[NO],
+    ),
+    same(
+        "a place that is open to anyone",
+        Verdict.UNKNOWN,
+        "unchecked.address-only",
+        matches=[place(terms=FREE)],
+    ),
+    same(
+        "an open place and a yes-signal",
+        Verdict.UNKNOWN,
+        "unchecked.address-only",
+        matches=[place(terms=FREE)],
+        signals=[YES],
+    ),
+    same(
+        "an open place and a gap",
+        Verdict.UNKNOWN,
+        "error.undecodable",
+        matches=[place(terms=FREE)],
+        gap=ERROR,
+    ),
+    same(
+        "a place that is open and mine",
+        Verdict.LICENSED,
+        "licence.licensee",
+        matches=[place(terms=FREE, personal=MINE)],
+    ),
+    same(
+        "two places, one of them reserved",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[place(personal=MINE), place("work_q")],
+    ),
+    same(
+        "an open work in a reserved place",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[OPEN, place()],
+    ),
+    same("my work in a reserved place", Verdict.LICENSED, "licence.licensee", matches=[LICENSED, place()]),
+    same(
+        "my work in a place with a contested title",
+        Verdict.LICENSED,
+        "licence.licensee",
+        matches=[LICENSED, place(terms=Terms(contested_since=900))],
+    ),
+    same(
+        "my work and an open one in a reserved place",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[LICENSED, match("work_b", terms=FREE), place()],
+    ),
+    same(
+        "a reserved work in a place that is licensed to me",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[UNLICENSED, place(personal=MINE)],
+    ),
+    same(
+        "an open work in an open place",
+        Verdict.ALLOW,
+        "licence.anyone",
+        matches=[OPEN, place(terms=FREE)],
+    ),
+    same(
+        "two places, one open and one mine",
+        Verdict.UNKNOWN,
+        "unchecked.address-only",
+        matches=[place(personal=MINE), place("work_q", terms=FREE)],
+    ),
+    same(
+        "a doubtful match in a reserved place",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[DOUBTFUL, place()],
+    ),
+    same(
+        "a doubtful match that is mine sets no place aside",
+        Verdict.DENY,
+        "registered.no-licence",
+        matches=[replace(DOUBTFUL, personal=MINE), place()],
+    ),
     # what is no licence
     same(
         "an open offer at a price that I did not accept",
@@ -311,6 +416,21 @@ class TestTitlesInConflict:
 
 
 # -- parts of one request from different grants ---------------------------------------------------------------
+def test_a_contested_title_steps_back_for_its_double_and_for_no_place() -> None:
+    """Else whoever licenses their site could free what somebody else contests."""
+    younger = match("work_y", terms=Terms(contested_since=900))
+    by_place = replace(match("work_old", personal=MINE), by_address=True)
+    for policy in Policy:
+        request = Request(Purpose.TRAIN_GENAI, policy, NOW)
+        assert decide(request, [younger, replace(by_place, by_address=False)]).kept
+        assert decide(request, [younger, by_place]).reason == "title.contested"
+
+
+def test_a_place_that_is_set_aside_is_not_among_the_works_that_decided() -> None:
+    decision = decide(Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, NOW), [LICENSED, place()])
+    assert decision.works == ("work_a",)
+
+
 def test_open_and_personal_grants_together_cover_a_wide_request() -> None:
     terms = Terms((grant(purpose=Purpose.TDM),), (Denial(Purpose.TRAIN_GENAI, 0, None),))
     mine = Terms((grant("agreement_mine", Purpose.TRAIN_GENAI, tariff=TARIFF),))

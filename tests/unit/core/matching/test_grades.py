@@ -25,6 +25,9 @@ CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
         ("text.minhash128.v1", "whole", 128 - 102, MATCH),
         ("text.minhash128.v1", "whole", 128 - 64, MATCH),
         ("text.minhash128.v1", "whole", 128 - 63, None),
+        ("source.url.v1", "whole", 0, MATCH),
+        ("source.url.v1", "whole", 1, None),
+        ("source.domain.v1", "whole", 0, MATCH),
         ("image.phash64.v1", "full", 0, None),
         ("image.colour42.v1", "full", 0, None),
         ("image.phash256.v1", "window", 0, None),
@@ -52,6 +55,8 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
         "image.phash256.v1": 36,
         "image.dhash256.v1": 14,
         "text.minhash128.v1": 64,
+        "source.url.v1": 0,
+        "source.domain.v1": 0,
     }
 
 

@@ -14,7 +14,8 @@ from skimage import data
 
 from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
-from registry.core.fingerprints import ALGORITHMS, Fingerprint, fingerprint_bytes
+from registry.core.fingerprints import ALGORITHMS, Fingerprint, fingerprint_bytes, fingerprint_url
+from registry.core.fingerprints.addresses import domain_code, url_code
 from registry.core.matching import KIND_CODES, ListColumns, Match, Matcher
 
 SHA256, MD5 = "digest.sha256.v1", "digest.md5.v1"
@@ -249,6 +250,84 @@ def test_an_empty_registry_matches_nothing() -> None:
         for a in ALGORITHMS
     }
     assert Matcher(empty).match(list(WORKS.values())) == [()] * len(WORKS)
+
+
+# -- addresses ---------------------------------------------------------------------------------------------
+PICTURE = "https://www.example.org/dunes.png"
+
+
+def registered_places(*places: tuple[str, bytes, int]) -> dict[str, ListColumns]:
+    """Lists of (algorithm, code, row of the next wider domain of the same owner or -1); work i has row i."""
+    lists = {}
+    for algorithm in ("source.url.v1", "source.domain.v1"):
+        found = [(row, code, wider) for row, (a, code, wider) in enumerate(places) if a == algorithm]
+        lists[algorithm] = ListColumns(
+            np.frombuffer(b"".join(code for _, code, _ in found), np.uint8).reshape(len(found), 32),
+            np.array([row for row, _, _ in found], np.uint32),
+            np.full(len(found), KIND_CODES["whole"], np.uint8),
+            np.array([wider + 1 for _, _, wider in found], np.uint64),
+        )
+    return lists
+
+
+def at(url: str, wider: int = -1) -> tuple[str, bytes, int]:
+    return "source.url.v1", url_code(url), wider
+
+
+def below(scope: str, wider: int = -1) -> tuple[str, bytes, int]:
+    return "source.domain.v1", domain_code(scope), wider
+
+
+def rows_at(lists: dict[str, ListColumns], url: str) -> list[int]:
+    return [m.work_row for m in Matcher(lists).match([fingerprint_url(url)])[0]]
+
+
+def test_a_registered_address_and_a_registered_domain_are_matches_by_address() -> None:
+    found = Matcher(registered_places(at(PICTURE), below(".example.org"))).match([fingerprint_url(PICTURE)])
+    assert [(m.work_row, m.grade, m.algorithm, m.variant, m.by_address) for m in found[0]] == [
+        (0, Grade.MATCH, "source.url.v1", "whole", True),
+        (1, Grade.MATCH, "source.domain.v1", "whole", True),
+    ]
+
+
+def test_a_domain_covers_what_is_below_and_a_host_only_itself() -> None:
+    lists = registered_places(below(".example.org"), below("www.example.org"), below(".sub.example.org"))
+    assert rows_at(lists, "http://www.example.org/x") == [0, 1]
+    assert rows_at(lists, "https://a.www.example.org/") == [0]
+    assert rows_at(lists, "https://example.org./") == [0]
+    assert rows_at(lists, "https://a.sub.example.org/") == [0, 2]
+    assert rows_at(lists, "https://badexample.org/") == []
+
+
+def test_the_narrower_place_of_an_owner_goes_before_the_wider_ones() -> None:
+    """Each names the next wider one only, so that a chain of them is followed to its end."""
+    chain = registered_places(below(".example.org"), below("www.example.org", wider=0), at(PICTURE, wider=1))
+    assert rows_at(chain, PICTURE) == [2]
+    assert rows_at(chain, "https://www.example.org/other.png") == [1]
+    assert rows_at(chain, "https://example.org/") == [0]
+
+
+def test_nobody_can_push_another_owners_domain_aside() -> None:
+    lists = registered_places(below(".example.org"), below(".blog.example.org"), at(PICTURE, wider=1))
+    assert rows_at(lists, PICTURE) == [0, 2]
+
+
+def test_a_place_never_pushes_a_recognised_work_aside() -> None:
+    """Whatever a list says of wider places, only matches by address step back."""
+    picture = WORKS["chelsea"]
+    lists = lists_of([picture]) | registered_places(at("https://a.example/"), at(PICTURE, wider=0))
+    found = Matcher(lists).match([(*picture, *fingerprint_url(PICTURE))])[0]
+    assert [(m.work_row, m.by_address) for m in found] == [(0, False), (1, True)]
+
+
+def test_of_equal_grades_the_content_is_reported_before_the_place() -> None:
+    """A licence to anyone permits what was recognised, and nothing that was only found somewhere."""
+    near = crafted(34)
+    lists = lists_of([near]) | registered_places(at(PICTURE))
+    item = (*fingerprint_url(PICTURE), *crafted(0))
+    for order in (item, item[::-1]):
+        found = only(Matcher(lists).match([order])[0])
+        assert (found.grade, found.by_address) == (Grade.MATCH, False)
 
 
 def crafted(distance: int) -> Prints:
