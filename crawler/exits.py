@@ -44,6 +44,7 @@ _TABLE: tuple[tuple[type[errors.VorbehaltError], Exit], ...] = (
     (errors.OutputExists, Exit.EXISTS),
     (errors.NetworkFailed, Exit.NETWORK),
     (errors.NotReady, Exit.NETWORK),
+    (errors.RateLimited, Exit.NETWORK),
     (errors.VerificationFailed, Exit.UNVERIFIED),
 )
 

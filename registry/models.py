@@ -2,7 +2,9 @@
 
 from sqlalchemy import MetaData
 
+import registry.base.idempotency
 import registry.base.jobs
+import registry.base.ratelimits
 import registry.licences.models
 import registry.log.models
 import registry.parties.models

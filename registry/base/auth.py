@@ -86,6 +86,7 @@ def require(*scopes: Scope) -> Callable[[Callable[P, R]], Callable[P, R]]:
         manual = described.setdefault("manual_doc", {})
         manual["security"] = [{API_KEY_SCHEME: sorted(needed)}]
         wrapper._apidoc = described  # type: ignore[attr-defined]  # where flask-smorest keeps it
+        wrapper.scopes = needed  # type: ignore[attr-defined]  # for what must know before the view runs
         return wrapper
 
     return decorator

@@ -7,12 +7,12 @@ snapshot) is put in by the one place that wires everything, `registry.app`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
@@ -78,9 +78,43 @@ def part(kind: type[T]) -> T:
     return found
 
 
+class SharedTransaction:
+    """One transaction for all that a request writes: begun by its first `writing()`, committed by who shares it."""
+
+    def __init__(self, stack: ExitStack, begin: Callable[[Session], None]) -> None:
+        self._stack, self._begin = stack, begin
+        self.session: Session | None = None
+        """`None` as long as nothing was written."""
+
+    def open(self) -> Session:
+        """The session, on which `begin` ran first of all."""
+        if self.session is None:
+            self.session = self._stack.enter_context(database().writing())
+            self._begin(self.session)
+        return self.session
+
+
+@contextmanager
+def share_transaction(begin: Callable[[Session], None]) -> Iterator[SharedTransaction]:
+    """Within this block every `writing()` of the request is the same transaction; it commits when the block ends well.
+
+    What must stay on record even if the request fails is written by `database().writing()`, before anything else.
+    """
+    with ExitStack() as stack:
+        shared = g.shared_transaction = SharedTransaction(stack, begin)
+        try:
+            yield shared
+        finally:
+            del g.shared_transaction
+
+
 @contextmanager
 def writing() -> Iterator[Session]:
     """The transaction of this request: commits when the block ends well, leaves no trace when it does not."""
+    shared: SharedTransaction | None = g.get("shared_transaction")
+    if shared is not None:
+        yield shared.open()
+        return
     with database().writing() as session:
         yield session
 

@@ -6,18 +6,21 @@ For the app: install, register_http, make_api
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
 from typing import Any
 
 import flask_smorest
 from flask import Flask, Response, request
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter, ValidationError
 
-import registry
-from registry.base.auth import API_KEY_SCHEME, bearer_key, current_actor, optional_actor, require
+from registry.base.auth import bearer_key, current_actor, optional_actor, require
 from registry.base.context import (
     Context,
     context,
@@ -30,8 +33,12 @@ from registry.base.context import (
     sources,
     writing,
 )
+from registry.base.etags import add_validators, require_match
+from registry.base.idempotency import once
+from registry.base.openapi import RATE, ProblemSchema, configure, describe, describe_id, prepare
 from registry.base.paging import Page, paginate
 from registry.base.problems import from_http, problem, register_problems
+from registry.base.ratelimits import Rate, register_rate_limits, spend
 from registry.base.strictness import strict_json
 from registry.base.telemetry import register_telemetry
 from registry.core.errors import InvalidInput
@@ -43,6 +50,7 @@ __all__ = [
     "Context",
     "Page",
     "ProblemSchema",
+    "Rate",
     "bearer_key",
     "context",
     "current_actor",
@@ -58,8 +66,10 @@ __all__ = [
     "register_http",
     "register_problems",
     "require",
+    "require_match",
     "settings",
     "sources",
+    "spend",
     "strict_json",
     "writing",
 ]
@@ -100,27 +110,48 @@ class _Parser(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A room's views. Like flask-smorest's, with the strict reader of arguments."""
+    """A room's views. Like flask-smorest's, with the strict reader of arguments, and for every view:
+
+    - its requests are counted (`rate`): as reading or writing, unless the view or the whole blueprint says otherwise;
+    - a POST has its effect once for each Idempotency-Key (`repeatable`: see `registry.base.idempotency.once`).
+    """
 
     ARGUMENTS_PARSER = _Parser()
 
+    def __init__(self, *args: Any, rate: Rate | None = None, limited: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._rate, self._limited = rate, limited
 
-class ProblemSchema(Schema):
-    """RFC 9457, for the OpenAPI description; `registry.base.problems` builds the documents."""
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        *args: Any,
+        rate: Rate | None = None,
+        repeatable: bool = False,
+        **options: Any,
+    ) -> None:
+        """Add a view, with what every view has around it."""
+        assert view_func is not None
+        name = endpoint or view_func.__name__
+        reads = "GET" in options.get("methods", ("GET",))
+        if "POST" in options.get("methods", ()):
+            view_func = once(view_func, repeatable=repeatable)
+        if self._limited:
+            view_func = _counted(view_func, rate or self._rate or (Rate.READ if reads else Rate.WRITE))
+        super().add_url_rule(rule, name, view_func, *args, **options)
 
-    type = fields.String(required=True, metadata={"format": "uri-reference"})
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    code = fields.String(required=True, metadata={"description": "Stable; branch on this."})
-    request_id = fields.String(metadata={"description": "Tell us this when you report a failure."})
-    errors = fields.List(
-        fields.Nested(
-            Schema.from_dict({"path": fields.String(), "message": fields.String()}, name="FieldError")
-        ),
-        metadata={"description": "What is wrong, field by field."},
-    )
-    details = fields.Dict(metadata={"description": "Facts for programs; which ones depends on the code."})
+
+def _counted(view: Callable[..., Any], rate: Rate) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        spend(rate)
+        return view(*args, **kwargs)
+
+    wrapper._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]  # flask-smorest's place
+    wrapper._apidoc.setdefault("manual_doc", {})[RATE] = rate.value  # type: ignore[attr-defined]
+    return wrapper
 
 
 class Api(flask_smorest.Api):
@@ -132,31 +163,18 @@ class Api(flask_smorest.Api):
         """As everywhere else."""
         return from_http(error)
 
+    def _openapi_json(self) -> Response:
+        """GET /v1/openapi.json."""
+        return Response(json.dumps(describe(self.spec.to_dict())), content_type="application/json")
+
 
 def make_api(app: Flask) -> Api:
     """The OpenAPI side of the application: `api.register_blueprint(room.blueprint)`, then GET /v1/openapi.json."""
-    app.config.update(
-        API_TITLE="Vorbehalt",
-        API_VERSION=registry.__version__,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/v1",
-        OPENAPI_JSON_PATH="openapi.json",
-    )
+    configure(app)
     api = Api(app)
-    api.register_converter(IdConverter, _describe_id)
-    api.spec.components.security_scheme(
-        API_KEY_SCHEME,
-        {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An API key, shown once when it is made by POST /v1/keys.",
-        },
-    )
+    api.register_converter(IdConverter, describe_id)
+    prepare(api)
     return api
-
-
-def _describe_id(converter: IdConverter) -> dict[str, str]:
-    return {"type": "string", "example": format_id(converter.noun, bytes(16))}
 
 
 def register_http(app: Flask) -> None:
@@ -165,14 +183,26 @@ def register_http(app: Flask) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields in the order in which schemas name them
     register_telemetry(app)
     register_problems(app)
+    register_rate_limits(app)
     app.before_request(_limit_size)
     app.after_request(_harden)
+    app.after_request(add_validators)
+
+
+_LARGE = frozenset(
+    {
+        "multipart/form-data",
+        "application/octet-stream",
+        "application/jsonl",
+        "application/vnd.apache.parquet",
+    }
+)
 
 
 def _limit_size() -> None:
     """Files may be large, JSON may not. A view with other needs sets `request.max_content_length` itself."""
     options = settings()
-    large = request.mimetype == "multipart/form-data" or request.mimetype == "application/octet-stream"
+    large = request.mimetype in _LARGE
     request.max_content_length = options.max_upload_bytes if large else options.max_json_bytes
 
 

@@ -32,7 +32,7 @@ class PublicId(fields.Field[bytes]):
     """A public id: `<noun>_…` in JSON, 16 bytes inside."""
 
     def __init__(self, noun: str, **kwargs: Any) -> None:
-        described = {"type": "string", "example": format_id(noun, bytes(16))}
+        described = {"example": format_id(noun, bytes(16))}
         super().__init__(metadata=described | kwargs.pop("metadata", {}), **kwargs)
         self.noun = noun
 
@@ -52,7 +52,7 @@ class Time(fields.Field[datetime]):
     """A moment: RFC 3339 in UTC with Z in JSON, an aware datetime inside. Any offset is accepted, none is assumed."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"type": "string", "format": "date-time"}, **kwargs)
+        super().__init__(**kwargs)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -71,7 +71,7 @@ class Hex(fields.Field[bytes]):
     """Bytes, shown as lower-case hexadecimal digits."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(dump_only=True, metadata={"type": "string", "pattern": "^[0-9a-f]*$"}, **kwargs)
+        super().__init__(dump_only=True, metadata={"pattern": "^[0-9a-f]*$"}, **kwargs)
 
     def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.hex()
@@ -90,5 +90,8 @@ def page_query(noun: str) -> type[Schema]:
 
 def page_of(noun: str, item: type[Schema]) -> type[Schema]:
     """A page of `registry.base.paging`: `{"items": […], "next": id or null}`."""
-    members: dict[str, Any] = {"items": fields.List(fields.Nested(item)), "next": PublicId(noun)}
+    members: dict[str, Any] = {
+        "items": fields.List(fields.Nested(item)),
+        "next": PublicId(noun, allow_none=True),
+    }
     return Strict.from_dict(members, name=f"{noun}-list")

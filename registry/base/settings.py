@@ -4,6 +4,7 @@ An option comes from the environment as `VORBEHALT_<NAME>`; a variable with that
 the start, because a misspelt option is otherwise an option that silently keeps its default.
 """
 
+# ruff: noqa: RUF009 - `_option` makes a dataclass field, whatever its type
 from __future__ import annotations
 
 import difflib
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from registry.base.quotas import Quota
 from registry.core.errors import InvalidInput
 
 PREFIX = "VORBEHALT_"
@@ -116,6 +118,30 @@ class Settings:
     )
     max_json_bytes: int = _option(
         _bytes, "4 MiB", "The largest JSON request; larger ones are refused unread.", 4 << 20
+    )
+    rate_check: Quota = _option(
+        Quota.parse, "600/minute", "How many checks one API key may ask for.", Quota(600, 60)
+    )
+    rate_read: Quota = _option(
+        Quota.parse,
+        "1200/minute",
+        "How many other readings one API key, or address without a key, may ask for.",
+        Quota(1200, 60),
+    )
+    rate_write: Quota = _option(
+        Quota.parse, "300/minute", "How many changes one API key may send.", Quota(300, 60)
+    )
+    rate_register: Quota = _option(
+        Quota.parse, "5000/hour", "How many works one account may register one by one.", Quota(5000, 3600)
+    )
+    rate_bulk: Quota = _option(
+        Quota.parse, "30/hour", "How many lists of works one account may upload.", Quota(30, 3600)
+    )
+    rate_anonymous: Quota = _option(
+        Quota.parse,
+        "60/hour",
+        "How many accounts, log-ins and checks without an API key one network address may ask for.",
+        Quota(60, 3600),
     )
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 

@@ -6,18 +6,22 @@ from typing import Any
 
 import orjson
 from flask import Response, request
-from flask_smorest import Blueprint
 
 from registry.base.actor import Scope
 from registry.base.auth import current_actor, require
 from registry.base.context import part, reading, sources
+from registry.base.http import Blueprint, Rate
 from registry.checking.service import Checked, LiveIndex, check, check_codes
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput
 
 blueprint = Blueprint(
-    "check", __name__, url_prefix="/v1/check", description="Is this on record, and on what terms?"
+    "check",
+    __name__,
+    url_prefix="/v1/check",
+    description="Is this on record, and on what terms?",
+    rate=Rate.CHECK,
 )
 
 _FIELDS = {"algorithm", "hashes", "purpose", "policy", "territory"}

@@ -82,6 +82,30 @@ class Conflict(VorbehaltError):
     code = "conflict"
 
 
+class ChangedMeanwhile(Conflict):
+    """The thing is no longer as the sender has read it; nothing was changed."""
+
+    code = "precondition.failed"
+
+
+class VersionRequired(VorbehaltError):
+    """A change must say which version it changes."""
+
+    code = "precondition.required"
+
+
+class KeyReused(InvalidInput):
+    """An Idempotency-Key names one request, and this is another; nothing was changed."""
+
+    code = "idempotency.key-reused"
+
+
+class RateLimited(VorbehaltError):
+    """There were too many requests in this window of time; nothing was done."""
+
+    code = "rate.limited"
+
+
 # -- files and trust ---------------------------------------------------------------------------------------
 class Corrupt(VorbehaltError):
     """A stored or transferred file is not what its digest or format says."""

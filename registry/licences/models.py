@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -130,3 +130,36 @@ class Agreement(Identified, TermsColumns, Base):
 
     offer: Mapped[Offer] = relationship()
     tariff: Mapped[TariffVersion | None] = relationship()
+
+
+class LicenceRequest(Identified, Base):
+    """A lab asks an owner for terms. It grants nothing: the answer is an offer, or a no."""
+
+    __tablename__ = "licence_request"
+
+    licensee_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    territories: Mapped[list[str]]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    message: Mapped[str | None] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    offer_id: Mapped[int | None] = mapped_column(ForeignKey("offer.id"))
+    """What the answer offers; `None` in a request that was answered means that it was declined."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it was declined, if the owner says so."""
+    withdrawn_at: Mapped[datetime | None]
+
+    offer: Mapped[Offer | None] = relationship()
+
+
+class LicenceRequestWork(Base):
+    """A work that a request is about."""
+
+    __tablename__ = "licence_request_work"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("licence_request.id"), primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"), primary_key=True, index=True)

@@ -12,7 +12,11 @@ from registry.log import service
 from registry.log.keys import LogKey
 
 blueprint = Blueprint(
-    "log", __name__, url_prefix="/v1/log", description="The usage log, to be checked by anyone."
+    "log",
+    __name__,
+    url_prefix="/v1/log",
+    description="The usage log, to be checked by anyone.",
+    limited=False,
 )
 
 _TEXT = "text/plain; charset=utf-8"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from registry.base.actor import Actor, Role, Scope
-from registry.base.http import Blueprint, current_actor, optional_actor, reading, require, sources, writing
+from registry.base.http import (
+    Blueprint,
+    Rate,
+    current_actor,
+    optional_actor,
+    reading,
+    require,
+    sources,
+    writing,
+)
 from registry.base.schemas import page_query
 from registry.core.errors import InvalidInput
 from registry.parties import schemas, service
@@ -14,7 +23,7 @@ from registry.parties.rules import May
 blueprint = Blueprint("parties", __name__, url_prefix="/v1", description="Accounts, keys, mandates, models")
 
 
-@blueprint.post("/accounts")
+@blueprint.post("/accounts", rate=Rate.ANONYMOUS)
 @blueprint.arguments(schemas.NewAccount)
 @blueprint.response(201, schemas.OwnAccount)
 def open_account(data: dict[str, Any]) -> Any:
@@ -42,7 +51,7 @@ def public_account(public_id: bytes) -> Any:
         return service.public_profile(session, public_id)
 
 
-@blueprint.post("/keys")
+@blueprint.post("/keys", rate=Rate.ANONYMOUS)
 @blueprint.arguments(schemas.NewKey)
 @blueprint.response(201, schemas.KeyOnce)
 def create_key(data: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from registry.usage import schemas, service
 blueprint = Blueprint("claims", __name__, url_prefix="/v1/claims", description="What labs used under licence")
 
 
-@blueprint.post("")
+@blueprint.post("", repeatable=True)
 @require(Scope.CLAIMS_WRITE)
 @blueprint.arguments(schemas.NewClaim)
 @blueprint.response(201, schemas.ClaimReceipt)

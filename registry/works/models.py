@@ -150,3 +150,52 @@ class Reservation(History, Base):
     __tablename__ = "reservation"
 
     purpose: Mapped[str] = mapped_column(String(16))
+
+
+class WorkRevision(Base):
+    """What was stated about a work until it was changed: what stands now is in `work`, and nothing is forgotten."""
+
+    __tablename__ = "work_revision"
+    __table_args__ = (UniqueConstraint("work_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    number: Mapped[int]
+    """1 is what was stated when the work was registered."""
+    statements: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """As in the API: title, made_by, tool, prompt, disclosure, persons_depicted, identifiers, source_urls."""
+    recorded_at: Mapped[datetime]
+    superseded_at: Mapped[datetime]
+    superseded_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+
+
+class BulkUpload(Base):
+    """A list of works on its way into the registry; its job is the public side of it."""
+
+    __tablename__ = "bulk_upload"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    owner: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    """Public id of the owner of all rows that name none, where an agent sent the list."""
+    media_type: Mapped[str] = mapped_column(String(50))
+    data: Mapped[bytes | None]
+    """The list as it was sent; gone once every row is recorded."""
+    rows: Mapped[int]
+    done: Mapped[int]
+    """So many rows, from the first, have their outcome."""
+    registered: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class BulkRow(Base):
+    """What became of one row: a work, or the reason why not."""
+
+    __tablename__ = "bulk_row"
+
+    upload_id: Mapped[int] = mapped_column(ForeignKey("bulk_upload.id"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True)
+    """Place in the list, from 0."""
+    work: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    code: Mapped[str | None] = mapped_column(String(40))
+    message: Mapped[str | None] = mapped_column(Text)
