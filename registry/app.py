@@ -19,13 +19,17 @@ from registry.licences import api as licences_api
 from registry.log import api as log_api
 from registry.log.keys import LogKey
 from registry.parties import api as parties_api
+from registry.parties import pages as parties_pages
 from registry.parties import service as parties
 from registry.publishing import api as publishing_api
 from registry.remuneration import api as remuneration_api
+from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
-from registry.web import i18n, manual, pages
+from registry.usage import pages as usage_pages
+from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
+from registry.works import pages as works_pages
 
 _ROOMS = (
     parties_api,
@@ -36,6 +40,13 @@ _ROOMS = (
     usage_api,
     remuneration_api,
     log_api,
+)
+
+_PAGES = (
+    *parties_pages.blueprints,
+    works_pages.blueprint,
+    usage_pages.blueprint,
+    remuneration_pages.blueprint,
 )
 
 
@@ -65,7 +76,8 @@ def create_app(
     api = make_api(app)
     for room in _ROOMS:
         api.register_blueprint(room.blueprint)
-    i18n.init_app(app)
-    app.register_blueprint(pages.blueprint)
+    pages.init_app(app)
+    for own in _PAGES:
+        app.register_blueprint(own)
     app.register_blueprint(manual.blueprint)
     return app

@@ -20,6 +20,7 @@ from registry.core.errors import Conflict, InvalidInput
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
+from registry.licences.about_work import AboutWork, about_work, works_under_licence
 from registry.licences.details import (
     AgreementDetails,
     OfferDetails,
@@ -57,6 +58,7 @@ from registry.log import service as log
 from registry.works.service import Work
 
 __all__ = [
+    "AboutWork",
     "AcceptOffer",
     "Agreement",
     "AgreementDetails",
@@ -65,6 +67,7 @@ __all__ = [
     "EndAgreement",
     "Offer",
     "OfferDetails",
+    "about_work",
     "accept_offer",
     "agreement_for_claim",
     "agreements_seen",
@@ -87,6 +90,7 @@ __all__ = [
     "tariffs_seen",
     "terms_of",
     "works_covered",
+    "works_under_licence",
 ]
 
 

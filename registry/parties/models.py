@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.base.actor import Role, Scope
@@ -110,3 +119,59 @@ class Model(Identified, Base):
     name: Mapped[str] = mapped_column(String(100))
     version: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime]
+
+
+class LoginSession(Identified, Base):
+    """Somebody signed in in a browser. Of the cookie only its SHA-256 is kept."""
+
+    __tablename__ = "login_session"
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    party: Mapped[Party] = relationship()
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    device: Mapped[str] = mapped_column(String(200))
+    """What the browser calls itself, so that its owner can tell sessions apart."""
+    how: Mapped[str] = mapped_column(String(8))
+    """`password` or `passkey`."""
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class LoginAttempts(Base):
+    """How often signing in to one account, or from one address, was tried without success."""
+
+    __tablename__ = "login_attempts"
+
+    subject: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """SHA-256 of what is counted: an e-mail address or a network address; neither is kept."""
+    count: Mapped[int]
+    last_at: Mapped[datetime]
+
+
+class Passkey(Identified, Base):
+    """A public key of an authenticator (W3C Web Authentication)."""
+
+    __tablename__ = "passkey"
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    party: Mapped[Party] = relationship()
+    name: Mapped[str] = mapped_column(String(100))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(1023), unique=True)
+    public_key: Mapped[bytes]
+    """COSE."""
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PasskeyChallenge(Base):
+    """A question to an authenticator: answered once, soon, or never."""
+
+    __tablename__ = "passkey_challenge"
+
+    challenge: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    """Who adds a passkey; `None` for signing in."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)

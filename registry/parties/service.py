@@ -37,13 +37,27 @@ from registry.parties.keys import (
     revoke_api_key,
 )
 from registry.parties.mandates import CreateMandate, acting_for, create_mandate, end_mandate, list_mandates
-from registry.parties.models import Model
+from registry.parties.models import LoginSession, Model
 from registry.parties.rules import May, Repertoire, WorkRef, check_name
+from registry.parties.sessions import (
+    SESSION_LONGEST,
+    SESSION_SEEN_EVERY,
+    end_session,
+    list_sessions,
+    note_use,
+    open_session,
+    session_of,
+)
+from registry.parties.throttle import count_attempt, forget_attempts
 
 __all__ = [
+    "SESSION_LONGEST",
+    "SESSION_SEEN_EVERY",
     "CreateApiKey",
     "CreateMandate",
+    "LoginSession",
     "May",
+    "Model",
     "PublicProfile",
     "RegisterParty",
     "Repertoire",
@@ -52,16 +66,22 @@ __all__ = [
     "actor_of",
     "authenticate_key",
     "command_line",
+    "count_attempt",
     "create_api_key",
     "create_mandate",
     "create_model",
     "end_mandate",
+    "end_session",
+    "forget_attempts",
     "list_api_keys",
     "list_mandates",
     "list_models",
+    "list_sessions",
     "log_in",
     "model_of",
     "models_by_id",
+    "note_use",
+    "open_session",
     "own_party",
     "parties_by_id",
     "party_by_public_id",
@@ -69,6 +89,7 @@ __all__ = [
     "register_operator",
     "register_party",
     "revoke_api_key",
+    "session_of",
 ]
 
 

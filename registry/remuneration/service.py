@@ -44,6 +44,7 @@ from registry.remuneration.statements import (
     get_settlement,
     list_settlements,
     statement,
+    statement_totals,
 )
 from registry.usage import service as usage
 
@@ -57,6 +58,7 @@ __all__ = [
     "list_settlements",
     "settle",
     "statement",
+    "statement_totals",
 ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
@@ -91,6 +91,25 @@ def statement(
     for entry in entries:
         totals[entry.currency] += entry.amount_minor
     return Statement(public_id, name, dict(sorted(totals.items())), entries)
+
+
+def statement_totals(
+    session: Session, actor: Actor, sources: Sources, on_behalf_of: bytes | None = None
+) -> dict[str, dict[str, int]]:
+    """For each settled period in which the payee has lines, newest first: minor units by currency."""
+    check_scopes(actor, _READ)
+    payee, _ = _payee(session, actor, on_behalf_of, sources)
+    query = (
+        select(Settlement.period, StatementLine.currency, func.sum(StatementLine.amount_minor))
+        .join(Settlement, Settlement.id == StatementLine.settlement_id)
+        .where(StatementLine.party_id == payee)
+        .group_by(Settlement.period, StatementLine.currency)
+        .order_by(Settlement.period.desc(), StatementLine.currency)
+    )
+    totals: dict[str, dict[str, int]] = {}
+    for period, currency, amount in session.execute(query):
+        totals.setdefault(period, {})[currency] = int(amount)
+    return totals
 
 
 def _payee(session: Session, actor: Actor, party: bytes | None, sources: Sources) -> tuple[int, bytes]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from registry.checking.service import Checked
 from registry.core.decisions import Grade, Verdict
-from registry.core.errors import TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
-from registry.core.fingerprints import FileFingerprints
+from registry.core.errors import InvalidInput, TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
+from registry.core.fingerprints import PHASH256, TRIMMED, FileFingerprints
 from registry.core.matching import Match
 from registry.web.fingerprint_svg import Cells, cells
 from registry.web.i18n import gettext as _
@@ -28,64 +28,72 @@ class Answer:
     by_machine: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    chip: str
+    word: str
+    title: str
+    line: str
+
+
 def answer_for(name: str, found: FileFingerprints, checked: Checked) -> Answer:
     """The answer for a picture that could be read."""
-    chip, word, title, lines = _verdict(checked)
-    codes = {f.kind: f.code for f in found.fingerprints if f.algorithm == "image.phash256.v1"}
-    if not codes and not checked.matches:
+    verdict = _verdict(checked)
+    codes = {f.kind: f.code for f in found.fingerprints if f.algorithm == PHASH256}
+    lines: tuple[str, ...] = (verdict.line,)
+    if checked.matches:
+        lines = (_likeness(checked.matches[0][1]), *lines)
+    elif not codes:
         lines = (_no_fingerprint(found), *lines)
-    best = checked.matches[0] if checked.matches else None
     return Answer(
         file=name,
-        chip=chip,
-        word=word,
-        title=title,
-        lines=lines if best is None else (_likeness(best[1]), *lines),
-        facts=() if best is None else _facts(*best),
+        chip=verdict.chip,
+        word=verdict.word,
+        title=verdict.title,
+        lines=lines,
+        facts=_facts(*checked.matches[0]) if checked.matches else (),
         cells=cells(codes["full"]) if "full" in codes else None,
-        by_machine=best is not None,
+        by_machine=bool(checked.matches),
     )
 
 
-def _verdict(checked: Checked) -> tuple[str, str, str, tuple[str, ...]]:
+def _verdict(checked: Checked) -> _Verdict:
     decision = checked.decision
     if decision.verdict is Verdict.ALLOW:
-        return (
+        return _Verdict(
             "licensed",
             _("Allowed"),
             _("This picture is on record. Its maker allows AI training to anyone."),
-            (_("The permission is an open licence, free of charge."),),
+            _("The permission is an open licence, free of charge."),
         )
     if decision.reason == "title.contested":
-        return (
+        return _Verdict(
             "contested",
             _("Contested"),
             _("This picture is on record, and two parties say it is theirs."),
-            (_("While that is open, nobody may train on it."),),
+            _("While that is open, nobody may train on it."),
         )
     if decision.verdict is Verdict.DENY:
-        return (
+        return _Verdict(
             "reserved",
             _("Reserved"),
-            _("This picture is on record. Nobody may train AI with it without its maker's licence."),
-            (_("A lab that wants to use it has to ask, or accept the terms that the maker offers."),),
+            _("This picture is on record. Nobody may train AI with it without its maker’s licence."),
+            _("A lab that wants to use it has to ask, or accept the terms that the maker offers."),
         )
     if decision.verdict is Verdict.REVIEW:
-        return (
+        return _Verdict(
             "review",
             _("Doubtful"),
             _("This picture resembles one that is on record."),
-            (
-                _(
-                    "It is not certain that they are the same. Labs leave out such pictures until somebody has looked."
-                ),
+            _(
+                "It is not certain that they are the same. Labs leave out such pictures until somebody has looked."
             ),
         )
-    return (
+    return _Verdict(
         "none",
         _("Not on record"),
         _("This picture is not on record."),
-        (_("That does not mean that it may be used: nobody has said anything about it here."),),
+        _("That does not mean that it may be used: nobody has said anything about it here."),
     )
 
 
@@ -107,8 +115,26 @@ def _facts(work: str, match: Match) -> tuple[tuple[str, str], ...]:
     return (
         (_("Entry"), work),
         (_("Compared by"), match.algorithm),
-        (_("Seen as"), match.variant),
+        (_("Your picture is"), how_seen(match.variant)),
     )
+
+
+def how_seen(variant: str) -> str:
+    """A variant such as `trimmed/flip_h` in words: what your picture is, compared with the registered one."""
+    frame, _slash, change = variant.partition("/")
+    words = {
+        "": _("the same file"),
+        "identity": _("upright, as registered"),
+        "flip_h": _("mirrored left to right"),
+        "flip_v": _("mirrored top to bottom"),
+        "rot180": _("turned upside down"),
+        "transpose": _("mirrored and turned on its side"),
+        "transverse": _("mirrored and turned on its side"),
+        # The variant says what to do with the picture that was sent, so that picture is turned the other way.
+        "rot90": _("turned to the right"),
+        "rot270": _("turned to the left"),
+    }[change]
+    return _("%(turned)s, compared without its border", turned=words) if frame == TRIMMED else words
 
 
 def _no_fingerprint(found: FileFingerprints) -> str:
@@ -117,20 +143,25 @@ def _no_fingerprint(found: FileFingerprints) -> str:
     return _("It is too regular for the finer fingerprint and was compared by the coarser one.")
 
 
-def refusal(name: str, error: VorbehaltError) -> Answer:
-    """The answer for a file that could not be read."""
+def why_not(error: VorbehaltError) -> str:
+    """Why a file could not be read, and what to do."""
     if isinstance(error, TooLarge):
-        reason = _("It is too large. Please make it smaller and try again.")
-    elif isinstance(error, UnsupportedMedia):
-        reason = _("We can read JPEG, PNG, WebP, GIF, TIFF and BMP. Please save it as one of these.")
-    elif isinstance(error, Undecodable):
-        reason = _("The file is damaged or incomplete. Does it open in a picture viewer?")
-    else:
-        reason = _("Please choose a picture first.")
+        return _("It is too large. Please make it smaller and try again.")
+    if isinstance(error, UnsupportedMedia):
+        return _("We can read JPEG, PNG, WebP, GIF, TIFF and BMP. Please save it as one of these.")
+    if isinstance(error, Undecodable):
+        return _("The file is damaged or incomplete. Does it open in a picture viewer?")
+    return _("Please choose a picture first.")
+
+
+def refusal(name: str, error: VorbehaltError) -> Answer:
+    """The answer for a file that could not be read; every other failure is passed on."""
+    if not isinstance(error, InvalidInput):
+        raise error
     return Answer(
         file=name,
         chip="bad",
         word=_("Not checked"),
         title=_("This file could not be checked."),
-        lines=(reason,),
+        lines=(why_not(error),),
     )

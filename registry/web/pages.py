@@ -2,56 +2,74 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from registry.base.context import part, reading, sources
 from registry.checking.service import LiveIndex, check
 from registry.core.decisions import Policy, Purpose, Request
-from registry.core.errors import InvalidInput, VorbehaltError
+from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
 from registry.core.fingerprints import fingerprint_image
 from registry.log import service as log
 from registry.publishing import service as publishing
+from registry.web import formats, furniture, i18n
 from registry.web.answers import Answer, answer_for, refusal
+from registry.web.furniture import Pages
 
-blueprint = Blueprint(
+#: Our own files, and addresses that have no language.
+files = Blueprint(
     "web", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
+blueprint = Pages("home", __name__)
+rest = Pages("rest", __name__)
+files.after_request(furniture.secure)
 
 
-@blueprint.get("/", defaults={"language": None})
-@blueprint.get("/<any(de, en):language>/")
-def start(language: str | None) -> Response:
+@files.get("/")
+def start_in_your_language() -> Response:
+    """The start page in the language that the browser prefers."""
+    page = make_response(start())
+    page.vary.add("Accept-Language")
+    return page
+
+
+@blueprint.get("/")
+def start() -> str:
     """What this is, for whom, and a picture to check."""
     with reading() as session:
         state = publishing.state(session)
         log_size = log.head(session).size
-    page = make_response(
-        render_template("start.html", state=state, log_size=log_size, origin=request.host_url.rstrip("/"))
-    )
-    if language is None:
-        page.vary.add("Accept-Language")
-    return page
+    return render_template("start.html", state=state, log_size=log_size, origin=request.host_url.rstrip("/"))
 
 
-@blueprint.get("/<any(de, en):language>/check")
-def check_again(language: str) -> AnyResponse:
+@blueprint.get("/check")
+def check_again() -> AnyResponse:
     """A reloaded answer has no picture any more: begin anew."""
-    return redirect(url_for("web.start", language=language))
+    return redirect(url_for("home.start"))
 
 
-@blueprint.post("/<any(de, en):language>/check")
-def check_picture(language: str) -> tuple[str, int]:  # noqa: ARG001 - read by the language selector
+@blueprint.post("/check")
+def check_picture() -> tuple[str, int]:
     """Hash the picture that was sent, compare, forget it, and say in plain words what was found."""
-    upload = request.files.get("picture")
+    name = ""
     try:
-        if upload is None or not upload.filename:
-            raise InvalidInput("no picture")
-        answer = _answer(upload.filename, upload.read())
+        name, data = _picture()
+        answer = _answer(name, data)
     except VorbehaltError as error:
-        answer = refusal((upload.filename if upload else None) or "", error)
-        return render_template("answer.html", answer=answer), 400
+        return render_template("answer.html", answer=refusal(name, error)), 400
     return render_template("answer.html", answer=answer), 200
+
+
+def _picture() -> tuple[str, bytes]:
+    """Name and bytes of the picture that was sent."""
+    try:
+        upload = request.files.get("picture")
+    except RequestEntityTooLarge:
+        raise TooLarge("The file is larger than what is taken here.") from None
+    if upload is None or not upload.filename:
+        raise InvalidInput("No picture was sent.")
+    return upload.filename, upload.read()
 
 
 def _answer(name: str, data: bytes) -> Answer:
@@ -63,30 +81,22 @@ def _answer(name: str, data: bytes) -> Answer:
     return answer_for(name, found, checked)
 
 
-@blueprint.get("/openapi.json")
+@files.get("/openapi.json")
 def openapi() -> AnyResponse:
     """Where a person looks for the interface's description."""
     return redirect("/v1/openapi.json")
 
 
-def asset(filename: str) -> str:
-    """The address of one of our own files."""
-    return url_for("web.static", filename=filename)
+@rest.get("/<path:address>")
+def nothing_here(address: str) -> AnyResponse:
+    """Every other address that begins with a language: not found, said in that language."""
+    raise NotFound(address)
 
 
-@blueprint.record_once
-def _register(setup: object) -> None:
-    app = setup.app  # type: ignore[attr-defined]
-    app.jinja_env.globals["asset"] = asset
-
-
-@blueprint.after_request
-def secure(response: AnyResponse) -> AnyResponse:
-    """Only our own files, no frames, no inline script or style, nothing sent elsewhere."""
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+def init_app(app: Flask) -> None:
+    """Languages, formats and furniture, and the pages of this package; before the pages of the rooms."""
+    i18n.init_app(app)
+    formats.init_app(app)
+    furniture.init_app(app)
+    for own in (files, blueprint, rest):
+        app.register_blueprint(own)

@@ -33,6 +33,7 @@ from registry.works.holdings import (
 )
 from registry.works.identifiers import Scheme, normalise
 from registry.works.models import Identifier, SourceUrl, StoredFingerprint, Work, WorkVersion
+from registry.works.overview import State, codes_to_draw
 from registry.works.queries import (
     FingerprintRow,
     PublishedWork,
@@ -80,10 +81,12 @@ __all__ = [
     "Right",
     "Scheme",
     "Standing",
+    "State",
     "Work",
     "WorkDetails",
     "add_version",
     "all_fingerprints",
+    "codes_to_draw",
     "denials",
     "details",
     "get_work",

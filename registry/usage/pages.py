@@ -1,0 +1,102 @@
+"""A lab's reports: which runs it reported for which models, what they said, and the receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Response, render_template, request
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Role
+from registry.base.context import part, reading, sources, writing
+from registry.base.paging import Page
+from registry.core.ids import format_id, parse_id
+from registry.core.records.receipts import SUFFIX
+from registry.core.records.runs import RunManifest
+from registry.log.service import LogKey
+from registry.parties import service as parties
+from registry.parties.service import Model
+from registry.usage import service
+from registry.usage.models import ClaimBatch, ClaimRow
+from registry.web.furniture import Pages
+from registry.web.visitors import current_visitor, signed_in
+from registry.works import service as works
+
+blueprint = Pages("usage_pages", "registry.usage")
+
+_ROWS_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A claim batch with the run and the model that it is about."""
+
+    batch: ClaimBatch
+    model: Model
+    manifest: RunManifest
+
+
+@blueprint.get("/reports")
+@signed_in(Role.LAB)
+def show_all() -> str:
+    """What my lab has reported."""
+    after = request.args.get("after")
+    with reading() as session:
+        actor = current_visitor().actor
+        page = service.list_claims(session, actor, parse_id("claim", after) if after else None)
+        return render_template("usage/reports.html", reports=_reports(session, page), next=page.next)
+
+
+@blueprint.get("/reports/<id(claim):public_id>")
+@signed_in(Role.LAB)
+def show(public_id: bytes) -> str:
+    """One report: the run behind it, its rows, its place in the log."""
+    with reading() as session:
+        batch = service.get_claim(session, current_visitor().actor, public_id)
+        rows = service.rows_of(session, batch)
+        return render_template(
+            "usage/report.html",
+            report=_report(session, batch),
+            rows=rows[:_ROWS_SHOWN],
+            works=_works(session, rows[:_ROWS_SHOWN]),
+        )
+
+
+@blueprint.get("/reports/<id(claim):public_id>/receipt")
+@signed_in(Role.LAB)
+def receipt(public_id: bytes) -> Response:
+    """The receipt as a file, signed now if no checkpoint covers the report yet."""
+    with writing() as session:
+        text = service.sign_receipt(session, current_visitor().actor, public_id, part(LogKey), sources())
+    return _download(text.encode(), "text/plain; charset=utf-8", format_id("claim", public_id) + SUFFIX)
+
+
+@blueprint.get("/reports/<id(claim):public_id>/run.json")
+@signed_in(Role.LAB)
+def manifest(public_id: bytes) -> Response:
+    """The run's manifest as it was reported."""
+    with reading() as session:
+        batch = service.get_claim(session, current_visitor().actor, public_id)
+        return _download(service.run_of(session, batch).manifest, "application/json", "run.json")
+
+
+def _download(data: bytes, content_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, content_type=content_type, headers=headers)
+
+
+def _reports(session: Session, page: Page[ClaimBatch]) -> list[Report]:
+    return [_report(session, batch) for batch in page.items]
+
+
+def _report(session: Session, batch: ClaimBatch) -> Report:
+    run = service.run_of(session, batch)
+    models = parties.models_by_id(session, [batch.model_id])
+    return Report(batch, models[batch.model_id], RunManifest.parse(run.manifest))
+
+
+def _works(session: Session, rows: Sequence[ClaimRow]) -> dict[int, bytes]:
+    """Public ids; what the works are called is their makers' business."""
+    found = works.works_by_id(session, {row.work_id for row in rows})
+    return {key: work.public_id for key, work in found.items()}

@@ -1,0 +1,89 @@
+"""Numbers, times and money as the page's language writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from babel.numbers import get_currency_precision
+from flask import Flask, g
+from flask_babel import format_currency, format_datetime, format_decimal
+
+from registry.core.ids import format_id
+from registry.web.fingerprint_svg import cells
+
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+def figure(value: int) -> str:
+    """A whole number: 482,113 or 482.113."""
+    return str(format_decimal(value))
+
+
+def day(value: datetime) -> str:
+    """A date in UTC: 14 March 2026 or 14. März 2026."""
+    return str(format_datetime(value.astimezone(UTC), "d MMMM y" if g.language == "en" else "d. MMMM y"))
+
+
+def moment(value: datetime) -> str:
+    """A time in UTC: 14 March 2026, 09:30."""
+    pattern = "d MMMM y, HH:mm" if g.language == "en" else "d. MMMM y, HH:mm"
+    return str(format_datetime(value.astimezone(UTC), pattern))
+
+
+def size(value: int) -> str:
+    """A number of bytes: 8.2 MB or 8,2 MB."""
+    amount, unit = Decimal(value), _UNITS[0]
+    for unit in _UNITS:
+        if amount < 1000 or unit == _UNITS[-1]:
+            break
+        amount /= 1000
+    return f"{format_decimal(amount, '#,##0.#' if amount < 100 else '#,##0')}\u00a0{unit}"
+
+
+def percent(ppm: int) -> str:
+    """A share of a million: 33.3333 % or 33,3333 %."""
+    return f"{format_decimal(Decimal(ppm) / 10_000, '#,##0.####')}\u00a0%"
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in minor units: €69.23 or 69,23 €."""
+    return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
+
+
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(device: str) -> str:
+    """What a browser calls itself, as people call it: Firefox, Windows."""
+    names = [next((name for mark, name in marks if mark in device), None) for marks in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(filter(None, names)) or device.partition("/")[0] or "–"
+
+
+def init_app(app: Flask) -> None:
+    """Give templates these as filters."""
+    app.jinja_env.filters.update(
+        browser=browser,
+        cells=cells,
+        day=day,
+        figure=figure,
+        id=lambda public_id, noun: format_id(noun, public_id),
+        moment=moment,
+        money=money,
+        percent=percent,
+        size=size,
+    )

@@ -1,0 +1,108 @@
+"""What every page has: a language in its address, headers that let nothing foreign in, and problems in plain words.
+
+A room makes its pages with `blueprint = Pages("works_pages", __name__)`; a view parses, calls one service, renders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Request, g, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from registry.core.errors import VorbehaltError
+from registry.web import problem_pages
+from registry.web.forms import csrf_token, refuse_forgeries
+from registry.web.i18n import LANGUAGES
+from registry.web.i18n import gettext as _
+from registry.web.visitors import keep_cookies, visitor
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Pages(Blueprint):
+    """A room's pages. Each address begins with /de or /en; `url_for` keeps the language of the present page."""
+
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        super().__init__(
+            name,
+            import_name,
+            template_folder="templates",
+            url_prefix=f"/<any({', '.join(LANGUAGES)}):language>",
+            **options,
+        )
+        self.url_value_preprocessor(_take_language)
+        self.before_request(refuse_forgeries)
+        self.after_request(secure)
+        self.register_error_handler(VorbehaltError, problem_pages.from_error)
+        self.register_error_handler(SQLAlchemyError, problem_pages.from_database)
+        self.register_error_handler(HTTPException, problem_pages.from_http)
+
+
+def _take_language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.language = (values or {}).pop("language", None)
+
+
+def secure(response: Response) -> Response:
+    """Only our own files, no frames, no inline script or style; what is for one person is kept by no cache."""
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    keep_cookies(response)
+    if "Set-Cookie" in response.headers or "Cookie" in request.headers:
+        response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Cookie")
+    return response
+
+
+def nav_of(role: str) -> list[tuple[str, str, str]]:
+    """The main pages of somebody in this role: endpoint, word, and the beginning of its sister pages' endpoints."""
+    register = ("works_pages.register", _("Register"), "works_pages.register")
+    works = ("works_pages.show_all", _("My works"), "works_pages.show")
+    statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
+    mandates = ("mandates.show_all", _("Mandates"), "mandates.")
+    return {
+        "creator": [register, works, statements, mandates],
+        "society": [mandates, statements, works, register],
+        "lab": [
+            ("usage_pages.show_all", _("Reports"), "usage_pages."),
+            ("models.show_all", _("Models"), "models."),
+        ],
+    }.get(role, [])
+
+
+def asset(filename: str) -> str:
+    """The address of one of our own files."""
+    return url_for("web.static", filename=filename)
+
+
+def _in_language(code: str) -> str:
+    """The present page in another language; the start page where that is not known."""
+    if request.endpoint is None or request.method != "GET" or "language" not in _arguments(request):
+        return url_for("home.start", language=code)
+    values: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict(), "language": code}
+    return url_for(request.endpoint, **{k: v for k, v in values.items() if not k.startswith("_")})
+
+
+def _arguments(current: Request) -> set[str]:
+    return current.url_rule.arguments if current.url_rule is not None else set()
+
+
+def init_app(app: Flask) -> None:
+    """Give templates what they share, and let addresses keep their language."""
+
+    @app.url_defaults
+    def keep_language(endpoint: str, values: dict[str, Any]) -> None:
+        if "language" not in values and app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values["language"] = g.language
+
+    app.jinja_env.globals.update(asset=asset, csrf_token=csrf_token, in_language=_in_language, nav_of=nav_of)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.context_processor(lambda: {"visitor": visitor() if "language" in g else None})

@@ -1,0 +1,133 @@
+"""Register files from the page: one result for each file, good or bad, in words of the page's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from werkzeug.datastructures import FileStorage
+
+from registry.base.actor import Actor
+from registry.base.context import sources, writing
+from registry.core.errors import Conflict, InvalidInput, TooLarge, TooShort, Undecodable, UnsupportedMedia
+from registry.core.fingerprints import DHASH256, FULL, PHASH256, FileFingerprints, fingerprint_bytes
+from registry.core.ids import parse_id
+from registry.web.i18n import gettext as _
+from registry.works import rules, service
+from registry.works.rules import Disclosure, MadeBy
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a maker states about all files of one form."""
+
+    made_by: MadeBy = MadeBy.HUMAN
+    tool: str | None = None
+    prompt: str | None = None
+    disclosure: Disclosure | None = None
+    persons_depicted: bool = False
+    shares: tuple[service.NewShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file."""
+
+    file: str
+    state: str
+    """`reserved`, `contested`, `yours` or `refused`."""
+    sentence: str = ""
+    title: str = ""
+    work: bytes | None = None
+    code: bytes | None = None
+    """256 bits to draw."""
+    facts: Mapping[str, int | str] = field(default_factory=dict)
+    size: int = 0
+    media: str = ""
+
+
+def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -> FileResult:
+    """Fingerprint a file, register it in a transaction of its own, and forget the file."""
+    name = PurePath(upload.filename or "").name
+    try:
+        found = fingerprint_bytes(upload.read())
+    except InvalidInput as error:
+        return FileResult(name, "refused", why_unreadable(error))
+    try:
+        command = service.RegisterWork(
+            title=rules.check_title(title or title_from(name)),
+            content=found,
+            made_by=about.made_by,
+            tool=about.tool,
+            prompt=about.prompt,
+            disclosure=about.disclosure,
+            persons_depicted=about.persons_depicted,
+            shares=about.shares,
+        )
+        with writing() as session:
+            done = service.register_work(session, actor, command, sources())
+    except Conflict as error:
+        return _result(
+            name,
+            "yours",
+            _("You have registered this very file before. There is nothing to do."),
+            found,
+            parse_id("work", str(error.details["work"])),
+        )
+    except InvalidInput:
+        sentence = _("The title cannot be taken: up to 500 characters, on one line.")
+        return FileResult(name, "refused", sentence)
+    state = "contested" if done.work.contested_since is not None else "reserved"
+    return _result(name, state, sentence_for(state, found), found, done.work.public_id, done.work.title)
+
+
+def _result(
+    name: str, state: str, sentence: str, found: FileFingerprints, work: bytes, title: str = ""
+) -> FileResult:
+    codes = {f.algorithm: f.code for f in found.fingerprints if f.kind == FULL}
+    code = codes.get(PHASH256, codes.get(DHASH256))
+    return FileResult(name, state, sentence, title, work, code, found.facts, found.size, found.media)
+
+
+def sentence_for(state: str, found: FileFingerprints) -> str:
+    """What the maker of a registered file should know."""
+    if state == "contested":
+        return _(
+            "Somebody else has registered this file before. Yours is on record too; while that is open, nobody may "
+            "train on it, and it cannot be licensed."
+        )
+    return " ".join(note_in_words(note.code) for note in found.notes)
+
+
+def note_in_words(code: str) -> str:
+    """Why a work lacks some fingerprints."""
+    return {
+        "image.low-quality": _(
+            "There is too little in this picture for a fingerprint of its own. Only the exact file is recognised."
+        ),
+        "image.symmetric": _(
+            "This picture is very regular. It is compared by outlines and colours; strongly altered copies may be "
+            "missed."
+        ),
+    }.get(code, _("Some fingerprints could not be made of this file."))
+
+
+def why_unreadable(error: InvalidInput) -> str:
+    """Why a file could not be fingerprinted, and what to do."""
+    if isinstance(error, TooLarge):
+        return _("It is too large. Please make it smaller and try again.")
+    if isinstance(error, TooShort):
+        return _("This text is too short to be told from others. Put several together in one file.")
+    if isinstance(error, UnsupportedMedia):
+        return _(
+            "We read pictures (JPEG, PNG, WebP, GIF, TIFF, BMP) and plain texts. Please save it as one of these."
+        )
+    if isinstance(error, Undecodable):
+        return _("The file is damaged or incomplete. Does it open on your computer?")
+    return _("This file cannot be registered.")
+
+
+def title_from(name: str) -> str:
+    """A title for a file that was given none: its name, as people write."""
+    return " ".join(PurePath(name).stem.replace("_", " ").split()) or name or "–"
