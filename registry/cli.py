@@ -43,14 +43,37 @@ def cli() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", default=1, show_default=True, help="Web processes.")
-def serve(home: Path | None, host: str, port: int, workers: int) -> None:
+@click.option(
+    "--background/--no-background",
+    default=None,
+    help="Whether to do the background work too, such as publishing (default: with SQLite, not with PostgreSQL).",
+)
+def serve(home: Path | None, host: str, port: int, workers: int, background: bool | None) -> None:
     """Serve the pages and the API.
 
     Example: vorbehalt-server serve --port 8080
     """
     from registry.server import serve as run
 
-    run(_settings(home), host=host, port=port, workers=workers)
+    run(_settings(home), host=host, port=port, workers=workers, background=background)
+
+
+@cli.command()
+@_HOME
+def worker(home: Path | None) -> None:
+    """Do the background work: publish every hour what changed, import lists of works, tidy up.
+
+    Any number of workers share the work. On SIGTERM a worker ends after the job in hand.
+
+    Example: vorbehalt-server worker
+    """
+    from registry.base.telemetry import configure_logging
+    from registry.work import until_signalled, work
+
+    settings = _settings(home)
+    configure_logging(settings.log_level)
+    with until_signalled() as stop:
+        work(settings, stop)
 
 
 @cli.command()

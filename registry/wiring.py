@@ -6,6 +6,8 @@ in `trust/`. The offline keys are never here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -30,6 +32,9 @@ from registry.publishing import service as publishing
 from registry.publishing.models import Edition
 from registry.remuneration import service as remuneration
 from registry.remuneration.models import Settlement
+
+_WAIT_SECONDS = 60
+"""How long a publish waits for another one."""
 
 
 def log_keys(settings: Settings) -> Path:
@@ -74,13 +79,23 @@ class Registry:
         self.database.dispose()
 
     def publish(self) -> Edition:
-        """Publish an edition, and sign the log's new head."""
-        publisher = Publisher(trust_keys(self.settings), self.files)
+        """Publish an edition, and sign the log's new head. Waits a while for another publish to end."""
+        with self._publishing() as publisher:
+            return publishing.publish(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
+
+    def keep_fresh(self) -> Edition | None:
+        """Publish if there is anything new; else (`None`) only say in the timestamp that there is not."""
+        with self._publishing() as publisher:
+            return publishing.keep_fresh(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
+
+    @contextmanager
+    def _publishing(self) -> Iterator[Publisher]:
+        """All keys are there before anything is done with one of them; the log's new head is signed at the end."""
         key = LogKey.load(log_keys(self.settings))
+        publisher = Publisher(trust_keys(self.settings), self.files)
         self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
-        edition = publishing.publish(self.database, publisher, self.sources)
+        yield publisher
         self._sign_log(key)
-        return edition
 
     def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""

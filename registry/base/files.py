@@ -10,7 +10,10 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
+import stat
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -23,8 +26,8 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 class Store(Protocol):
     """Where published files and log tiles are kept."""
 
-    def put(self, path: str, data: bytes) -> None:
-        """Write the object whole and durably; replaces one of that name."""
+    def put(self, path: str, data: bytes | Path) -> None:
+        """Write the object, or a copy of this file, whole and durably; replaces one of that name."""
 
     def get(self, path: str) -> bytes | None:
         """The object's bytes; `None` if there is none."""
@@ -32,8 +35,14 @@ class Store(Protocol):
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
 
-    def open(self, path: str) -> BinaryIO | None:
-        """The object as a stream, for serving; `None` if there is none. The caller closes it."""
+    def size(self, path: str) -> int | None:
+        """How many bytes it has; `None` if there is no such object."""
+
+    def open(self, path: str, start: int = 0, length: int | None = None) -> BinaryIO | None:
+        """The object as a stream from `start` on; `None` if there is none. The caller closes it.
+
+        With a `length`, which is at least 1, no more is read than that, but the stream may go on behind it.
+        """
 
 
 def check_path(path: str) -> tuple[str, ...]:
@@ -48,6 +57,11 @@ def check_path(path: str) -> tuple[str, ...]:
     return segments
 
 
+def open_source(data: bytes | Path) -> BinaryIO:
+    """What is to be stored, as a stream."""
+    return data.open("rb") if isinstance(data, Path) else BytesIO(data)
+
+
 class FolderStore:
     """A store in a folder of this machine."""
 
@@ -59,14 +73,14 @@ class FolderStore:
         """Where an object lies, whether or not it is there."""
         return self.root.joinpath(*check_path(path))
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | Path) -> None:
         """Write to a new file beside the target, flush it to the disk, rename it, flush the folder."""
         target = self.path(path)
         self._make_folders(target.parent)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
-            with temporary.open("xb") as file:
-                file.write(data)
+            with temporary.open("xb") as file, open_source(data) as source:
+                shutil.copyfileobj(source, file, 1 << 20)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
@@ -87,12 +101,22 @@ class FolderStore:
         """Whether there is such an object."""
         return self.path(path).is_file()
 
-    def open(self, path: str) -> BinaryIO | None:
-        """The object as a stream; `None` if there is none. The caller closes it."""
+    def size(self, path: str) -> int | None:
+        """How many bytes it has; `None` if there is no such object."""
         try:
-            return self.path(path).open("rb")
+            found = self.path(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def open(self, path: str, start: int = 0, length: int | None = None) -> BinaryIO | None:  # noqa: ARG002
+        """The object as a stream from `start` on; `None` if there is none. The caller closes it."""
+        try:
+            file = self.path(path).open("rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
+        file.seek(start)
+        return file
 
     def _make_folders(self, folder: Path) -> None:
         """Create missing folders from the top; a new folder is durable when its parent was flushed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from registry.base.files import check_path
+from registry.base.files import check_path, open_source
 from registry.core.errors import InvalidInput, NetworkFailed, NotReady
 
 _CONFIG = Config(
@@ -33,6 +33,7 @@ _PARTS = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _ADVICE = {
     "NoSuchBucket": "The bucket “{bucket}” does not exist. Create it, or correct VORBEHALT_FILES_URL.",
+    "404": "The bucket “{bucket}” does not exist. Create it, or correct VORBEHALT_FILES_URL.",
     "InvalidAccessKeyId": "S3 does not know this access key. Set AWS_ACCESS_KEY_ID to a valid one.",
     "SignatureDoesNotMatch": "The secret key is wrong. Set AWS_SECRET_ACCESS_KEY to the one of this access key.",
     "AccessDenied": "These credentials may not use the bucket “{bucket}”: they need to get, put and list objects.",
@@ -82,14 +83,11 @@ class S3Store:
             self._client.head_bucket(Bucket=self.bucket)
             self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
 
-    def put(self, path: str, data: bytes) -> None:
-        """Write the object whole and durably; replaces one of that name."""
+    def put(self, path: str, data: bytes | Path) -> None:
+        """Write the object, or a copy of this file, whole and durably; replaces one of that name."""
         key = self._key(path)
-        with self._explained(f"writing {path}"):
-            if len(data) < _PARTS.multipart_threshold:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=data)
-            else:
-                self._client.upload_fileobj(BytesIO(data), self.bucket, key, Config=_PARTS)
+        with self._explained(f"writing {path}"), open_source(data) as source:
+            self._client.upload_fileobj(source, self.bucket, key, Config=_PARTS)
 
     def get(self, path: str) -> bytes | None:
         """The object's bytes; `None` if there is none."""
@@ -110,11 +108,26 @@ class S3Store:
                 raise
         return True
 
-    def open(self, path: str) -> BinaryIO | None:
-        """The object as a stream; `None` if there is none. The caller closes it."""
+    def size(self, path: str) -> int | None:
+        """How many bytes it has; `None` if there is no such object."""
+        with self._explained(f"looking for {path}"):
+            try:
+                found = self._client.head_object(Bucket=self.bucket, Key=self._key(path))
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _MISSING:
+                    raise
+                self._client.head_bucket(Bucket=self.bucket)  # a missing bucket answers alike
+                return None
+        return int(found["ContentLength"])
+
+    def open(self, path: str, start: int = 0, length: int | None = None) -> BinaryIO | None:
+        """The object as a stream from `start` on; `None` if there is none. The caller closes it."""
+        part = {}
+        if start or length is not None:
+            part["Range"] = f"bytes={start}-" + ("" if length is None else str(start + length - 1))
         with self._explained(f"reading {path}"):
             try:
-                found = self._client.get_object(Bucket=self.bucket, Key=self._key(path))
+                found = self._client.get_object(Bucket=self.bucket, Key=self._key(path), **part)
             except ClientError as error:
                 if error.response["Error"]["Code"] in _MISSING:
                     return None

@@ -1,16 +1,17 @@
 """Publish an edition: read one consistent state, write the files, sign them, and say so in the log.
 
-The order makes every interruption harmless. First the edition's number, the state that it was made from, and its
-`optout` leaf are committed together. Files then go to the store under names that are used once; the signed timestamp,
-which alone makes an edition visible, comes last. An interrupted publish leaves a gap in the numbering, nothing else.
+The order makes every interruption harmless. The edition is made from one view of the database, beside which others go
+on writing. Then its number, the number of the last change that it has seen, and its `optout` leaf are committed
+together. Files go to the store under names that are used once; the signed timestamp, which alone makes an edition
+visible, comes last. An interrupted publish leaves a gap in the numbering, nothing else.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -18,18 +19,30 @@ from sqlalchemy.orm import Session
 
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.base.locks import exclusive
 from registry.base.periods import whole_second
 from registry.core.decisions import Terms
 from registry.core.matching import ListColumns
 from registry.core.records.leaves import OptOutLeaf
-from registry.core.snapshots import EditionContent, PersonalLicences, write_edition
-from registry.core.snapshots.edition import NOT_PUBLIC
+from registry.core.snapshots import (
+    NOT_PUBLIC,
+    EditionContent,
+    EditionFiles,
+    PersonalLicences,
+    write_edition,
+)
 from registry.core.snapshots.trust import Publisher
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.publishing import rules
 from registry.publishing.models import Edition
 from registry.works import service as works
+
+LICENCES_HOLD = 24 * 3600
+"""How long a lab may rely on its licence file, in seconds: as long as on the timestamp's signature."""
+RENEW_AFTER = timedelta(seconds=LICENCES_HOLD / 2)
+"""When licence files are published anew though nothing has changed."""
+_LOCK = "publish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +56,13 @@ class State:
 
 def state(session: Session) -> State:
     """The newest edition that became visible."""
-    edition = session.scalar(
-        select(Edition).where(Edition.published_at.is_not(None)).order_by(Edition.sequence.desc()).limit(1)
-    )
+    edition = _last_published(session)
     return State() if edition is None else State(edition.sequence, edition.published_at, edition.works)
+
+
+def _last_published(session: Session) -> Edition | None:
+    visible = select(Edition).where(Edition.published_at.is_not(None))
+    return session.scalar(visible.order_by(Edition.sequence.desc()).limit(1))
 
 
 def lists_of(codes: Iterable[rules.StoredCode]) -> dict[str, ListColumns]:
@@ -54,38 +70,59 @@ def lists_of(codes: Iterable[rules.StoredCode]) -> dict[str, ListColumns]:
     return rules.lists_of(codes)
 
 
-def publish(database: Database, publisher: Publisher, sources: Sources) -> Edition:
-    """Publish everything that is public now, and each licensee's own licences."""
+def publish(
+    database: Database, publisher: Publisher, sources: Sources, *, wait_seconds: float = 0
+) -> Edition:
+    """Publish everything that is public now, and each licensee's own licences.
+
+    `Conflict` if somebody else is publishing, for longer than `wait_seconds`.
+    """
+    with exclusive(database, _LOCK, wait_seconds=wait_seconds):
+        return _publish(database, publisher, sources)
+
+
+def keep_fresh(
+    database: Database, publisher: Publisher, sources: Sources, *, wait_seconds: float = 0
+) -> Edition | None:
+    """Publish if anything changed or licences are about to expire; else (`None`) only say that nothing newer exists."""
+    with exclusive(database, _LOCK, wait_seconds=wait_seconds):
+        now = whole_second(sources.now())
+        with database.reading() as session:
+            last = _last_published(session)
+            unchanged = last is not None and last.change_seq == log.current_change_seq(session)
+        if last is None or not unchanged or now >= last.created_at + RENEW_AFTER:
+            return _publish(database, publisher, sources)
+        publisher.refresh_timestamp(now)
+        return None
+
+
+def _publish(database: Database, publisher: Publisher, sources: Sources) -> Edition:
+    """The steps, none of which keeps others from writing for longer than it takes to record one row."""
+    now = whole_second(sources.now())
     with tempfile.TemporaryDirectory(prefix="vorbehalt-edition-") as folder:
+        with database.reading() as session:
+            content = _content(session, now)
+            personal = _personal(session, content.sequence, now)
+        files = write_edition(Path(folder), content)
         with database.writing() as session:
-            edition, personal, paths, custom = _prepare(session, Path(folder), sources)
-        targets: dict[str, bytes | Path] = dict(paths)
+            edition = _record(session, content, files, now)
+        targets: dict[str, bytes | Path] = dict(files.paths)
         targets |= {p.target: p.to_bytes() for p in personal}
-        publisher.publish(targets, custom, edition.created_at)
+        publisher.publish(targets, files.custom, now)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())
     return edition
 
 
-def _prepare(
-    session: Session, folder: Path, sources: Sources
-) -> tuple[Edition, list[PersonalLicences], Mapping[str, Path], Mapping[str, Mapping[str, object]]]:
-    """Everything that needs the database, in one transaction that holds the log's head: one state, one number."""
-    now = whole_second(sources.now())
-    change_seq = log.next_change_seq(session)
-    head = log.head(session)
-    sequence = (session.scalar(select(func.max(Edition.sequence))) or 0) + 1
-    content = _content(session, sequence, now, change_seq, head)
-    files = write_edition(folder, content)
-    count = sum(
-        1 for row, i in enumerate(content.work_ids) if i != NOT_PUBLIC and row not in content.withdrawn
-    )
+def _record(session: Session, content: EditionContent, files: EditionFiles, now: datetime) -> Edition:
+    """The edition and its leaf. Its number is its own: another publisher with the same one is refused by the log."""
+    sequence, root = content.sequence, files.works_root
     leaf = OptOutLeaf(
         sequence=sequence,
         works=len(content.work_ids),
-        root=files.works_root.hex(),
-        change_seq=change_seq,
+        root=root.hex(),
+        change_seq=content.change_seq,
         at=int(now.timestamp()),
     )
     idem = log.idempotency_key(b"edition", sequence.to_bytes(8, "big"))
@@ -93,19 +130,21 @@ def _prepare(
     edition = Edition(
         sequence=sequence,
         created_at=now,
-        change_seq=change_seq,
-        works_root=files.works_root,
-        works=count,
+        change_seq=content.change_seq,
+        works_root=root,
+        works=sum(
+            1 for row, i in enumerate(content.work_ids) if i != NOT_PUBLIC and row not in content.withdrawn
+        ),
         log_index=log_index,
     )
     session.add(edition)
     session.flush()
-    return edition, _personal(session, sequence, now), files.paths, files.custom
+    return edition
 
 
-def _content(
-    session: Session, sequence: int, now: datetime, change_seq: int, head: log.Head
-) -> EditionContent:
+def _content(session: Session, now: datetime) -> EditionContent:
+    """What is public in this view of the database, and the number under which it will be."""
+    head = log.head(session)
     terms = licences.public_terms(session, now)
     ids: list[bytes] = []
     withdrawn: set[int] = set()
@@ -121,9 +160,9 @@ def _content(
     distinct = list(dict.fromkeys(work_terms))
     number = {t: n for n, t in enumerate(distinct)}
     return EditionContent(
-        sequence=sequence,
+        sequence=(session.scalar(select(func.max(Edition.sequence))) or 0) + 1,
         created=int(now.timestamp()),
-        change_seq=change_seq,
+        change_seq=head.change_seq,
         log_size=head.size,
         log_root=head.root,
         work_ids=ids,
@@ -147,7 +186,3 @@ def _personal(session: Session, sequence: int, now: datetime) -> list[PersonalLi
         )
         for licensee, terms in licences.all_licensee_terms(session, now)
     ]
-
-
-#: How long a lab may rely on its licence file, in seconds: as long as on the timestamp's signature.
-LICENCES_HOLD = 24 * 3600

@@ -6,6 +6,7 @@ sees the same files, since everything in it is verified by its reader.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 METADATA = "snapshot/metadata/"
@@ -15,8 +16,8 @@ TARGETS = "snapshot/targets/"
 class Store(Protocol):
     """A place for files that are written whole or not at all."""
 
-    def put(self, path: str, data: bytes) -> None:
-        """Store `data` under this path; whoever reads sees all of it or what was there before."""
+    def put(self, path: str, data: bytes | Path) -> None:
+        """Store these bytes, or this file's, under this path; whoever reads sees all of it or what was there before."""
 
     def get(self, path: str) -> bytes | None:
         """What is stored there, or `None`."""

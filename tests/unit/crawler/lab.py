@@ -98,9 +98,9 @@ WORKS = {
 class Memory(dict[str, bytes]):
     """A store of published files that nobody fetches."""
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | Path) -> None:
         """Keep it."""
-        self[path] = data
+        self[path] = data.read_bytes() if isinstance(data, Path) else data
 
     def exists(self, path: str) -> bool:
         """Whether it is kept."""

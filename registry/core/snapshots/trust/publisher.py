@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,9 +139,9 @@ class Publisher:
         """Its name says what it contains, so what is there already need not be written again."""
         path = target_path(file.get_prefixed_paths()[0])
         if not self._store.exists(path):
-            data = source if isinstance(source, bytes) else source.read_bytes()
-            file.verify_length_and_hashes(data)
-            self._store.put(path, data)
+            with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as data:
+                file.verify_length_and_hashes(data)
+            self._store.put(path, source)
 
     def _sign(self, files: Mapping[str, TargetFile], versions: Versions, now: datetime) -> Published:
         """Publisher, snapshot, timestamp. The versions are on record before the first of them is signed."""

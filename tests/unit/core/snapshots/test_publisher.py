@@ -130,7 +130,7 @@ class FailingStore:
     inner: FolderStore
     good: int
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | Path) -> None:
         if self.good == 0:
             raise Interrupted(path)
         self.good -= 1
