@@ -98,9 +98,15 @@ def _migrate(address: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database with this release's schema, for this test alone; each such test runs on both kinds."""
-    if request.param == "sqlite":
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database: each test that asks for one, directly or not, runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with this release's schema, for this test alone."""
+    if kind == "sqlite":
         path = tmp_path / "registry.sqlite"
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
         yield f"sqlite:///{path}"
@@ -108,6 +114,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         server, template = (request.getfixturevalue(n) for n in ("postgresql", "_postgresql_template"))
         with postgres.database(server, template) as address:
             yield address
+
+
+@pytest.fixture
+def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table."""
+    with ExitStack() as stack:
+        address = f"sqlite:///{tmp_path / 'empty.sqlite'}"
+        if kind == "postgresql":
+            address = stack.enter_context(postgres.database(request.getfixturevalue("postgresql")))
+        database = Database(address)
+        stack.callback(database.dispose)
+        yield database
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ _POSTGRESQL = {
 def _sqlite_on_connect(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None  # we emit BEGIN ourselves, see _sqlite_on_begin
     cursor = dbapi.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+    for pragma in ("busy_timeout=20000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

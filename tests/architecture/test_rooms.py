@@ -10,7 +10,7 @@ import registry
 
 ROOT = Path(registry.__file__).parent
 ROOMS = {"parties", "works", "licences", "log", "usage", "remuneration", "publishing", "checking"}
-WIRING = {"app.py", "cli.py", "wiring.py", "models.py", "server.py"}
+WIRING = {"app.py", "cli.py", "wiring.py", "models.py", "server.py", "work.py"}
 
 
 def imported(path: Path) -> Iterator[tuple[str, str]]:
