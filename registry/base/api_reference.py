@@ -12,7 +12,7 @@ from typing import Any
 Json = Mapping[str, Any]
 
 _METHODS = ("get", "post", "put", "patch", "delete")
-_PAGING = {"limit", "after"}
+_COMMON = {"limit", "after", "Idempotency-Key", "If-None-Match"}  # explained once, at the top
 
 _HEAD = """\
 # The API
@@ -25,10 +25,17 @@ Every address below lies under the address of a registry. The machine-readable d
 - **Ids** are the noun and 26 characters, such as `work_5f0c4y…`. They carry no meaning and are never used twice.
 - **Times** are RFC 3339 in UTC, as in `2026-11-22T08:00:00Z`. Spans include their beginning and not their end.
 - **Money** is whole minor units with a currency: `40` and `EUR` are 40 cents. There are no fractions.
+- **Names** in braces, as in `/v1/works/{public_id}`, stand for an id.
 - **Bodies** are JSON with the header `Content-Type: application/json`. A field that is not listed is refused, so that a
   typing error is never silently ignored.
 - **Lists** come in pages: `{"items": […], "next": "work_…"}`. Ask again with `?after=` and that id until `next` is
   null; `?limit=` says how many items a page has (50, at most 500).
+- **Repeat safely.** Send a random UUID as `Idempotency-Key` with a POST: the same request sent again within a day has
+  the same answer (`Idempotency-Replayed: true`) and no second effect.
+- **Do not overwrite.** Answers that can change carry an `ETag`: as `If-None-Match` it saves fetching what you have
+  (304), as `If-Match` it keeps a change from undoing somebody else's.
+- **Quotas** count requests by API key or address: `RateLimit-Policy` says which there are, `RateLimit` what is left of
+  them; a 429 says in `Retry-After` when to go on.
 - **Errors** are problems (RFC 9457, `application/problem+json`) with a stable `code`:
   [all codes](../errors/README.md).
 """
@@ -53,12 +60,14 @@ def reference(spec: Json) -> str:
 
 
 def operations(spec: Json) -> Iterator[tuple[str, str, Json]]:
-    """(METHOD, path, operation) of every endpoint, in the document's order; parameters of the path are merged in."""
+    """(METHOD, path, operation) of every endpoint, in the document's order; all its parameters are spelled out."""
+    known = spec.get("components", {}).get("parameters", {})
     for path, item in spec["paths"].items():
         for method in _METHODS:
             if method in item:
                 operation = dict(item[method])
-                operation["parameters"] = [*item.get("parameters", []), *operation.get("parameters", [])]
+                parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
+                operation["parameters"] = [known[_name(p["$ref"])] if "$ref" in p else p for p in parameters]
                 yield method.upper(), path, operation
 
 
@@ -67,13 +76,14 @@ def _endpoint(method: str, path: str, operation: Json, schemas: Json, shown: lis
     lines = [f"### `{method} {path}`", "", _sentence(operation.get("summary", "")), ""]
     if description := operation.get("description"):
         lines += [description.strip(), ""]
-    lines += [f"*Who:* {_who(operation.get('security'))}", ""]
+    quota = f"; quota `{operation['x-rate-limit']}`" if "x-rate-limit" in operation else ""
+    lines += [f"*Who:* {_who(operation.get('security'))}{quota}", ""]
     lines += _parameters(operation["parameters"])
     lines += _body(operation.get("requestBody"), schemas, shown)
     answers = [
         _answer(status, response, schemas, shown)
         for status, response in sorted(operation.get("responses", {}).items())
-        if status.isdigit() and "$ref" not in response
+        if status.startswith("2") and "$ref" not in response
     ]
     if answers:
         lines += [f"*Answers:* {'; '.join(answers)}", ""]
@@ -91,11 +101,11 @@ def _who(security: list[Json] | None) -> str:
 
 
 def _parameters(parameters: list[Json]) -> list[str]:
-    """All but those in the path and those that every list has."""
+    """All but those in the path and those that many endpoints have."""
     rows = [
         (f"`{p['name']}`", p["in"] if p.get("required") else f"{p['in']}, optional", _describe(p))
         for p in parameters
-        if "name" in p and p["in"] != "path" and p["name"] not in _PAGING
+        if p["in"] != "path" and p["name"] not in _COMMON
     ]
     return _table(("parameter", "where", ""), rows)
 
