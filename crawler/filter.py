@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 from typing import Protocol
 
-from crawler.sources.base import Sample
+from crawler.sources.base import Part, Sample
 from registry.core import errors
 from registry.core.decisions import Decision, Gap, Grade, MatchedWork, Request, Terms, Verdict, decide
 from registry.core.fingerprints import Fingerprint, Limits, fingerprint_bytes, fingerprint_text
@@ -23,11 +24,12 @@ from registry.core.records.claims import How
 DIGESTS = frozenset({SHA256, MD5})
 """A match by one of these is the very file."""
 
+_TOO_SHORT = "unchecked.too-short"
 _GAPS: tuple[tuple[type[errors.InvalidInput], str], ...] = (
     (errors.Undecodable, "error.undecodable"),
     (errors.UnsupportedMedia, "error.unsupported"),
     (errors.TooLarge, "error.too-large"),
-    (errors.TooShort, "unchecked.too-short"),
+    (errors.TooShort, _TOO_SHORT),
     (errors.InvalidInput, "error.invalid"),
 )
 
@@ -41,8 +43,10 @@ class Reading:
     media: str | None
     """`image`, `text`; `None` where it could not be told."""
     sha256: str | None
-    """Of the item's bytes, or of its text's UTF-8 where only a column counts; `None` if there were no bytes."""
+    """Of the item's bytes, or of its text's UTF-8 where only a column counts; `None` if there were no bytes.
+    Of an item with several parts: of the first picture, else of the first part that has codes."""
     fingerprints: tuple[Fingerprint, ...] = ()
+    """Of an item with several parts: part by part, each beginning with its SHA-256."""
     gap: str | None = None
     """Why it could not be checked in full."""
 
@@ -95,21 +99,69 @@ class Matching(Protocol):
 
 def read(sample: Sample, limits: Limits) -> Reading:
     """Fingerprint one item. Whatever is wrong with it becomes its gap; nothing is raised for bad content."""
-    raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
     if sample.gap is not None:
+        raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
         digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
         return Reading(None, digest, gap=sample.gap)
-    digest = hashlib.sha256(raw).hexdigest()
+    if sample.parts:
+        return _together([_read_part(part, limits) for part in sample.parts])
+    data = sample.raw if sample.text is None else sample.text.encode("utf-8")
+    return _read_part(Part(data, sample.text), limits)
+
+
+def _together(readings: Sequence[Reading]) -> Reading:
+    """Parts as one item, which is checked in full only if each of them is.
+
+    A text too short to compare is no gap beside a part that was compared: no text so short can be registered.
+    """
+    compared = sorted((r for r in readings if r.fingerprints), key=lambda r: r.media != "image")
+    first = compared[0] if compared else readings[0]
+    gaps = [r.gap for r in readings if r.gap is not None and not (compared and r.gap == _TOO_SHORT)]
+    return Reading(
+        first.media,
+        first.sha256,
+        tuple(chain.from_iterable(r.fingerprints for r in readings)),
+        min(gaps, key=lambda gap: not gap.startswith("error."), default=None),
+    )
+
+
+def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprint]]:
+    """The codes of an item by the part that they were made from: each part's begin with its SHA-256.
+
+    Codes of different pictures must not meet: whether a frame has one code tells how its others are used.
+    """
+    starts = [0, *(i for i, f in enumerate(fingerprints) if f.algorithm == SHA256 and i)]
+    return [fingerprints[a:b] for a, b in pairwise([*starts, len(fingerprints)])]
+
+
+def _read_part(part: Part, limits: Limits) -> Reading:
+    digest = hashlib.sha256(part.data).hexdigest() if part.data or part.gap is None else None
+    if part.gap is not None:
+        return Reading(None, digest, gap=part.gap)
     try:
         found = (
-            fingerprint_bytes(raw, limits=limits)
-            if sample.text is None
-            else fingerprint_text(sample.text, raw, limits=limits)
+            fingerprint_bytes(part.data, limits=limits)
+            if part.text is None
+            else fingerprint_text(part.text, part.data, limits=limits)
         )
     except errors.InvalidInput as error:
         return Reading(None, digest, gap=next(gap for kind, gap in _GAPS if isinstance(error, kind)))
     faint = any(note.code == _LOW_QUALITY for note in found.notes)
     return Reading(found.media, digest, found.fingerprints, "unchecked.low-quality" if faint else None)
+
+
+def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
+    """The matches of an item's parts as one list: each work once, as its surest part matched it."""
+    if len(matches) == 1:
+        return matches[0]
+    best: dict[int, Match] = {}
+    for match in sorted(chain.from_iterable(matches), key=_order):
+        best.setdefault(match.work_row, match)
+    return tuple(best.values())
+
+
+def _order(match: Match) -> tuple[int, int, int]:
+    return -match.grade, match.distance, match.work_row
 
 
 class Judge:
@@ -122,8 +174,12 @@ class Judge:
 
     def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
         """One judgement per reading, in order."""
-        found = self._matcher.match([reading.fingerprints for reading in readings])
-        return [self._one(reading, matches) for reading, matches in zip(readings, found, strict=True)]
+        parts = [split_parts(reading.fingerprints) for reading in readings]
+        found = iter(self._matcher.match(list(chain.from_iterable(parts))))
+        return [
+            self._one(reading, _surest(list(islice(found, len(own)))))
+            for reading, own in zip(readings, parts, strict=True)
+        ]
 
     def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
         found = tuple((self._registered.work_id(match.work_row), match) for match in matches)

@@ -17,14 +17,20 @@ from registry.core.errors import InvalidInput
     cls=Command,
     epilog=examples(
         "vorbehalt filter pictures/ --out run --snapshot vb --purpose train_genai --policy consent-first",
+        "vorbehalt filter 's3://corpus/{00000..00127}.tar' --out run --snapshot vb --purpose train_genai "
+        "--policy eu-art4",
         "vorbehalt filter pages.jsonl --out run --snapshot vb --purpose train_genai --policy eu-art4 --resume",
     ),
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="A new folder.")
 @snapshot_option()
 @request_options()
-@click.option("--column", default="text", show_default=True, help="The text in JSON lines.")
+@click.option(
+    "--column",
+    metavar="NAME[,NAME...]",
+    help="What is compared: columns, or extensions in a tar [default: found; all in a tar; text in JSON lines].",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
@@ -37,13 +43,13 @@ from registry.core.errors import InvalidInput
 @click.option("--shard-size", type=click.IntRange(1, 1_000_000), default=512, show_default=True, hidden=True)
 @json_option
 def filter_command(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     out: Path,
     snapshot: Path,
     purpose: str,
     policy: str,
     territory: str,
-    column: str,
+    column: str | None,
     workers: int | None,
     resume: bool,
     max_errors: int | None,
@@ -54,13 +60,14 @@ def filter_command(
 ) -> None:
     """Write what may be used to DIR/data, byte for byte, and beside it why the rest is not there.
 
-    Inputs are folders of pictures and texts, and JSON lines (.jsonl). DIR/verdicts.parquet has one row per item,
-    DIR/codes.parquet the fingerprints of all, DIR/run.json what was done; the last is written last.
+    Inputs are folders of pictures and texts, WebDataset tars, parquet and JSON lines, here or at s3://bucket/name.
+    DIR/verdicts.parquet has one row per item, DIR/codes.parquet the fingerprints of all, DIR/run.json what was done;
+    the last is written last.
     """
     from crawler.display import Progress, summary
     from crawler.engines.local import Job, run_filter
     from crawler.runs.plan import Settings, begun_at
-    from crawler.sources import open_sources
+    from crawler.sources import local_paths, open_sources
     from crawler.sync import open_snapshot
     from registry.core.fingerprints import selftest
 
@@ -74,7 +81,7 @@ def filter_command(
     selftest()
     job = Job(
         sources=sources,
-        inputs=inputs,
+        inputs=local_paths(inputs),
         out=out,
         snapshot=opened,
         settings=Settings(request_from(purpose, policy, territory, moment), column, shard_size),

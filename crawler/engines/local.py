@@ -37,7 +37,7 @@ class Job:
 
     sources: Sequence[Source]
     inputs: Sequence[Path]
-    """Where the sources lie; only to see that the output is not among them."""
+    """Where those sources lie that are on this machine; only to see that the output is not among them."""
     out: Path
     snapshot: Snapshot
     settings: Settings

@@ -55,7 +55,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
     """Work off one shard; returns its marker, which by then is on the disk."""
     judge = screen.open()
     tally = _Tally()
-    source_digest = sha256()
+    source = _Watched()
     with (
         shard.sink(partial.data) as sink,
         durable.replacing(partial.verdicts(number)) as verdicts_path,
@@ -65,7 +65,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         pa.ipc.new_file(verdicts_file, papers.VERDICTS) as verdicts,
         pa.ipc.new_file(codes_file, papers.CODES) as codes,
     ):
-        for samples in _batches(shard.read(screen.limits.max_file_bytes, source_digest.update)):
+        for samples in _batches(shard.read(screen.limits.max_file_bytes, source.see)):
             readings = [read(sample, screen.limits) for sample in samples]
             judgements = judge.judge(readings)
             items = list(zip(samples, readings, judgements, strict=True))
@@ -86,11 +86,28 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         codes_sha256=durable.sha256_of(partial.codes(number)),
         done=tally.done,
         errors=tally.errors,
-        source=Facts(source_digest.hexdigest(), tally.done.bytes, tally.done.seen) if sink.sha256 else None,
-        output=Facts(sink.sha256, sink.size, tally.done.kept) if sink.sha256 else None,
+        source=source.facts(tally.done.seen) if shard.whole_file else None,
+        outputs={w.uri: Facts(w.sha256, w.bytes, tally.done.kept) for w in sink.written},
     )
     durable.replace_file(partial.marker(number), marker.to_bytes())
     return marker
+
+
+class _Watched:
+    """The bytes of a source that is one file, as they go by."""
+
+    def __init__(self) -> None:
+        self._digest = sha256()
+        self._bytes = 0
+
+    def see(self, data: bytes) -> None:
+        """The next bytes."""
+        self._digest.update(data)
+        self._bytes += len(data)
+
+    def facts(self, items: int) -> Facts:
+        """Digest and length of all, with the number of items found in them."""
+        return Facts(self._digest.hexdigest(), self._bytes, items)
 
 
 class _Tally:

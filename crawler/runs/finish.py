@@ -76,7 +76,7 @@ def finish(
 ) -> RunManifest:
     """Write the two tables and the manifest, and put everything in its place. `markers`: per source, per shard."""
     totals = Totals()
-    inputs, outputs = [], []
+    inputs, outputs = list[FileUsed](), list[FileUsed]()
     numbers = iter(range(sum(map(len, markers))))
 
     def all_batches() -> Iterator[pa.RecordBatch]:
@@ -88,14 +88,15 @@ def finish(
                         totals.add(row)
                         files.add(row)
                     yield part
-            facts = done[0] if source.format != "folder" else None
-            read = facts.source if facts else None
-            kept = facts.output if facts else None
+            whole = done[0] if source.format != "folder" else None
+            read = whole.source if whole else None
             inputs.append(_file_used(source.name, source.format, read or _listed(files.read)))
-            if source.format == "folder":
-                (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
+            if whole is not None:
+                outputs.extend(_files_written(source, whole))
+                continue
+            (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
             uri = f"{DATA}/{source.data_uri}".rstrip("/")
-            outputs.append(_file_used(uri, source.format, kept or _listed(files.kept)))
+            outputs.append(_file_used(uri, source.format, _listed(files.kept)))
 
     with durable.replacing(partial.folder / VERDICTS) as path:
         verdict_rows = papers.write_parquet(path, papers.VERDICTS, all_batches())
@@ -146,6 +147,12 @@ def snapshot_used(snapshot: Snapshot) -> SnapshotUsed:
 
 def _listed(listing: Listing) -> Facts:
     return Facts(listing.hexdigest(), listing.bytes, listing.files)
+
+
+def _files_written(source: Source, marker: Marker) -> Iterator[FileUsed]:
+    """The file that holds what was kept, and those that only describe it. None for an input that was no such file."""
+    for uri, facts in sorted(marker.outputs.items()):
+        yield _file_used(f"{DATA}/{uri}", source.format if uri == source.data_uri else "index", facts)
 
 
 def _file_used(uri: str, form: str, facts: Facts) -> FileUsed:

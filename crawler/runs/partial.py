@@ -15,7 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,8 +56,8 @@ class Marker:
     """Items with an `error.…`."""
     source: Facts | None
     """The input, where it is one file."""
-    output: Facts | None
-    """What was kept, where that is one file."""
+    outputs: Mapping[str, Facts]
+    """The files that were written, by their path below the data folder, where the source is one file."""
 
     def to_bytes(self) -> bytes:
         """The file's content."""
@@ -68,9 +68,10 @@ class Marker:
         """Inverse of `to_bytes`; `InvalidInput` if it is anything else."""
         found = parse_canonical(data, "The marker")
         try:
-            facts = {name: Facts(**found[name]) if found[name] else None for name in ("source", "output")}
-            return cls(**{**found, **facts, "done": Done(*found["done"])})
-        except (TypeError, KeyError) as problem:
+            source = Facts(**found["source"]) if found["source"] else None
+            outputs = {uri: Facts(**facts) for uri, facts in found["outputs"].items()}
+            return cls(**{**found, "source": source, "outputs": outputs, "done": Done(*found["done"])})
+        except (TypeError, KeyError, AttributeError) as problem:
             raise InvalidInput("The marker has other members than this version writes.") from problem
 
 
@@ -181,8 +182,9 @@ class Partial:
 
     def _kept_intact(self, number: int, shard: Shard, marker: Marker) -> bool:
         """After a power cut, files that were written may be empty: compare them with their digests."""
-        if marker.output is not None:
-            return durable.sha256_of(shard.kept_path(self.data, 0)) == marker.output.sha256
+        if marker.source is not None:
+            files = marker.outputs.items()
+            return all(durable.sha256_of(self.data / uri) == facts.sha256 for uri, facts in files)
         return all(
             durable.sha256_of(shard.kept_path(self.data, row["row"])) == row["sha256"]
             for row in self.rows(self.verdicts(number))

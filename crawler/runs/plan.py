@@ -27,7 +27,8 @@ class Settings:
     """Everything that decides the outcome besides the inputs and the snapshot."""
 
     request: Request
-    column: str = "text"
+    column: str | None = None
+    """Of tables and JSON lines, and extensions in a tar; `None` for what each format does then."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crawler import durable
@@ -101,13 +101,18 @@ def _same_output(run: Path, used: FileUsed) -> None:
 
 
 def _nothing_else(run: Path, manifest: RunManifest) -> None:
-    """With several inputs, the data folder holds one name for each and no other."""
-    uris = {used.uri for used in manifest.outputs}
-    if DATA in uris:
-        return
-    for path in sorted((run / DATA).iterdir()):
-        if f"{DATA}/{path.name}" not in uris:
-            raise VerificationFailed(f"{path} is not from this run.")
+    """The data folder holds the outputs, the folders that they lie in, and no other name."""
+    outputs = {used.uri for used in manifest.outputs}
+    above = {str(parent) for uri in outputs for parent in PurePosixPath(uri).parents}
+    waiting = [] if DATA in outputs else [DATA]
+    while waiting:
+        folder = waiting.pop()
+        for path in sorted((run / folder).iterdir()):
+            uri = f"{folder}/{path.name}"
+            if uri in above and path.is_dir() and not path.is_symlink():
+                waiting.append(uri)
+            elif uri not in outputs:
+                raise VerificationFailed(f"{path} is not from this run.")
 
 
 # -- verdicts ----------------------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ def _reading(row: Row, codes: list[Row]) -> Reading:
     except InvalidInput as problem:
         raise VerificationFailed(f"A code of {row['key']} is none: {problem.message}") from problem
     digests = {f.code.hex() for f in found if f.algorithm == _SHA256}
-    if digests - {row["sha256"]} or any(code["key"] != row["key"] for code in codes):
+    if (digests and row["sha256"] not in digests) or any(code["key"] != row["key"] for code in codes):
         raise VerificationFailed(f"The codes of {row['key']} are those of another item.")
     if not found and row["error"] is None:
         raise VerificationFailed(f"The codes of {row['key']} are missing.")

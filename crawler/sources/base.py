@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several contents of an item: a picture and its caption, say. Each is compared for itself."""
+
+    data: bytes
+    """What is sniffed and compared."""
+    text: str | None = None
+    """The same as text, where the format says that it is one; else `data` is sniffed."""
+    gap: str | None = None
+    """Why this part cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +44,28 @@ class Sample:
     """Why this item cannot be checked (`error.…`, `unchecked.…`). Such an item is never kept."""
     sha256: str | None = None
     """Hex digest of the item, where the source had to compute it because `raw` is not carried."""
+    parts: tuple[Part, ...] = ()
+    """What is compared, where that is not `raw` as a whole. An item is kept only if all its parts may be."""
+    before: bytes = b""
+    """What lies before the item and is no part of one (a folder's entry in a tar): written back in any case."""
+    origin: Any = None
+    """Whatever the format's own sink needs to write the item back; nobody else looks at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that a sink has finished, by its path below the run's data folder."""
+
+    uri: str
+    sha256: str
+    bytes: int
 
 
 class Sink(Protocol):
     """Writes the kept part of one shard; a context manager. Leaving it without error completes the shard."""
 
-    sha256: str | None
-    """Hex digest of what was written, for formats that are one file; known after leaving."""
-    size: int
-    """Bytes written."""
+    written: tuple[Written, ...]
+    """The files of a format that writes whole files, the dataset's first; known after leaving without error."""
 
     def write(self, sample: Sample) -> None:
         """Write one kept item, byte for byte."""
@@ -62,6 +87,10 @@ class Shard(Protocol):
     def size(self) -> int:
         """In bytes, as far as it is known without reading; for the time left."""
 
+    @property
+    def whole_file(self) -> bool:
+        """Whether it is one file, of which `read` passes every byte to `watch`."""
+
     def state(self) -> str:
         """Hex digest of names, sizes and times: equal means that nothing was touched since."""
 
@@ -76,7 +105,7 @@ class Shard(Protocol):
         """Where the kept part goes, under the folder `data`."""
 
     def kept_path(self, data: Path, row: int) -> Path:
-        """The file that holds this row, if it was kept."""
+        """The file under `data` that holds this row, if it was kept."""
 
 
 class Source(Protocol):
@@ -88,7 +117,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> str:
-        """`folder` or `jsonl`."""
+        """`folder`, `jsonl`, `parquet`, `webdataset`."""
 
     @property
     def data_uri(self) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crawler.sources.base import Sample, Shard, Sink
+from crawler.sources.base import Sample, Shard, Sink, Written
 
 _CHUNK = 1 << 20
 
@@ -105,6 +105,7 @@ class FolderShard:
     root: Path
     data_uri: str
     entries: tuple[Entry, ...]
+    whole_file: bool = False
 
     @property
     def size(self) -> int:
@@ -158,18 +159,17 @@ class FolderSink:
     Files appear in a folder that nobody looks at before the run is complete, so they are written directly.
     """
 
-    sha256: str | None = None
+    written: tuple[Written, ...] = ()
+    """Nothing: a folder's digest is that of the list of its files."""
 
     def __init__(self, path_of: Callable[[int], Path]) -> None:
         self._path_of = path_of
-        self.size = 0
 
     def write(self, sample: Sample) -> None:
         """One file with exactly the bytes that were checked."""
         path = self._path_of(sample.row)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sample.raw)
-        self.size += len(sample.raw)
 
     def skip(self, sample: Sample) -> None:
         """Nothing, or the end of what an interrupted attempt wrote."""

@@ -1,13 +1,13 @@
 """JSON lines: one object a line, of which one column is the text. A kept line is written back byte for byte.
 
 Every line is an item, an empty or broken one too: it is counted, has its reason, and is never kept. Memory is
-bounded by the longest line that is allowed, whatever the size of the file.
+bounded by the longest line that is allowed, whatever the size of the file. Files packed with gzip or Zstandard are
+unpacked on the way and packed again; one that ends too early or is damaged has one broken item for the rest.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,63 +15,64 @@ from typing import BinaryIO, Self
 
 import orjson
 
-from crawler.sources.base import Sample, Shard, Sink
+from crawler.sources.base import Sample, Sink, Written
+from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
 
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLinesSource:
-    """One file of JSON lines as input."""
+class JsonLinesShard:
+    """A whole file of JSON lines: lines can only be found by reading, so it is not cut."""
 
-    path: Path
+    place: Place
     name: str
+    """Where it goes below the data folder."""
     column: str
-    format: str = "jsonl"
+    whole_file: bool = True
 
     @property
-    def data_uri(self) -> str:
-        """The kept lines lie in a file of the same name."""
-        return self.name
-
-    def shards(self, items_per_shard: int) -> Iterator[Shard]:
-        """The file is one shard: lines can only be found by reading."""
-        del items_per_shard
-        facts = self.path.stat()
-        yield JsonLinesShard(self.path, self.name, self.column, facts.st_size, facts.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonLinesShard:
-    """A whole file of JSON lines."""
-
-    path: Path
-    name: str
-    column: str
-    size: int
-    mtime_ns: int
+    def size(self) -> int:
+        """Of the file."""
+        return self.place.size
 
     def state(self) -> str:
         """Digest over name, column, size and time."""
-        facts = f"{self.name}\0{self.column}\0{self.size}\0{self.mtime_ns}\n"
-        return hashlib.sha256(facts.encode()).hexdigest()
+        return state_of(self.place, self.name, self.column)
 
-    def read(self, max_bytes: int, watch: Callable[[bytes], object]) -> Iterator[Sample]:
+    def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Line by line; a line above the limit is passed over in pieces and counted as one broken item."""
-        with self.path.open("rb") as file:
-            row = 0
-            while line := file.readline(max_bytes + 1):
-                watch(line)
-                if len(line) > max_bytes and not line.endswith(b"\n"):
-                    size = len(line) + _pass_over(file, max_bytes, watch)
-                    yield Sample(row, str(row + 1), b"", size, gap="error.too-large")
-                else:
-                    yield self._parse(row, line)
-                row += 1
+        with reading(self.place, watch, name=self.name) as file:
+            if codec_of(self.name) is None:
+                yield from self._lines(file, max_bytes)
+            else:
+                yield from self._unpacked_lines(file, max_bytes)
+
+    def _unpacked_lines(self, file: BinaryIO, max_bytes: int) -> Iterator[Sample]:
+        """The lines before the damage, if there is any, and one broken item for what follows."""
+        row = 0
+        try:
+            for sample in self._lines(file, max_bytes):
+                yield sample
+                row = sample.row + 1
+        except OSError as problem:
+            if problem.errno is not None:
+                raise  # of the disk, not of the content
+            yield Sample(row, f"{row + 1}…", b"", 0, gap="error.truncated")
+
+    def _lines(self, file: BinaryIO, max_bytes: int) -> Iterator[Sample]:
+        row = 0
+        while line := file.readline(max_bytes + 1):
+            if len(line) > max_bytes and not line.endswith(b"\n"):
+                size = len(line) + _pass_over(file, max_bytes)
+                yield Sample(row, str(row + 1), b"", size, gap="error.too-large")
+            else:
+                yield self._parse(row, line)
+            row += 1
 
     def sink(self, data: Path) -> Sink:
         """Kept lines go to a file of the same name."""
-        return JsonLinesSink(self.kept_path(data, 0))
+        return JsonLinesSink(data, self.name)
 
     def kept_path(self, data: Path, row: int) -> Path:
         """One file for all rows."""
@@ -94,11 +95,10 @@ class JsonLinesShard:
         return Sample(row, key, line, len(line), text=text)
 
 
-def _pass_over(file: BinaryIO, piece: int, watch: Callable[[bytes], object]) -> int:
+def _pass_over(file: BinaryIO, piece: int) -> int:
     """Read to the end of the line without holding it; returns the bytes passed."""
     passed = 0
     while part := file.readline(piece):
-        watch(part)
         passed += len(part)
         if part.endswith(b"\n"):
             break
@@ -106,32 +106,30 @@ def _pass_over(file: BinaryIO, piece: int, watch: Callable[[bytes], object]) -> 
 
 
 class JsonLinesSink:
-    """Writes kept lines; an interrupted attempt is overwritten from the start."""
+    """Writes kept lines, each with its line end if it had one."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._digest = hashlib.sha256()
-        self.sha256: str | None = None
-        self.size = 0
+    def __init__(self, data: Path, name: str) -> None:
+        self._path = data / name
+        self._name = name
+        self.written: tuple[Written, ...] = ()
 
     def write(self, sample: Sample) -> None:
-        """The line with its line end, if it had one."""
+        """One line."""
         self._file.write(sample.raw)
-        self._digest.update(sample.raw)
-        self.size += len(sample.raw)
 
     def skip(self, sample: Sample) -> None:
         """Nothing: a dropped line just is not there."""
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("wb")
+        self._file = Output(self._path)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close; only a complete file has a digest."""
-        self._file.close()
-        if error is None:
-            self.sha256 = self._digest.hexdigest()
+        if error is not None:
+            self._file.abandon()
+            return
+        digest = self._file.close()
+        self.written = (Written(self._name, digest, self._file.size),)

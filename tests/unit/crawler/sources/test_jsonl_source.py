@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.sources.base import Sample, Shard
-from crawler.sources.jsonl import JsonLinesSource
+from crawler.sources.base import Sample, Shard, Written
+from crawler.sources.jsonl import JsonLinesShard
+from crawler.sources.places import LocalFile
 
 
 def _shard(path: Path, data: bytes, column: str = "text") -> Shard:
     path.write_bytes(data)
-    (shard,) = JsonLinesSource(path, path.name, column).shards(1)
-    return shard
+    return JsonLinesShard(LocalFile.at(path), path.name, column)
 
 
 def _read(path: Path, data: bytes, max_bytes: int = 100) -> list[Sample]:
@@ -83,7 +83,7 @@ def test_kept_lines_are_written_back_byte_for_byte(tmp_path: Path) -> None:
             (sink.skip if sample.text == "a" else sink.write)(sample)
     kept = (tmp_path / "data" / "x.jsonl").read_bytes()
     assert kept == b"".join(lines[1:])
-    assert (sink.sha256, sink.size) == (sha256(kept).hexdigest(), len(kept))
+    assert sink.written == (Written("x.jsonl", sha256(kept).hexdigest(), len(kept)),)
 
 
 def test_an_interrupted_sink_claims_no_digest(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_interrupted_sink_claims_no_digest(tmp_path: Path) -> None:
     sink = shard.sink(tmp_path / "data")
     with pytest.raises(RuntimeError), sink:
         raise RuntimeError
-    assert sink.sha256 is None
+    assert sink.written == ()
 
 
 def test_another_column_or_content_is_another_state(tmp_path: Path) -> None:

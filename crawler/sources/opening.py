@@ -1,0 +1,178 @@
+"""From what a command line names to sources: files and folders, here or in a bucket, ranges in braces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crawler.sources import s3
+from crawler.sources.base import Shard, Source
+from crawler.sources.columns import TEXT, find_columns
+from crawler.sources.folder import Entry, FolderSource, walk
+from crawler.sources.jsonl import JsonLinesShard
+from crawler.sources.names import JSON_LINES, PARQUET, TAR, expand, format_of, shards_among
+from crawler.sources.objects import ObjectsSource
+from crawler.sources.parquet import ParquetShard
+from crawler.sources.places import LocalFile, Place
+from crawler.sources.webdataset import TarShard, index_name, index_version
+from registry.core.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """An input that is one file, and so one shard."""
+
+    name: str
+    format: str
+    data_uri: str
+    shard: Shard
+
+    def shards(self, items_per_shard: int) -> Iterator[Shard]:
+        """The file; how it is laid out is its own matter."""
+        del items_per_shard
+        yield self.shard
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What lies at one address."""
+
+    name: str
+    """The last part of the address."""
+    place: Place | None = None
+    """If it is one file."""
+    folder: Path | str | None = None
+    """If it is a folder; as text, bucket and prefix."""
+    files: Mapping[str, Place] = field(default_factory=dict)
+    """All that matters beside or below: shards and indexes, by name."""
+    shards: tuple[str, ...] | None = None
+    """Names of the shards, if the folder holds nothing else."""
+    objects: tuple[s3.S3Object, ...] = ()
+
+
+def open_sources(inputs: Sequence[Path | str], *, column: str | None = None) -> list[Source]:
+    """The sources behind these addresses, each under its own name in the output.
+
+    A folder of shards is as many sources; any other folder is walked, every file an item. One folder alone keeps
+    its layout directly; several inputs each get a folder or file of their name, and so need different names.
+    """
+    columns = tuple(part.strip() for part in column.split(",")) if column else ()
+    found = [_look(address) for given in inputs for address in _addresses(str(given))]
+    names = [one.name for one in found]
+    twins = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twins:
+        raise InvalidInput(f"Two inputs are called “{twins[0]}”; filter them into two folders, one run each.")
+    sources = [source for one in found for source in _sources(one, columns, nested=len(found) > 1)]
+    _try_columns(sources)
+    return sources
+
+
+def local_paths(inputs: Sequence[Path | str]) -> list[Path]:
+    """Those of the inputs that lie on this machine."""
+    return [
+        Path(address)
+        for given in inputs
+        for address in _addresses(str(given))
+        if not address.startswith(s3.SCHEME)
+    ]
+
+
+def _addresses(given: str) -> list[str]:
+    return [given] if Path(given).exists() else expand(given)
+
+
+# -- looking -------------------------------------------------------------------------------------------------
+def _look(address: str) -> _Found:
+    return _look_in_bucket(address) if address.startswith(s3.SCHEME) else _look_here(Path(address))
+
+
+def _look_here(path: Path) -> _Found:
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    if path.is_dir():
+        entries: dict[str, Entry] = {}
+        shards = shards_among(_remembering(walk(path), entries))
+        if shards is None or any(entries[s].gap or entries[s].key != s for s in shards):
+            return _Found(name, folder=path)
+        files = {e.path: LocalFile(path / e.path, e.size, e.mtime_ns) for e in entries.values()}
+        return _Found(name, folder=path, files=files, shards=tuple(shards))
+    if not path.exists():
+        raise InvalidInput(f"There is no file or folder {path}.")
+    if format_of(name) is None or not path.is_file():
+        raise InvalidInput(
+            f"{path} is neither a folder nor a dataset in one file ({', '.join((*JSON_LINES, *PARQUET, *TAR))})."
+        )
+    index = path.with_name(index_name(path.name))
+    beside = {index_name(name): LocalFile.at(index)} if index.is_file() else {}
+    return _Found(name, place=LocalFile.at(path), files=beside)
+
+
+def _remembering(entries: Iterator[Entry], into: dict[str, Entry]) -> Iterator[str]:
+    for entry in entries:
+        into[entry.path] = entry
+        yield entry.path
+
+
+def _look_in_bucket(address: str) -> _Found:
+    path = s3.split_uri(address)
+    name = path.rsplit("/", 1)[-1]
+    if format_of(name) is not None and (found := s3.find(path)) is not None:
+        index = s3.find(index_name(path)) if format_of(name) == "webdataset" else None
+        return _Found(name, place=found, files={index_name(name): index} if index else {})
+    objects = s3.listing(path)
+    if not objects:
+        raise NotFound(f"There is nothing at {address}.")
+    files: dict[str, Place] = {one.key.removeprefix(path + "/"): one for one in objects}
+    shards = shards_among(files)
+    if shards is None:
+        return _Found(name, folder=path, objects=tuple(objects))
+    return _Found(name, folder=path, files=files, shards=tuple(shards))
+
+
+# -- making sources ------------------------------------------------------------------------------------------
+def _sources(found: _Found, columns: tuple[str, ...], *, nested: bool) -> Iterator[Source]:
+    if found.place is not None:
+        yield _file_source(
+            found.name, found.name, found.place, found.files.get(index_name(found.name)), columns
+        )
+    elif found.shards is not None:
+        for shard in found.shards:
+            uri = f"{found.name}/{shard}" if nested else shard
+            index = found.files.get(index_name(shard))
+            yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], index, columns)
+    elif isinstance(found.folder, Path):
+        yield FolderSource(found.folder, found.name, nested=nested)
+    else:
+        yield ObjectsSource.of(str(found.folder), found.objects, found.name, nested=nested)
+
+
+def _file_source(name: str, uri: str, place: Place, index: Place | None, columns: tuple[str, ...]) -> Source:
+    form = format_of(name)
+    shard: Shard
+    if form == "parquet":
+        shard = ParquetShard(place, uri, columns)
+    elif form == "webdataset":
+        plain = index is not None and name.lower().endswith(".tar")
+        version = index_version(index, index_name(name)) if index is not None and plain else None
+        shard = TarShard(place, uri, columns, version)
+    else:
+        if len(columns) > 1:
+            raise InvalidInput("Of JSON lines one column is compared; name one with --column.")
+        shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT)
+    return FileSource(name, str(form), uri, shard)
+
+
+def _try_columns(sources: Sequence[Source]) -> None:
+    """Ask of the first table now, before anything is done, whether it is clear what to compare."""
+    for source in sources:
+        if isinstance(source, FileSource) and isinstance(source.shard, ParquetShard):
+            try:
+                with source.shard.place.open() as file:
+                    schema = pq.read_schema(file)
+            except (pa.ArrowException, OSError):
+                continue  # it will be counted as broken
+            find_columns(schema, source.shard.columns, source.name)
+            return

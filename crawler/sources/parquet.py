@@ -1,0 +1,209 @@
+"""Parquet: one row an item, of which one column or several are compared. Kept rows keep all columns and types.
+
+A row group is never held whole: some are one group of gigabytes. Pages are read as they are needed, rows go on in
+small batches, and the output has groups of as many rows as the input's, but of no more than 64 MiB. Schema, metadata
+(that of Hugging Face `datasets` above all), compression and dictionaries are those of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crawler.sources.base import Part, Sample, Sink, Written
+from crawler.sources.columns import Column, find_columns
+from crawler.sources.parquet_layout import Layout
+from crawler.sources.places import Output, Place, Watch, at_hand, state_of
+
+_BATCH_BYTES = 8 << 20
+_BATCH_ROWS = 1_024
+_READ_AHEAD = 1 << 20
+"""Bytes of each column that are read at once."""
+_GROUP_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetShard:
+    """One parquet file."""
+
+    place: Place
+    name: str
+    """Where it goes below the data folder."""
+    columns: tuple[str, ...] = ()
+    """What is compared; empty to find it."""
+    whole_file: bool = True
+
+    @property
+    def size(self) -> int:
+        """Of the file."""
+        return self.place.size
+
+    def state(self) -> str:
+        """Digest over name, columns, size and time."""
+        return state_of(self.place, self.name, *self.columns)
+
+    def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
+        """Row by row; what is left of a row group that is damaged is one broken item."""
+        with at_hand(self.place, watch) as path:
+            try:
+                file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
+            except (pa.ArrowException, OSError):
+                yield Sample(0, f"{self.name}#…", b"", 0, gap="error.malformed")
+                return
+            with file:
+                columns = find_columns(file.schema_arrow, self.columns, self.name)
+                yield from _Rows(file, self.name, columns, max_bytes)
+
+    def sink(self, data: Path) -> Sink:
+        """Kept rows go to a file of the same name."""
+        return ParquetSink(data, self.name, self.place)
+
+    def kept_path(self, data: Path, row: int) -> Path:
+        """One file for all rows."""
+        del row
+        return data / self.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where the sink finds a row again."""
+
+    batch: pa.RecordBatch
+    index: int
+
+
+class _Rows:
+    """The rows of an open file as items."""
+
+    def __init__(self, file: pq.ParquetFile, name: str, columns: Sequence[Column], max_bytes: int) -> None:
+        self._file = file
+        self._name = name
+        self._columns = columns
+        self._max_bytes = max_bytes
+        self._done = 0
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Group by group, so that damage in one does not hide the others."""
+        row, start = 0, 0
+        for group in range(self._file.num_row_groups):
+            facts = self._file.metadata.row_group(group)
+            try:
+                for sample in self._group(group, row, start):
+                    yield sample
+                    row = sample.row + 1
+            except (pa.ArrowException, OSError) as problem:
+                if getattr(problem, "errno", None) is not None:
+                    raise  # of the disk, not of the content
+                yield Sample(row, f"{self._name}#{start + self._done}…", b"", 0, gap="error.malformed")
+                row += 1
+            start += facts.num_rows
+
+    def _group(self, group: int, row: int, start: int) -> Iterator[Sample]:
+        self._done = 0
+        for batch in self._file.iter_batches(
+            batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
+        ):
+            cells = [column.cells(batch) for column in self._columns]
+            for index in range(batch.num_rows):
+                parts = [part for own in cells for part in own(index, self._max_bytes)]
+                key = f"{self._name}#{start + self._done}"
+                yield self._sample(row + self._done, key, parts, _Row(batch, index))
+                self._done += 1
+
+    def _batch_rows(self, group: int) -> int:
+        facts = self._file.metadata.row_group(group)
+        average: int = max(1, facts.total_byte_size // max(1, facts.num_rows))
+        return max(1, min(_BATCH_ROWS, _BATCH_BYTES // average))
+
+    def _sample(self, row: int, key: str, parts: Sequence[Part], origin: _Row) -> Sample:
+        """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
+        size = sum(len(part.data) for part in parts)
+        gap = next((part.gap for part in parts if part.gap is not None), None)
+        if gap is not None:
+            return Sample(row, key, b"", size, gap=gap)
+        if len(parts) == 1:
+            return Sample(row, key, parts[0].data, size, text=parts[0].text, origin=origin)
+        return Sample(row, key, b"", size, parts=tuple(parts), origin=origin)
+
+
+# -- writing -------------------------------------------------------------------------------------------------
+class ParquetSink:
+    """Writes kept rows in groups; an interrupted attempt is overwritten from the start.
+
+    An input that could not be opened as parquet leaves no file: there is no schema that an empty one could have.
+    """
+
+    def __init__(self, data: Path, name: str, place: Place) -> None:
+        self._path = data / name
+        self._name = name
+        self._place = place
+        self._batch: pa.RecordBatch | None = None
+        self._kept: list[int] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+        self.written: tuple[Written, ...] = ()
+
+    def write(self, sample: Sample) -> None:
+        """One row with all its columns; rows of one batch are gathered first."""
+        origin: _Row = sample.origin
+        if origin.batch is not self._batch:
+            self._gather()
+            self._batch = origin.batch
+        self._kept.append(origin.index)
+
+    def skip(self, sample: Sample) -> None:
+        """Nothing: a dropped row just is not there."""
+
+    def _gather(self) -> None:
+        """The kept rows of the batch that is left behind; a full group goes to the file."""
+        if self._batch is None or not self._kept:
+            return
+        layout = cast("Layout", self._layout)
+        kept = self._batch.take(pa.array(self._kept, pa.int64()))
+        self._kept = []
+        while kept.num_rows:
+            room = min(layout.rows_per_group - self._rows, kept.num_rows)
+            part, kept = kept.slice(0, room), kept.slice(room)
+            self._waiting.append(part)
+            self._rows += room
+            self._bytes += part.nbytes
+            if self._rows >= layout.rows_per_group or self._bytes >= _GROUP_BYTES:
+                self._write_group()
+
+    def _write_group(self) -> None:
+        if not self._rows:
+            return
+        table = pa.Table.from_batches(self._waiting).replace_schema_metadata(self._writer.schema.metadata)
+        self._writer.write_table(table, row_group_size=self._rows)
+        self._waiting = []
+        self._rows = self._bytes = 0
+
+    def __enter__(self) -> Self:
+        self._layout = Layout.of(self._place, self._name)
+        if self._layout is not None:
+            self._file = Output(self._path)
+            self._writer = self._layout.writer(self._file.as_arrow())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what is left and the footer; only a complete file has a digest."""
+        if self._layout is None:
+            return
+        if error is not None:
+            self._file.abandon()
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+            return
+        self._gather()
+        self._write_group()
+        self._writer.close()
+        self.written = (Written(self._name, self._file.close(), self._file.size),)
