@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from registry.base import jobs
 from registry.base.actor import Actor
+from registry.base.bulk_insert import insert_many
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.jobs import Job
@@ -111,10 +112,8 @@ def _record_batch(
         return
     outcomes = _register(session, actor, waiting, upload.owner, sources)
     registered = sum(isinstance(outcome, bytes) for outcome in outcomes)
-    session.execute(
-        insert(BulkRow),
-        [_outcome_row(upload_id, row.n, outcome) for row, outcome in zip(waiting, outcomes, strict=True)],
-    )
+    rows = [_outcome_row(upload_id, row.n, outcome) for row, outcome in zip(waiting, outcomes, strict=True)]
+    insert_many(session, BulkRow, ("upload_id", "n", "work", "code", "message"), rows)
     session.execute(
         update(BulkUpload)
         .where(BulkUpload.id == upload_id)
@@ -122,10 +121,10 @@ def _record_batch(
     )
 
 
-def _outcome_row(upload_id: int, n: int, outcome: bytes | BadRow) -> dict[str, Any]:
+def _outcome_row(upload_id: int, n: int, outcome: bytes | BadRow) -> tuple[Any, ...]:
     if isinstance(outcome, bytes):
-        return {"upload_id": upload_id, "n": n, "work": outcome, "code": None, "message": None}
-    return {"upload_id": upload_id, "n": n, "work": None, "code": outcome.code, "message": outcome.message}
+        return upload_id, n, outcome, None, None
+    return upload_id, n, None, outcome.code, outcome.message
 
 
 # -- one batch ----------------------------------------------------------------------------------------------
@@ -242,102 +241,70 @@ def _work(
 
 def _insert(session: Session, batch: _Batch, first: int, now: datetime) -> None:
     """All rows of all tables. The keys are read back by the works' rows, which are this transaction's alone."""
-    numbers = [work["row"] for work in batch.works]
-    session.execute(insert(Work), batch.works)
-    own = (Work.row >= first, Work.row <= numbers[-1])
-    keys = dict(session.execute(select(Work.row, Work.id).where(*own)).tuples().all())
-    ids = [keys[number] for number in numbers]
+    insert_many(session, Work, list(batch.works[0]), [tuple(work.values()) for work in batch.works])
+    own = (Work.row >= first, Work.row < first + len(batch.works))
+    keys: dict[int, int] = dict(session.execute(select(Work.row, Work.id).where(*own)).all())
+    ids = [keys[work["row"]] for work in batch.works]
     for number, earlier in batch.contested.items():
         session.execute(update(Work).where(Work.id == keys[number]).values(contested_by=keys[earlier]))
-    session.execute(
-        insert(WorkVersion), [_version(key, row, now) for key, row in zip(ids, batch.rows, strict=True)]
-    )
-    versions = (
-        select(WorkVersion.work_id, WorkVersion.id).join(Work, Work.id == WorkVersion.work_id).where(*own)
-    )
-    version_of = dict(session.execute(versions).tuples().all())
-    _insert_all(
+    rows = list(zip(ids, batch.rows, strict=True))
+    versions = _insert_versions(session, rows, own, now)
+    insert_many(
         session,
         StoredFingerprint,
+        ("version_id", "algorithm", "kind", "code", "made_by", "made_at"),
         [
-            _fingerprint(version_of[key], row, f, now)
-            for key, row in zip(ids, batch.rows, strict=True)
+            (versions[key], f.algorithm, f.kind, f.code, row.content.made_by, now)
+            for key, row in rows
             for f in row.content.fingerprints
         ],
     )
-    _insert_all(
-        session,
-        ShareRow,
-        [
-            _share(key, work, right, now)
-            for key, work in zip(ids, batch.works, strict=True)
-            for right in Right
-        ],
-    )
-    _insert_all(
-        session,
-        Identifier,
-        [
-            {"work_id": key, "scheme": scheme, "value": value}
-            for key, row in zip(ids, batch.rows, strict=True)
-            for scheme, value in row.identifiers
-        ],
-    )
-    _insert_all(
-        session,
-        SourceUrl,
-        [
-            {"work_id": key, "url": url}
-            for key, row in zip(ids, batch.rows, strict=True)
-            for url in row.source_urls
-        ],
+    _insert_shares(session, ids, batch.works, now)
+    links = [(key, scheme, value) for key, row in rows for scheme, value in row.identifiers]
+    insert_many(session, Identifier, ("work_id", "scheme", "value"), links)
+    insert_many(
+        session, SourceUrl, ("work_id", "url"), [(key, u) for key, row in rows for u in row.source_urls]
     )
 
 
-def _insert_all(session: Session, table: type[Any], rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(table), rows)
+def _insert_versions(
+    session: Session,
+    rows: Sequence[tuple[int, NewRow]],
+    own: tuple[ColumnElement[bool], ...],
+    now: datetime,
+) -> dict[int, int]:
+    """One version a work; the version's key by that of the work."""
+    columns = ("work_id", "number", "sha256", "media_type", "size", "facts", "notes", "created_at")
+    facts, notes = dict[str, Any](), list[Any]()
+    values = [
+        (key, 1, row.content.sha256, row.content.media_type, row.content.size, facts, notes, now)
+        for key, row in rows
+    ]
+    insert_many(session, WorkVersion, columns, values)
+    query = select(WorkVersion.work_id, WorkVersion.id).join(Work, Work.id == WorkVersion.work_id).where(*own)
+    return dict(session.execute(query).all())
 
 
-def _version(work_id: int, row: NewRow, now: datetime) -> dict[str, Any]:
-    content = row.content
-    return {
-        "work_id": work_id,
-        "number": 1,
-        "sha256": content.sha256,
-        "media_type": content.media_type,
-        "size": content.size,
-        "facts": {},
-        "notes": [],
-        "created_at": now,
-    }
-
-
-def _fingerprint(version_id: int, row: NewRow, code: Any, now: datetime) -> dict[str, Any]:
-    return {
-        "version_id": version_id,
-        "algorithm": code.algorithm,
-        "kind": code.kind,
-        "code": code.code,
-        "made_by": row.content.made_by,
-        "made_at": now,
-    }
-
-
-def _share(work_id: int, work: Mapping[str, Any], right: Right, now: datetime) -> dict[str, Any]:
+def _insert_shares(
+    session: Session, ids: Sequence[int], works: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
     """Every right, everywhere, belongs to the owner until shares are stated."""
-    return {
-        "work_id": work_id,
-        "party_id": work["owner_id"],
-        "right": right.value,
-        "territory": WORLD,
-        "ppm": WHOLE,
-        "valid_from": now,
-        "valid_to": None,
-        "recorded_at": now,
-        "recorded_by": work["registered_by"],
-        "superseded_at": None,
-    }
+    columns = (
+        "work_id",
+        "party_id",
+        "right",
+        "territory",
+        "ppm",
+        "valid_from",
+        "recorded_at",
+        "recorded_by",
+    )
+    values = [
+        (key, work["owner_id"], right.value, WORLD, WHOLE, now, now, work["registered_by"])
+        for key, work in zip(ids, works, strict=True)
+        for right in Right
+    ]
+    insert_many(session, ShareRow, columns, values)
 
 
 # -- how it goes --------------------------------------------------------------------------------------------
