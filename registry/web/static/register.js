@@ -48,6 +48,10 @@ function add(files) {
 
 function tell() {
   const done = items.filter((item) => item.done).length;
+  const all = done > 0 && done === items.length;
+  document.getElementById("about").hidden = all;
+  document.getElementById("onward").hidden = !all;
+  button.hidden = all;
   count.textContent = chosen.dataset.ready.replace("{done}", done).replace("{all}", items.length);
 }
 
