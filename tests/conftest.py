@@ -161,6 +161,25 @@ def database(database_url: str) -> Iterator[Database]:
     database.dispose()
 
 
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3 server; one for each process that runs tests."""
+    from tests.support import s3  # takes long to import, and few tests need it
+
+    with s3.server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file store in a new bucket, which this process may use: `s3://bucket/prefix`."""
+    from tests.support import s3
+
+    for name, value in s3.environment(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3.make_bucket(s3_endpoint)}/published"
+
+
 @pytest.fixture
 def session(database: Database) -> Iterator[Session]:
     """One writing transaction around the whole test, for tests of services."""

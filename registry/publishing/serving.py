@@ -80,22 +80,26 @@ def _asked_for(size: int, digest: str) -> tuple[int, int]:
     other_file = condition.date is not None or (condition.etag is not None and condition.etag != digest)
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or other_file:
         return 0, size
-    found = asked.range_for_length(size)
-    if found is None:
+    first, end = asked.ranges[0]
+    start, stop = first if first >= 0 else max(size + first, 0), size if end is None else min(end, size)
+    if start >= stop:
         raise RequestedRangeNotSatisfiable(length=size)
-    return found
+    return start, stop
 
 
 def _send(response: Response, stream: BinaryIO | None, *, whole: bool) -> None:
-    """The server may hand a whole file to the kernel; a part is counted out."""
+    """A server that can hands a whole file to the kernel; else, and a part always, it is counted out."""
     if stream is None:
         raise NotFound("There is no such file.")
     response.call_on_close(stream.close)
-    length = int(response.content_length or 0)
-    response.response = wrap_file(request.environ, stream, _CHUNK) if whole else _chunks(stream, length)
+    if whole and "wsgi.file_wrapper" in request.environ:
+        response.response = wrap_file(request.environ, stream, _CHUNK)
+    else:
+        response.response = _chunks(stream, int(response.content_length or 0))
 
 
 def _chunks(stream: BinaryIO, length: int) -> Iterator[bytes]:
-    while length and (data := stream.read(min(_CHUNK, length))):
-        length -= len(data)
-        yield data
+    with stream:
+        while length and (data := stream.read(min(_CHUNK, length))):
+            length -= len(data)
+            yield data
