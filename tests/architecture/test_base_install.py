@@ -6,10 +6,12 @@ are linked from the environment that runs the tests. So nothing is downloaded, a
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import json
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 SERVER_ONLY = (
@@ -148,6 +151,50 @@ def test_the_metadata_names_both_commands_and_the_licence(wheel: Path) -> None:
     assert "vorbehalt = crawler.cli:main" in archive.read(points).decode()
     assert "vorbehalt-server = registry.cli:main" in archive.read(points).decode()
     assert {"LICENSE", "NOTICE"} <= {Path(n).name for n in archive.namelist()}
+
+
+# -- what the package says that it needs --------------------------------------------------------------------
+def _declared(extras: tuple[str, ...]) -> set[str]:
+    """What pyproject.toml names for the base and these extras, and what that brings, as numba brings llvmlite."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [*project["dependencies"], *(r for e in extras for r in project["optional-dependencies"][e])]
+    names = {Requirement(line).name for line in lines} - {"vorbehalt"}
+    brought = {
+        Requirement(r).name
+        for name in names
+        for r in importlib.metadata.requires(name) or []
+        if "extra ==" not in r
+    }
+    return {canonicalize_name(name) for name in names | brought}
+
+
+def _imports(folder: Path) -> dict[str, str]:
+    """Top-level names that the modules below this folder import, each with one of the files that does."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            found |= {name.partition(".")[0]: str(path.relative_to(ROOT)) for name in names}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("crawler", ()), ("registry/core", ()), ("registry", ("server", "demo"))],
+)
+def test_everything_that_is_imported_is_required(folder: str, extras: tuple[str, ...]) -> None:
+    """By name: what only happens to be installed, because something else needs it, may be gone tomorrow."""
+    ours = {"crawler", "registry", *sys.stdlib_module_names}
+    owners = importlib.metadata.packages_distributions()
+    declared = _declared(extras)
+    missing = {
+        name: path
+        for name, path in _imports(ROOT / folder).items()
+        if name not in ours and not {canonicalize_name(d) for d in owners.get(name, [name])} & declared
+    }
+    assert missing == {}
 
 
 # -- what the base can do without the server ----------------------------------------------------------------
