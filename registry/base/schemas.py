@@ -82,6 +82,15 @@ def line(max_length: int, **kwargs: Any) -> fields.String:
     return fields.String(validate=[validate.Length(1, max_length), ONE_LINE], **kwargs)
 
 
+def letter(**kwargs: Any) -> fields.String:
+    """A text of several lines, not blank: no control characters but line breaks and tabs."""
+    plain = validate.Regexp(
+        r"^(?=[\s\S]*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+\Z",
+        error="Write a text that is not blank, without control characters.",
+    )
+    return fields.String(validate=[validate.Length(1, 2_000), plain], **kwargs)
+
+
 def page_query(noun: str) -> type[Schema]:
     """The query of a list of this noun: `?limit=&after=`."""
     limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))

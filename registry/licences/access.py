@@ -37,10 +37,10 @@ def check_write(actor: Actor) -> None:
     check_scopes(actor, _WRITE)
 
 
-def check_lab(actor: Actor) -> None:
-    """Only labs take licences."""
+def check_lab(actor: Actor, act: str = "accept an offer") -> None:
+    """Only labs take licences, and ask for them."""
     if actor.role is not Role.LAB:
-        raise Forbidden(f"A {actor.role} cannot accept an offer; only labs can.")
+        raise Forbidden(f"A {actor.role} cannot {act}; only labs can.")
     check_scopes(actor, _WRITE)
 
 

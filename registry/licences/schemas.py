@@ -6,9 +6,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from registry.base.schemas import PublicId, Strict, Time, line, page_of
+from registry.base.schemas import PublicId, Strict, Time, letter, line, page_of, page_query
 from registry.core.decisions import Purpose
 from registry.core.decisions.terms import WORLD
+from registry.licences.requests import RequestState
 from registry.licences.rules import MAX_LICENSEES, MAX_WORKS
 from registry.licences.tariffs import Tariff
 
@@ -125,6 +126,61 @@ class AgreementView(AgreementItem):
     salt = fields.Function(lambda details: details.agreement.salt.hex())
 
 
+# -- requests -----------------------------------------------------------------------------------------------
+class NewRequest(Strict):
+    """What a lab would like to do with some works."""
+
+    works = fields.List(PublicId("work"), required=True, validate=validate.Length(1, MAX_WORKS))
+    purpose = fields.Enum(Purpose, by_value=True, required=True)
+    territories = fields.List(line(8), load_default=[WORLD], validate=validate.Length(1, 250))
+    valid_from = Time(load_default=None, allow_none=True)
+    valid_to = Time(load_default=None, allow_none=True)
+    message = letter(load_default=None, allow_none=True)
+
+
+class NewAnswer(Strict):
+    """The price of what was asked for; without a tariff it is free of charge for this lab."""
+
+    tariff = PublicId("tariff", load_default=None, allow_none=True)
+    tariff_version = fields.Integer(
+        load_default=None, allow_none=True, strict=True, validate=validate.Range(1, 2**31 - 1)
+    )
+    valid_to = Time(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "An earlier end than the lab asked for."},
+    )
+
+
+class Decline(Strict):
+    """Why not, in words, if you want to say."""
+
+    reason = letter(load_default=None, allow_none=True)
+
+
+class RequestView(Strict):
+    """A request as both its sides see it."""
+
+    id = PublicId("request", attribute="request.public_id")
+    state = fields.Enum(RequestState, by_value=True)
+    licensee = PublicId("party")
+    owner = PublicId("party")
+    works = fields.List(PublicId("work"))
+    purpose = fields.String(attribute="request.purpose")
+    territories = fields.List(fields.String(), attribute="request.territories")
+    valid_from = Time(attribute="request.valid_from", allow_none=True)
+    valid_to = Time(attribute="request.valid_to", allow_none=True)
+    message = fields.String(attribute="request.message", allow_none=True)
+    made_at = Time(attribute="request.made_at")
+    answered_at = Time(attribute="request.answered_at", allow_none=True)
+    offer = PublicId("offer", allow_none=True)
+    reason = fields.String(attribute="request.reason", allow_none=True)
+
+
+RequestList = page_of("request", RequestView)
+REQUEST_PAGE = page_query("request").from_dict(
+    {"state": fields.Enum(RequestState, by_value=True, load_default=None)}, name="request-page"
+)
 TariffList = page_of("tariff", TariffItem)
 OfferList = page_of("offer", OfferItem)
 AgreementList = page_of("agreement", AgreementItem)

@@ -5,7 +5,6 @@ Every act takes the log head first, so that an offer cannot be accepted while it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +14,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor
 from registry.base.clock import Sources
 from registry.base.periods import check_period, whole_second
-from registry.core.decisions import Purpose
-from registry.core.errors import Conflict, InvalidInput
+from registry.core.errors import Conflict
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
@@ -28,13 +26,13 @@ from registry.licences.details import (
     offers_seen,
     tariffs_seen,
 )
-from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
+from registry.licences.models import Agreement, Offer
+from registry.licences.offers import CreateOffer, create_offer, names_of, new_salt, revoke_offer
 from registry.licences.pricing import (
     CreateTariff,
     create_tariff,
     list_tariffs,
     priced,
-    tariff_for_offer,
     tariff_of,
 )
 from registry.licences.queries import (
@@ -44,7 +42,19 @@ from registry.licences.queries import (
     list_offers,
     offered_works,
 )
-from registry.licences.rules import MAX_LICENSEES, MAX_WORKS, check_territories
+from registry.licences.requests import (
+    AnswerRequest,
+    AskForTerms,
+    RequestDetails,
+    RequestState,
+    answer_with_offer,
+    ask_for_terms,
+    decline_request,
+    get_request,
+    list_requests,
+    requests_seen,
+    withdraw_request,
+)
 from registry.licences.terms import (
     agreement_for_claim,
     all_licensee_terms,
@@ -55,115 +65,53 @@ from registry.licences.terms import (
     works_covered,
 )
 from registry.log import service as log
-from registry.works.service import Work
 
 __all__ = [
     "AboutWork",
     "AcceptOffer",
     "Agreement",
     "AgreementDetails",
+    "AnswerRequest",
+    "AskForTerms",
     "CreateOffer",
     "CreateTariff",
     "EndAgreement",
     "Offer",
     "OfferDetails",
+    "RequestDetails",
+    "RequestState",
     "about_work",
     "accept_offer",
     "agreement_for_claim",
     "agreements_seen",
     "all_licensee_terms",
+    "answer_with_offer",
+    "ask_for_terms",
     "create_offer",
     "create_tariff",
+    "decline_request",
     "end_agreement",
     "get_agreement",
     "get_offer",
+    "get_request",
     "licensee_terms",
     "list_agreements",
     "list_offers",
+    "list_requests",
     "list_tariffs",
     "offers_seen",
     "permitted",
     "priced",
     "public_terms",
+    "requests_seen",
     "revoke_offer",
     "tariff_of",
     "tariffs_seen",
     "terms_of",
+    "withdraw_request",
     "works_covered",
     "works_under_licence",
 ]
-
-
-# -- offers -------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class CreateOffer:
-    """Terms for some works of one owner. Free of charge and to anyone is an open licence."""
-
-    works: tuple[bytes, ...]
-    purpose: Purpose
-    territories: tuple[str, ...] = ("world",)
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
-    tariff: bytes | None = None
-    """Public id of the tariff; `None` means free of charge."""
-    tariff_version: int | None = None
-    """`None`: the latest."""
-    licensees: tuple[bytes, ...] = ()
-    """Public ids of labs; empty means anyone."""
-
-
-def create_offer(session: Session, actor: Actor, command: CreateOffer, sources: Sources) -> Offer:
-    """Record an offer of the works' owner, made by itself or under a mandate to grant."""
-    access.check_maker(actor)
-    if not 0 < len(command.works) <= MAX_WORKS:
-        raise InvalidInput(f"An offer is about 1 to {MAX_WORKS:,} works; make several for more.")
-    if len(command.licensees) > MAX_LICENSEES:
-        raise InvalidInput(f"An offer names at most {MAX_LICENSEES:,} licensees, or none for anyone.")
-    now = whole_second(sources.now())
-    change_seq = log.next_change_seq(session)
-    acting, offered = access.offerable(session, actor, tuple(dict.fromkeys(command.works)), now)
-    tariff = tariff_for_offer(session, acting, command.tariff, command.tariff_version)
-    valid_from, valid_to = check_period(command.valid_from, command.valid_to, now)
-    offer = Offer(
-        public_id=sources.new_id(),
-        owner_id=acting.principal_id,
-        offered_by=acting.party_id,
-        to_anyone=not command.licensees,
-        tariff_version_id=tariff.id if tariff else None,
-        tariff=tariff,
-        purpose=command.purpose.value,
-        territories=list(check_territories(command.territories)),
-        valid_from=valid_from,
-        valid_to=valid_to,
-        salt=_salt(sources),
-        recorded_at=now,
-        change_seq=change_seq,
-        works=[OfferWork(work_id=work.id) for work in offered.values()],
-        licensees=[OfferLicensee(party_id=p) for p in access.licensees(session, command.licensees)],
-    )
-    offer.terms_digest = terms_of(offer).digest(_names(offered.values()))
-    if offer.to_anyone:
-        offer.log_index = journal.offer_made(session, offer, now)
-    session.add(offer)
-    session.flush()
-    return offer
-
-
-def revoke_offer(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Offer:
-    """Close an offer from now on; agreements that were concluded on it go on. Again is no error."""
-    access.check_maker(actor)
-    now = whole_second(sources.now())
-    change_seq = log.next_change_seq(session)
-    offer = get_offer(session, actor, public_id, sources)
-    acting = access.granting_for(session, actor, offer.owner_id, offered_works(session, offer), now)
-    if acting is None:
-        raise access.not_yours("offer", public_id)
-    if offer.superseded_at is None:
-        offer.superseded_at, offer.revoked_by, offer.change_seq = now, acting.party_id, change_seq
-        if offer.to_anyone:
-            journal.offer_revoked(session, offer, now)
-        session.flush()
-    return offer
 
 
 # -- agreements ---------------------------------------------------------------------------------------------
@@ -210,12 +158,12 @@ def accept_offer(session: Session, actor: Actor, command: AcceptOffer, sources: 
         tariff_version_id=offer.tariff_version_id,
         tariff=offer.tariff,
         tariff_digest=offer.tariff.digest if offer.tariff else None,
-        salt=_salt(sources),
+        salt=new_salt(sources),
         recorded_at=now,
         change_seq=change_seq,
     )
     agreement.terms_digest = bytes.fromhex(
-        commitment(agreement.salt, terms_of(agreement).as_json(_names(covered)))
+        commitment(agreement.salt, terms_of(agreement).as_json(names_of(covered)))
     )
     agreement.log_index = journal.agreed(session, agreement, now)
     session.add(agreement)
@@ -254,12 +202,3 @@ def _check_open(session: Session, actor: Actor, offer: Offer, now: datetime) -> 
     if existing is not None:
         name = format_id("agreement", existing)
         raise Conflict(f"You have accepted this offer already, in {name}.", agreement=name)
-
-
-def _names(offered: Iterable[Work]) -> list[str]:
-    return [format_id("work", work.public_id) for work in offered]
-
-
-def _salt(sources: Sources) -> bytes:
-    """32 random bytes."""
-    return sources.new_id() + sources.new_id()
