@@ -10,12 +10,14 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import open_store
 from registry.base.http import Context, install, make_api, register_http
+from registry.base.ratelimits import RateLimiter
 from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.licences import api as licences_api
+from registry.licences import requests_api
 from registry.log import api as log_api
 from registry.log.keys import LogKey
 from registry.parties import api as parties_api
@@ -29,12 +31,15 @@ from registry.usage import pages as usage_pages
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
+from registry.works import bulk_api
 from registry.works import pages as works_pages
 
 _ROOMS = (
     parties_api,
     works_api,
+    bulk_api,
     licences_api,
+    requests_api,
     checking_api,
     publishing_api,
     usage_api,
@@ -55,7 +60,8 @@ def create_app(
 ) -> Flask:
     """The application of one registry. Opens no connection and reads no key before it has to."""
     app = Flask("registry", static_folder=None)
-    parts: dict[type, object] = {LiveIndex: LiveIndex()}
+    database = database or Database(settings.database_url)
+    parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database)}
     with suppress(
         NotReady
     ):  # without keys it can register and check; what needs a signature says what is missing
@@ -65,7 +71,7 @@ def create_app(
         app,
         Context(
             settings=settings,
-            database=database or Database(settings.database_url),
+            database=database,
             files=open_store(settings.files_url),
             sources=sources or Sources(),
             authenticate=parties.authenticate_key,

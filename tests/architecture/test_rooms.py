@@ -9,7 +9,7 @@ from pathlib import Path
 import registry
 
 ROOT = Path(registry.__file__).parent
-ROOMS = {"parties", "works", "licences", "log", "usage", "remuneration", "publishing", "checking"}
+ROOMS = {"parties", "works", "licences", "log", "usage", "remuneration", "publishing", "checking", "domains"}
 WIRING = {"app.py", "cli.py", "wiring.py", "models.py", "server.py", "work.py"}
 
 
