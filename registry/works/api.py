@@ -1,4 +1,4 @@
-"""JSON views of works: register, read, withdraw, further versions, shares, reservations."""
+"""JSON views of works: register, read, change, withdraw, further versions, shares, reservations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from registry.base.actor import Scope
-from registry.base.http import Blueprint, current_actor, reading, require, sources, writing
+from registry.base.http import (
+    Blueprint,
+    Rate,
+    current_actor,
+    reading,
+    require,
+    require_match,
+    sources,
+    spend,
+    writing,
+)
 from registry.base.periods import whole_second
 from registry.base.schemas import PublicId, page_query
 from registry.works import schemas, service
@@ -43,6 +53,7 @@ _LIST = page_query("work").from_dict({"owner": PublicId("party", load_default=No
 @blueprint.response(201, schemas.WorkView)
 def register() -> Any:
     """Register a work by its file, which is not kept, or by its fingerprints alone."""
+    spend(Rate.REGISTER)
     data, content = read_upload(schemas.NewWork)
     command = service.RegisterWork(
         content=content,
@@ -75,6 +86,28 @@ def get_work(public_id: bytes) -> Any:
     """One of your works, with all that is on record about it."""
     with reading() as session:
         return service.get_work(session, current_actor(), public_id, sources())
+
+
+@blueprint.patch("/<id(work):public_id>")
+@require(Scope.WORKS_WRITE)
+@blueprint.arguments(schemas.WorkChange)
+@blueprint.response(200, schemas.WorkView)
+def change(data: dict[str, Any], public_id: bytes) -> Any:
+    """State anew what you say about a work, as you have read it (If-Match). What was stated before stays on record."""
+    with writing() as session:
+        opened = service.open_work(session, current_actor(), public_id, sources())
+        require_match(schemas.WorkView().dump(opened.details))
+        work = service.change_work(session, opened, data)
+        return service.details(session, work, opened.now)
+
+
+@blueprint.get("/<id(work):public_id>/revisions")
+@require(Scope.WORKS_READ)
+@blueprint.response(200, schemas.RevisionList)
+def list_revisions(public_id: bytes) -> Any:
+    """What was stated about a work before, oldest first, and from when to when."""
+    with reading() as session:
+        return {"items": service.revisions(session, current_actor(), public_id, sources())}
 
 
 @blueprint.delete("/<id(work):public_id>")

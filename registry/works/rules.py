@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from registry.core.errors import Conflict, InvalidInput
 from registry.core.fingerprints import FileFingerprints, Fingerprint, Note, check_code
+from registry.core.fingerprints.addresses import parse_address
 from registry.core.ids import format_id
 
 SHA256 = "digest.sha256.v1"
@@ -22,6 +23,8 @@ class Kind(StrEnum):
 
     IMAGE = "image"
     TEXT = "text"
+    DOMAIN = "domain"
+    """Everything at a domain whose control was proved (`registry.domains`). It has no files."""
 
 
 class MadeBy(StrEnum):
@@ -80,6 +83,7 @@ def check_origin(made_by: MadeBy, tool: str | None, prompt: str | None) -> None:
 def check_source_url(url: str) -> str:
     """An absolute http or https address without credentials, at most 2,000 characters."""
     try:
+        parse_address(url)
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
     except ValueError:
@@ -102,6 +106,8 @@ def check_client_codes(kind: Kind, codes: Sequence[Fingerprint]) -> tuple[Finger
     A frame lacks `image.phash256.v1` exactly if it failed the symmetry gate, so a frame that lacks any other code
     would be matched by the wrong rule. Returns the codes in a fixed order.
     """
+    if kind is Kind.DOMAIN:
+        raise InvalidInput("A domain has no files: claim it at /v1/domains, and prove that you control it.")
     seen: dict[str, set[str]] = {}
     for code in codes:
         check_code(code.algorithm, code.kind, code.code)
@@ -163,8 +169,14 @@ def earlier_title(owner_id: int, same_file: Iterable[Registered]) -> Registered 
     return earlier[0] if earlier else None
 
 
-def how_to_object(work: str, earlier: str) -> str:
+def how_to_object(work: str, earlier: str, kind: Kind = Kind.IMAGE) -> str:
     """What the maker of a contested title is told."""
+    if kind is Kind.DOMAIN:
+        return (
+            f"Somebody else proved control of this domain before, as {earlier}, and never gave it up. Until that is "
+            f"settled, what lies at the domain is reserved by {work} as well, but it cannot be licensed. If you took "
+            "the domain over, write to the operator of this registry, name both works, and say since when it is yours."
+        )
     return (
         f"Somebody else registered a file with the same SHA-256 before, as {earlier}. Until that is settled, {work} "
         "is protected like any other work, but it cannot be licensed. If it is yours, write to the operator of this "

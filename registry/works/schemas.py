@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from registry.base import jobs
 from registry.base.schemas import PublicId, Strict, Time, line, page_of
 from registry.core.decisions import Purpose
 from registry.core.decisions.terms import WORLD
@@ -82,7 +83,7 @@ class NewWork(NewFile):
     tool = line(200, load_default=None)
     prompt = fields.String(load_default=None, validate=validate.Length(1, 10_000))
     disclosure = fields.Enum(Disclosure, by_value=True, load_default=None)
-    persons_depicted = fields.Boolean(load_default=False)
+    persons_depicted = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     identifiers = fields.List(
         fields.Nested(IdentifierLine), load_default=[], validate=validate.Length(max=_MAX_LINKS)
     )
@@ -97,6 +98,19 @@ class NewShares(Strict):
     """All shares that hold from the first moment stated on."""
 
     shares = fields.List(fields.Nested(NewShareLine), required=True, validate=validate.Length(1, _MAX_SHARES))
+
+
+class WorkChange(Strict):
+    """What is stated anew; what is left out stays as it is."""
+
+    title = line(500)
+    made_by = fields.Enum(MadeBy, by_value=True)
+    tool = line(200, allow_none=True)
+    prompt = fields.String(allow_none=True, validate=validate.Length(1, 10_000))
+    disclosure = fields.Enum(Disclosure, by_value=True)
+    persons_depicted = fields.Boolean(truthy={True}, falsy={False})
+    identifiers = fields.List(fields.Nested(IdentifierLine), validate=validate.Length(max=_MAX_LINKS))
+    source_urls = fields.List(line(2_000), validate=validate.Length(max=_MAX_LINKS))
 
 
 class NewReservationLine(Strict):
@@ -179,6 +193,13 @@ class ContestView(Strict):
     how_to_object = fields.String()
 
 
+class IdentifierView(Strict):
+    """A number that the work has elsewhere, in its normal form."""
+
+    scheme = fields.String()
+    value = fields.String()
+
+
 class WorkItem(Strict):
     """A work in a list."""
 
@@ -208,12 +229,7 @@ class WorkView(Strict):
     withdrawn_at = Time(attribute="work.withdrawn_at", allow_none=True)
     contested = fields.Method("_contested", metadata={"type": ["object", "null"]})
     versions = fields.List(fields.Nested(VersionView), attribute="work.versions")
-    identifiers = fields.List(
-        fields.Nested(
-            Strict.from_dict({"scheme": fields.String(), "value": fields.String()}, name="IdentifierView")
-        ),
-        attribute="work.identifiers",
-    )
+    identifiers = fields.List(fields.Nested(IdentifierView), attribute="work.identifiers")
     source_urls = fields.List(fields.Pluck("SourceUrlView", "url"), attribute="work.source_urls")
     shares = fields.List(fields.Nested(ShareView))
     reservations = fields.List(fields.Nested(ReservationView))
@@ -226,15 +242,78 @@ class WorkView(Strict):
             {
                 "since": details.work.contested_since,
                 "earlier_work": earlier,
-                "how_to_object": how_to_object(format_id("work", work), format_id("work", earlier)),
+                "how_to_object": how_to_object(
+                    format_id("work", work), format_id("work", earlier), Kind(details.work.kind)
+                ),
             }
         )
+
+
+class StatementsView(Strict):
+    """What was stated about a work."""
+
+    title = fields.String()
+    made_by = fields.String()
+    tool = fields.String(allow_none=True)
+    prompt = fields.String(allow_none=True)
+    disclosure = fields.String()
+    persons_depicted = fields.Boolean()
+    identifiers = fields.List(fields.Nested(IdentifierView))
+    source_urls = fields.List(fields.String())
+
+
+class RevisionView(Strict):
+    """A past state of the statements, and when it was the present one."""
+
+    number = fields.Integer()
+    statements = fields.Nested(StatementsView)
+    recorded_at = Time()
+    superseded_at = Time()
+
+
+class RevisionList(Strict):
+    """All past states, oldest first."""
+
+    items = fields.List(fields.Nested(RevisionView))
 
 
 class SourceUrlView(Strict):
     """Where the maker published the work."""
 
     url = fields.String()
+
+
+class BadRowView(Strict):
+    """Why a row was refused."""
+
+    row = fields.Integer(attribute="n", metadata={"description": "Its place in the list, from 0."})
+    code = fields.String()
+    message = fields.String()
+
+
+class BulkView(Strict):
+    """A list of works on its way into the registry."""
+
+    id = PublicId("job", attribute="job.public_id")
+    state = fields.String(validate=validate.OneOf([s.value for s in jobs.State]), attribute="job.state")
+    rows = fields.Integer(attribute="upload.rows")
+    done = fields.Integer(
+        attribute="upload.done", metadata={"description": "So many rows, from the first, have their outcome."}
+    )
+    registered = fields.Integer(attribute="upload.registered")
+    refused = fields.Function(
+        lambda progress: progress.upload.done - progress.upload.registered, metadata={"type": "integer"}
+    )
+    errors = fields.List(
+        fields.Nested(BadRowView),
+        attribute="refused",
+        metadata={"description": "The first hundred; all are in rows.csv."},
+    )
+    error = fields.String(
+        attribute="job.error", allow_none=True, metadata={"description": "Why the job as a whole failed."}
+    )
+    created_at = Time(attribute="job.created_at")
+    finished_at = Time(attribute="job.finished_at", allow_none=True)
 
 
 WorkList = page_of("work", WorkItem)

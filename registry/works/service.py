@@ -16,11 +16,20 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor
 from registry.base.clock import Sources
 from registry.base.periods import whole_second
-from registry.core.errors import Conflict
 from registry.core.fingerprints import FileFingerprints
 from registry.log import service as log
 from registry.parties.service import May
 from registry.works import access
+from registry.works.access import registrant
+from registry.works.bulk import (
+    BulkProgress,
+    UploadWorks,
+    bulk_outcomes,
+    get_bulk,
+    register_bulk,
+    upload_works,
+)
+from registry.works.changes import OpenedWork, change_work, open_work, revisions
 from registry.works.holdings import (
     NewReservation,
     NewShare,
@@ -34,6 +43,7 @@ from registry.works.holdings import (
 from registry.works.identifiers import Scheme, normalise
 from registry.works.models import Identifier, SourceUrl, StoredFingerprint, Work, WorkVersion
 from registry.works.overview import State, codes_to_draw
+from registry.works.places import PublishedUrl, published_urls, record_place
 from registry.works.queries import (
     FingerprintRow,
     PublishedWork,
@@ -50,6 +60,7 @@ from registry.works.queries import (
     works_by_public_id,
     works_for_publishing,
 )
+from registry.works.rows import next_row
 from registry.works.rules import (
     ClientCodes,
     Content,
@@ -62,12 +73,14 @@ from registry.works.rules import (
     check_title,
     default_disclosure,
     earlier_title,
+    is_shown,
     read_content,
 )
 from registry.works.shares import Right
 
 __all__ = [
     "AddVersion",
+    "BulkProgress",
     "ClientCodes",
     "Disclosure",
     "FingerprintRow",
@@ -75,6 +88,8 @@ __all__ = [
     "MadeBy",
     "NewReservation",
     "NewShare",
+    "OpenedWork",
+    "PublishedUrl",
     "PublishedWork",
     "RegisterWork",
     "RegisteredWork",
@@ -82,30 +97,40 @@ __all__ = [
     "Scheme",
     "Standing",
     "State",
+    "UploadWorks",
     "Work",
     "WorkDetails",
     "add_version",
     "all_fingerprints",
+    "bulk_outcomes",
+    "change_work",
     "codes_to_draw",
     "denials",
     "details",
+    "get_bulk",
     "get_work",
+    "is_shown",
     "list_works",
+    "open_work",
+    "published_urls",
+    "record_place",
+    "register_bulk",
     "register_work",
+    "registrant",
     "reservations_now",
+    "revisions",
     "set_reservations",
     "set_shares",
     "shares_now",
     "shares_of",
     "standing",
+    "upload_works",
     "withdraw_work",
     "work_ids_by_public_id",
     "works_by_id",
     "works_by_public_id",
     "works_for_publishing",
 ]
-
-_MAX_ROW = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +183,7 @@ def register_work(session: Session, actor: Actor, command: RegisterWork, sources
     change_seq = log.next_change_seq(session)
     work = Work(
         public_id=sources.new_id(),
-        row=_next_row(session),
+        row=next_row(session),
         owner_id=acting.principal_id,
         registered_by=acting.party_id,
         on_behalf_of=acting.on_behalf_of,
@@ -213,15 +238,6 @@ def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sou
 
 def _disclosure(command: RegisterWork) -> Disclosure:
     return command.disclosure or default_disclosure(persons_depicted=command.persons_depicted)
-
-
-def _next_row(session: Session) -> int:
-    """One more than the highest row ever given out; the caller holds the log head."""
-    highest = session.scalar(select(func.max(Work.row)))
-    row = 0 if highest is None else highest + 1
-    if row > _MAX_ROW:
-        raise Conflict("This registry is full: its tables number works with 32 bits.")
-    return row
 
 
 def _contest(session: Session, work: Work, content: Content, now: datetime) -> None:
