@@ -79,7 +79,8 @@ def worker(home: Path | None) -> None:
 @cli.command()
 @_HOME
 @_JSON
-def publish(home: Path | None, as_json: bool) -> None:
+@click.option("--recreate", is_flag=True, help="After the file store was lost: write all of it anew.")
+def publish(home: Path | None, recreate: bool, as_json: bool) -> None:
     """Publish a snapshot of the registry, signed, for labs to take home.
 
     Example: vorbehalt-server publish
@@ -87,7 +88,7 @@ def publish(home: Path | None, as_json: bool) -> None:
     from registry.wiring import Registry
 
     with Registry.open(_settings(home)) as registry:
-        edition = registry.publish()
+        edition = registry.publish(recreate=recreate)
     _say(
         as_json,
         {

@@ -78,10 +78,12 @@ class Registry:
     ) -> None:
         self.database.dispose()
 
-    def publish(self) -> Edition:
+    def publish(self, *, recreate: bool = False) -> Edition:
         """Publish an edition, and sign the log's new head. Waits a while for another publish to end."""
         with self._publishing() as publisher:
-            return publishing.publish(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
+            return publishing.publish(
+                self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS, recreate=recreate
+            )
 
     def keep_fresh(self) -> Edition | None:
         """Publish if there is anything new; else (`None`) only say in the timestamp that there is not."""

@@ -29,6 +29,8 @@ class StoredCode(Protocol):
     def kind(self) -> str: ...
     @property
     def code(self) -> bytes: ...
+    @property
+    def aux(self) -> int: ...
 
 
 def lists_of(codes: Iterable[StoredCode]) -> dict[str, ListColumns]:
@@ -56,7 +58,7 @@ def _listed(frame: Sequence[StoredCode]) -> Iterable[tuple[StoredCode, int]]:
             if PHASH not in by_algorithm:
                 yield code, int.from_bytes(by_algorithm.get(COLOUR, b""), "big")
         elif code.algorithm != COLOUR:
-            yield code, 0
+            yield code, code.aux
 
 
 def _columns(algorithm: str, entries: Sequence[tuple[int, int, bytes, int]]) -> ListColumns:

@@ -1,9 +1,9 @@
 """Publish an edition: read one consistent state, write the files, sign them, and say so in the log.
 
 The order makes every interruption harmless. The edition is made from one view of the database, beside which others go
-on writing. Then its number, the number of the last change that it has seen, and its `optout` leaf are committed
-together. Files go to the store under names that are used once; the signed timestamp, which alone makes an edition
-visible, comes last. An interrupted publish leaves a gap in the numbering, nothing else.
+on writing, and its files go to the store under names that are used once. Only then, with all that takes long done, its
+number, the number of the last change that it has seen, and its `optout` leaf are committed together; and last of all
+the signed timestamp makes it visible. An interrupted publish leaves at most a gap in the numbering.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from registry.core.snapshots import (
     write_edition,
 )
 from registry.core.snapshots.trust import Publisher
+from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.publishing import rules
@@ -71,14 +72,20 @@ def lists_of(codes: Iterable[rules.StoredCode]) -> dict[str, ListColumns]:
 
 
 def publish(
-    database: Database, publisher: Publisher, sources: Sources, *, wait_seconds: float = 0
+    database: Database,
+    publisher: Publisher,
+    sources: Sources,
+    *,
+    wait_seconds: float = 0,
+    recreate: bool = False,
 ) -> Edition:
     """Publish everything that is public now, and each licensee's own licences.
 
-    `Conflict` if somebody else is publishing, for longer than `wait_seconds`.
+    `Conflict` if somebody else is publishing, for longer than `wait_seconds`. `recreate`: although what was published
+    before is missing or damaged in the file store.
     """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
-        return _publish(database, publisher, sources)
+        return _publish(database, publisher, sources, recreate=recreate)
 
 
 def keep_fresh(
@@ -96,7 +103,9 @@ def keep_fresh(
         return None
 
 
-def _publish(database: Database, publisher: Publisher, sources: Sources) -> Edition:
+def _publish(
+    database: Database, publisher: Publisher, sources: Sources, *, recreate: bool = False
+) -> Edition:
     """The steps, none of which keeps others from writing for longer than it takes to record one row."""
     now = whole_second(sources.now())
     with tempfile.TemporaryDirectory(prefix="vorbehalt-edition-") as folder:
@@ -104,11 +113,12 @@ def _publish(database: Database, publisher: Publisher, sources: Sources) -> Edit
             content = _content(session, now)
             personal = _personal(session, content.sequence, now)
         files = write_edition(Path(folder), content)
-        with database.writing() as session:
-            edition = _record(session, content, files, now)
         targets: dict[str, bytes | Path] = dict(files.paths)
         targets |= {p.target: p.to_bytes() for p in personal}
-        publisher.publish(targets, files.custom, now)
+        publisher.bring(targets, now, recreate=recreate)
+        with database.writing() as session:
+            edition = _record(session, content, files, now)
+        publisher.publish(targets, files.custom, now, recreate=recreate)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())
@@ -157,6 +167,7 @@ def _content(session: Session, now: datetime) -> EditionContent:
         codes.extend(work.fingerprints)
         if work.withdrawn:
             withdrawn.add(work.row)
+    codes.extend(domains.address_codes(session, public=True))
     distinct = list(dict.fromkeys(work_terms))
     number = {t: n for n, t in enumerate(distinct)}
     return EditionContent(

@@ -253,6 +253,7 @@ def test_wherever_it_breaks_off_the_old_edition_stays_and_the_next_publish_works
         assert publishing.state(session).sequence == edition.sequence
         lost = session.scalars(select(Edition.sequence).where(Edition.published_at.is_(None))).all()
     assert list(lost) == list(range(visible + 1, edition.sequence)), "gaps in the numbering, nothing else"
+    assert 0 < len(lost) < left, "and none where the store failed before there was anything to sign"
 
 
 def test_what_fails_before_it_is_on_record_leaves_nothing(
@@ -347,11 +348,18 @@ def test_fresh_means_published_when_something_changed(
 def test_an_interrupted_edition_does_not_count_as_published(
     database: Database, sources: Sources, tmp_path: Path, add: Callable[..., Work]
 ) -> None:
-    shelf = Shelf.create(tmp_path / "shelf", START, Breaking(tmp_path / "files", left=3))
+    shelf = Shelf.create(tmp_path / "shelf", START, Breaking(tmp_path / "files"))
     assert isinstance(shelf.store, Breaking)
     add("Dunes")
-    with pytest.raises(Interrupted):
-        publishing.keep_fresh(database, shelf.publisher, sources)
+    with database.reading() as session:
+        first = log.head(session).size
+    for left in range(20):
+        shelf.store.left = left
+        with pytest.raises(Interrupted):
+            publishing.keep_fresh(database, shelf.publisher, sources)
+        with database.reading() as session:
+            if log.head(session).size > first:
+                break
     shelf.store.left = None
     edition = publishing.keep_fresh(database, shelf.publisher, sources)
     assert edition is not None
@@ -365,8 +373,10 @@ def test_a_store_that_was_emptied_is_not_papered_over(
     shelf.publish(database, sources)
     shelf.store = type(shelf.store)(shelf.folder / "another")  # type: ignore[call-arg]
     for act in (publishing.publish, publishing.keep_fresh):
-        with pytest.raises(NotReady, match="backup"):
+        with pytest.raises(NotReady, match="--recreate"):
             act(database, shelf.publisher, sources)
+    again = publishing.publish(database, shelf.publisher, sources, recreate=True)
+    assert (again.sequence, len(shelf.open())) == (2, 1)
 
 
 def test_equal_contents_are_equal_files(

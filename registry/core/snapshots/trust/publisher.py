@@ -35,7 +35,7 @@ from registry.core.snapshots.trust.roles import (
 )
 from registry.core.snapshots.trust.versions import Versions
 
-_LOST = "Restore the file store from a backup; if there is none, publish with `recreate`."
+_LOST = "Restore the file store from a backup; if there is none: vorbehalt-server publish --recreate"
 
 
 _Online = TypeVar("_Online", Targets, Snapshot, Timestamp)
@@ -59,6 +59,18 @@ class Publisher:
         self._offline = OfflinePart.load(online_dir)
         self._signers = self._offline.load_signers(online_dir)
         Versions.load(online_dir)
+
+    def bring(self, targets: Mapping[str, bytes | Path], now: datetime, *, recreate: bool = False) -> None:
+        """Bring files to the store ahead of `publish`, which then has little more to do than to sign.
+
+        Nobody sees them yet, so this may fail at any point and leaves nothing that matters. Raises what `publish` does.
+        """
+        self._offline.check_age(now)
+        with self._exclusively() as versions:
+            if not recreate:
+                self._read_published(versions)
+            for name, source in sorted(targets.items()):
+                self._put_target(_describe(name, source, None), source)
 
     def publish(
         self,
