@@ -19,10 +19,10 @@ from numba import extending, njit, types
 from numba.core import cgutils
 
 LANES = 32
-"""Codes compared by one call of `near`: four AVX-512 registers for each of the two words."""
+"""Codes compared at once: four AVX-512 registers a word."""
 
 BLOCK = 1024
-"""Codes whose first halves are kept at hand (16 KiB, half of a level 1 cache) while all queries pass by."""
+"""Codes whose first words are kept at hand (8 KiB a word, in a level 1 cache) while all queries pass by."""
 
 intrinsic: Any = extending.intrinsic
 _I32 = ir.IntType(32)
@@ -50,24 +50,38 @@ def _splat(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES))
 
 
-@intrinsic
-def near(_typing: Any, word0: Any, word1: Any, start: Any, query0: Any, query1: Any, radius: Any) -> Any:
-    """Bit x is set if word0[start + x] and word1[start + x] differ from the query in at most `radius` bits."""
+def _near(columns: int) -> Any:
+    """A comparison of 32 codes in their first 1, 2, 3 or 4 words."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        counter = ir.FunctionType(_WORDS, [_WORDS])
-        ctpop = _declared(builder.module, counter, f"llvm.ctpop.v{LANES}i64")
-        counts = []
-        for k in (0, 1):
-            array = context.make_array(signature.args[k])(context, builder, args[k])
-            pointer = builder.bitcast(builder.gep(array.data, [args[2]]), _WORDS.as_pointer())
-            words = builder.load(pointer)
-            words.align = 8
-            counts.append(builder.call(ctpop, [builder.xor(words, _splat(builder, args[3 + k]))]))
-        within = builder.icmp_unsigned("<=", builder.add(*counts), _splat(builder, args[5]))
-        return builder.zext(builder.bitcast(within, _I32), _I64)
+    @intrinsic
+    def near(_typing: Any, words: Any, start: Any, query: Any, radius: Any) -> Any:
+        """Bit x is set if the words `words[k, start + x]` differ from the query in at most `radius` bits.
 
-    return types.uint64(word0, word1, types.int64, types.uint64, types.uint64, types.uint64), generate
+        `words` is (4, BLOCK), `query` a tuple of four words.
+        """
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            counter = ir.FunctionType(_WORDS, [_WORDS])
+            ctpop = _declared(builder.module, counter, f"llvm.ctpop.v{LANES}i64")
+            array = context.make_array(signature.args[0])(context, builder, args[0])
+            total = None
+            for k in range(columns):
+                place = builder.add(args[1], _I64(k * BLOCK))
+                pointer = builder.bitcast(builder.gep(array.data, [place]), _WORDS.as_pointer())
+                loaded = builder.load(pointer)
+                loaded.align = 8
+                asked = _splat(builder, builder.extract_value(args[2], k))
+                apart = builder.call(ctpop, [builder.xor(loaded, asked)])
+                total = apart if total is None else builder.add(total, apart)
+            within = builder.icmp_unsigned("<=", total, _splat(builder, args[3]))
+            return builder.zext(builder.bitcast(within, _I32), _I64)
+
+        return types.uint64(words, types.int64, query, types.uint64), generate
+
+    return near
+
+
+_near_1, _near_2, _near_3, _near_4 = (_near(columns) for columns in (1, 2, 3, 4))
 
 
 @intrinsic
@@ -90,37 +104,46 @@ def lowest(_typing: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+@njit(nogil=True, forceinline=True)
+def _near_in(columns, words, lane, query, radius):  # type: ignore[no-untyped-def]
+    if columns == 1:
+        return _near_1(words, lane, query, radius)
+    if columns == 2:
+        return _near_2(words, lane, query, radius)
+    if columns == 3:
+        return _near_3(words, lane, query, radius)
+    return _near_4(words, lane, query, radius)
+
+
 @compiled
-def within_radius(codes, queries, radius, out_query, out_row, out_distance):  # type: ignore[no-untyped-def]
+def within_radius(codes, queries, radius, columns, out_query, out_row, out_distance):  # type: ignore[no-untyped-def]
     """Write all pairs of `codes` (N, 4) and `queries` (Q, 4), both uint64, at most `radius` bits apart.
 
     Returns how many there are; what does not fit into the three output columns is counted and not written.
 
     A block of codes meets all queries before the next is read, so the codes stream through memory once. The
-    first 128 bits decide: at radius 31 all but 3 in 10^9 random pairs are already further apart.
+    first `columns` words decide: pairs that are further apart there are looked at no more.
     """
     count = codes.shape[0]
     found = 0
-    word0 = np.zeros(BLOCK, np.uint64)
-    word1 = np.zeros(BLOCK, np.uint64)
+    words = np.zeros((4, BLOCK), np.uint64)
     for begin in range(0, count, BLOCK):
         size = min(BLOCK, count - begin)
         for i in range(size):
-            word0[i] = codes[begin + i, 0]
-            word1[i] = codes[begin + i, 1]
+            for k in range(columns):
+                words[k, i] = codes[begin + i, k]
         for q in range(queries.shape[0]):
             a, b, c, d = queries[q, 0], queries[q, 1], queries[q, 2], queries[q, 3]
             for lane in range(0, size, LANES):
-                mask = near(word0, word1, lane, a, b, radius)
+                mask = _near_in(columns, words, lane, (a, b, c, d), radius)
                 while mask:
-                    i = lane + lowest(mask)
+                    row = begin + lane + lowest(mask)
                     mask &= mask - np.uint64(1)
-                    if i >= size:  # left over from the block before
+                    if row >= count:  # left over from the block before
                         break
-                    row = begin + i
                     distance = (
-                        ones(word0[i] ^ a)
-                        + ones(word1[i] ^ b)
+                        ones(codes[row, 0] ^ a)
+                        + ones(codes[row, 1] ^ b)
                         + ones(codes[row, 2] ^ c)
                         + ones(codes[row, 3] ^ d)
                     )

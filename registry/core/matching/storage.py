@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ _MANIFEST = "index.json"
 
 Arrays = dict[str, NDArray[Any]]
 
+Create = Callable[[str, Any, tuple[int, ...]], NDArray[Any]]
+"""Makes an array of zeros of this name, type and shape."""
+
 
 def write(folder: Path, form: str, source: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write the arrays under a temporary name and move them into place when they are safely on disk.
@@ -31,52 +35,99 @@ def write(folder: Path, form: str, source: str, arrays: Mapping[str, NDArray[Any
     `form` names the format, `source` the data they were derived from. If another process has put the same index
     there in the meantime, that one stays. `OSError` if the place cannot be written to; nothing is left then.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        digests = {}
+    with building(folder, form, source) as create:
         for name, array in arrays.items():
-            with (building / f"{name}.npy").open("wb") as file:
-                np.save(file, array)
-                file.flush()
-                os.fsync(file.fileno())
-            digests[name] = _sha256(building / f"{name}.npy")
-        with (building / _MANIFEST).open("w", encoding="utf-8") as text:
-            json.dump({"format": form, "source": source, "sha256": digests}, text, indent=1, sort_keys=True)
-            text.flush()
-            os.fsync(text.fileno())
-        building.chmod(0o755)  # mkdtemp makes it private; others on this machine shall share the pages
+            create(name, array.dtype, array.shape)[...] = array
+
+
+@contextmanager
+def building(
+    folder: Path, form: str, source: str, facts: Mapping[str, int] | None = None
+) -> Iterator[Create]:
+    """The same for arrays that are filled in their files, mapped into memory, and need not fit into it.
+
+    `facts` are kept in the manifest besides; like the arrays they are written when the block ends without an error.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    made: Arrays = {}
+
+    def create(name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        path = place / f"{name}.npy"
+        if 0 in shape:  # nothing to map
+            np.save(path, np.empty(shape, dtype))
+            made[name] = np.empty(shape, dtype)
+        else:
+            made[name] = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        return made[name]
+
+    try:
+        yield create
+        digests = {}
+        for name, array in made.items():
+            if isinstance(array, np.memmap):
+                array.flush()
+            _sync(place / f"{name}.npy")
+            digests[name] = _sha256(place / f"{name}.npy")
+        manifest = {"format": form, "source": source, "facts": dict(facts or {}), "sha256": digests}
+        (place / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+        _sync(place / _MANIFEST)
+        place.chmod(0o755)  # mkdtemp makes it private; others on this machine shall share the pages
         try:
-            building.rename(folder)
+            place.rename(folder)
         except OSError:
             if not folder.is_dir():
                 raise
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def read(folder: Path, form: str, source: str | None, names: tuple[str, ...]) -> Arrays:
+def fact(folder: Path, name: str) -> int:
+    """One of the facts that `building` was given; `Corrupt` if it cannot be read."""
+    try:
+        return int(json.loads((folder / _MANIFEST).read_bytes())["facts"][name])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
+
+
+def seal(folder: Path) -> str:
+    """SHA-256 of the manifest and with it of everything in the folder; `Corrupt` if there is none."""
+    try:
+        return _sha256(folder / _MANIFEST)
+    except OSError as error:
+        raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
+
+
+def read(
+    folder: Path, form: str, source: str | None, names: tuple[str, ...], *, verify: bool | None = None
+) -> Arrays:
     """Map the named arrays read-only. With a `source`, check it and all digests; without, rely on an earlier check.
 
-    `Corrupt` if anything is missing, changed, of another format or derived from other data.
+    With `verify` the digests are checked also without a source. `Corrupt` if anything is missing, changed, of
+    another format or derived from other data.
     """
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         if manifest["format"] != form:
             raise _corrupt(folder, f"has the format {manifest['format']}, not {form}")
-        if source is not None:
-            _check(folder, manifest, source, names)
+        if source is not None and manifest["source"] != source:
+            raise _corrupt(folder, "was built from other data")
+        if source is not None if verify is None else verify:
+            _check(folder, manifest, names)
         return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _check(folder: Path, manifest: Mapping[str, Any], source: str, names: tuple[str, ...]) -> None:
-    if manifest["source"] != source:
-        raise _corrupt(folder, "was built from other data")
+def _check(folder: Path, manifest: Mapping[str, Any], names: tuple[str, ...]) -> None:
     for name in names:
         if _sha256(folder / f"{name}.npy") != manifest["sha256"][name]:
             raise _corrupt(folder, f"has a damaged file {name}.npy")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

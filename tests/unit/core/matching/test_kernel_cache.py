@@ -11,8 +11,8 @@ from registry.core.matching import kernels
 PROGRAM = """
 import numpy as np, kernels
 codes = np.zeros((40, 4), np.uint64)
-found = kernels.within_radius(codes, codes[:2], np.uint64(0), np.empty(99, np.uint32), np.empty(99, np.uint32),
-                              np.empty(99, np.uint16))
+found = kernels.within_radius(codes, codes[:2], np.uint64(0), 1, np.empty(99, np.uint32),
+                              np.empty(99, np.uint32), np.empty(99, np.uint16))
 assert found == 80
 print(sum(kernels.within_radius.stats.cache_hits.values()))
 """

@@ -1,0 +1,81 @@
+"""Which way of searching is the fastest: an estimate of what each would cost.
+
+The constants are nanoseconds on one core of an AMD EPYC 9005 (AVX-512) at random codes. On other machines all of them
+grow together, so that the choice stays good where the times are wrong; and every choice gives the same hits.
+
+* Brute force compares every pair, in as many words of the code as it takes to tell strangers apart.
+* Query by query (`each`), a probe waits for its offsets and then for its postings from memory.
+* By regions, a region's postings come from memory once for all queries, and a probe finds them in the cache; but
+  all regions must be walked through, so it takes some hundred queries.
+* Both search ways pay for each survivor, which the compact layout has many of beyond radius 31.
+"""
+
+from __future__ import annotations
+
+from math import ceil, comb, log2
+from typing import Final, Literal
+
+from registry.core.matching.chain.budget import CHUNK_BITS, CHUNKS, masks, probes, shares
+from registry.core.matching.chain.tables import BLOCK, BUCKETS, Layout
+from registry.core.matching.codes import words_compared
+
+Way = Literal["brute", "each", "regions"]
+
+FURTHEST: Final = 79
+"""Beyond, a chunk's share would be 5 bits and more, and every way but brute force is slower by far."""
+
+_PAIR, _PAIR_WORD = 0.04, 0.022
+"""Brute force, for each pair, and for each word of it that is compared."""
+_PAIR_ALONE: Final = 4.5
+"""Brute force over the tables, where the codes themselves are not at hand."""
+_PROBE_EACH, _BLOCK_EACH = 27.0, 15.0
+_PROBE_REGION, _BLOCK_REGION = 9.0, 3.3
+_REGION: Final = 4.0
+"""Looking for queries in a region, for each upper half of a probe."""
+_FROM_MEMORY: Final = 0.04
+"""A byte that comes from memory."""
+_SURVIVOR: Final = 150.0
+
+_LEVEL_1: Final = 40_000
+"""Bytes that a region's postings may have."""
+
+
+def region_bits(layout: Layout, entries: int) -> int:
+    """How many upper bits of a chunk name a region."""
+    columns = min(layout.ring - 1, 2)
+    return min(max(ceil(log2(max(entries * 2 * columns, 1) / _LEVEL_1)), 6), 12)
+
+
+def survivors(layout: Layout, entries: int, radius: int) -> float:
+    """How many survivors a query has to expect among random codes."""
+    bits = CHUNK_BITS * layout.ring
+    shared = [int(share) for share in shares(radius)]
+    total = 0.0
+    for first in range(0, CHUNKS, layout.ring):
+        furthest = min(sum(shared[first : first + layout.ring]) - 1, bits)
+        total += sum(comb(bits, k) for k in range(furthest + 1)) / 2**bits
+    return entries * total
+
+
+def cheapest(layout: Layout, entries: int, queries: int, radius: int, *, codes_at_hand: bool) -> Way:
+    """The way of searching with the least estimated cost."""
+    pair = _PAIR + _PAIR_WORD * words_compared(radius) if codes_at_hand else _PAIR_ALONE
+    brute = entries * queries * pair
+    if radius > FURTHEST:
+        return "brute"
+    visits = probes(radius)
+    blocks = entries / BUCKETS / BLOCK + 1
+    resolving = queries * survivors(layout, entries, radius) * _SURVIVOR
+    each = queries * visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + resolving
+    bits = region_bits(layout, entries)
+    most = int(max(shares(radius))) - 1
+    column_bytes = 2 * BLOCK * min(layout.ring - 1, 2)
+    read = min(queries * visits * blocks, CHUNKS * entries / BLOCK) * column_bytes
+    regions = (
+        queries * visits * (_PROBE_REGION + _BLOCK_REGION * blocks)
+        + resolving
+        + read * _FROM_MEMORY
+        + CHUNKS * len(masks(bits, most).values) * 2**bits * _REGION
+    )
+    costs: dict[Way, float] = {"brute": brute, "each": each, "regions": regions}
+    return min(costs, key=lambda way: costs[way])

@@ -1,0 +1,108 @@
+"""A search through the tables, in the way that is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.core.matching.chain import arguments, budget, costs
+from registry.core.matching.chain.permutation import dealing
+from registry.core.matching.chain.tables import Stored
+from registry.core.matching.hits import Hits
+
+Words = NDArray[np.uint64]
+
+_AT_ONCE: Final = 1 << 16
+"""Queries of one call: enough to share each region among many, few enough to stay in the cache."""
+
+
+def search(stored: Stored, queries: Words, radius: int, way: costs.Way) -> Hits:
+    """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt."""
+    return Hits.joined(
+        _with_twins(stored, _search(stored, queries[begin : begin + _AT_ONCE], begin, radius, way))
+        for begin in range(0, len(queries), _AT_ONCE)
+    )
+
+
+def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way) -> Hits:
+    """The entries within the radius of some of the queries, with room for more hits if there were too many."""
+    from registry.core.matching.chain import kernels  # numba takes half a second to import
+
+    dealt = np.empty((len(queries), 4), np.uint64)
+    kernels.deal(np.ascontiguousarray(queries), dealing(stored.permutation), dealt)
+    room = 1024 + 4 * len(queries)
+    while True:
+        out = arguments.out(room)
+        flooded = _run(stored, dealt, radius, way, out)
+        if out.found[0] <= room:
+            break
+        room = int(out.found[0])
+    count = int(out.found[0])
+    hits = Hits(out.query[:count], out.row[:count], out.distance[:count])
+    if flooded.any():
+        hits = _kept(hits, ~flooded[hits.query])
+        asked = np.flatnonzero(flooded)
+        scanned = _search(stored, queries[asked], 0, radius, "brute")
+        hits = Hits.joined(
+            (hits, Hits(asked[scanned.query].astype(np.uint32), scanned.row, scanned.distance))
+        )
+    return Hits.sorted(hits.query + np.uint32(offset), hits.row, hits.distance)
+
+
+def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: arguments.Out) -> NDArray[np.bool_]:
+    """Fill `out`; true for the queries that have so many survivors that a scan of all entries is cheaper.
+
+    An adversary may register many codes that agree in some chunks with a picture that is often asked for. Each of
+    them costs more to resolve than to compare, so no query waits longer than about two scans.
+    """
+    from registry.core.matching.chain import kernels
+
+    tables, shared = stored.tables, budget.shares(radius)
+    expected = costs.survivors(stored.layout, tables.entries, radius)
+    patience = int(4096 + 4 * expected + tables.entries // 64)
+    survivors = np.zeros(len(dealt), np.int64)
+    limits = budget.limits(shared, tables.ring)
+    asked = arguments.Asked(dealt.reshape(-1), len(dealt), shared, limits, radius, survivors, patience)
+    if way == "brute":
+        kernels.scan(tables, asked, out)
+        return np.zeros(len(dealt), np.bool_)
+    most = int(shared.max()) - 1
+    bits = costs.region_bits(stored.layout, tables.entries)
+    whole = budget.masks(budget.CHUNK_BITS, most)
+    scratch, pending = arguments.scratch(len(dealt), len(whole.values), bits), arguments.pending()
+    if way == "each":
+        kernels.search_each(tables, asked, whole, scratch, pending, out)
+    else:
+        upper, lower = budget.masks(bits, most), budget.masks(budget.CHUNK_BITS - bits, most)
+        kernels.search_regions(tables, asked, bits, upper, lower, scratch, pending, out)
+    return survivors >= patience
+
+
+def _kept(hits: Hits, keep: NDArray[np.bool_]) -> Hits:
+    return Hits(hits.query[keep], hits.row[keep], hits.distance[keep])
+
+
+def _with_twins(stored: Stored, hits: Hits) -> Hits:
+    """Besides each row found the others that have the same code."""
+    if not len(stored.twin) or not len(hits):
+        return hits
+    first = np.searchsorted(stored.twin_of, hits.row, side="left")
+    count = np.searchsorted(stored.twin_of, hits.row, side="right") - first
+    owner = np.repeat(np.arange(len(hits)), count)
+    position = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + first[owner]
+    more = Hits(hits.query[owner], stored.twin[position].astype(np.uint32), hits.distance[owner])
+    return Hits.joined((hits, more))
+
+
+def codes_of(stored: Stored) -> tuple[Words, NDArray[np.uint32]]:
+    """(entries, 4) words of the distinct codes, as they were before dealing, and the first row of each."""
+    from registry.core.matching.chain import kernels
+    from registry.core.matching.chain.permutation import inverse
+
+    codes = np.empty((stored.tables.entries, 4), np.uint64)
+    rows = np.empty(stored.tables.entries, np.uint32)
+    kernels.entries_of(stored.tables, 0, codes, rows)
+    kernels.deal(codes, dealing(inverse(stored.permutation)), codes)
+    return codes, rows
