@@ -16,6 +16,8 @@ from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
+from registry.domains import api as domains_api
+from registry.domains.service import Prober
 from registry.licences import api as licences_api
 from registry.licences import requests_api
 from registry.log import api as log_api
@@ -38,6 +40,7 @@ _ROOMS = (
     parties_api,
     works_api,
     bulk_api,
+    domains_api,
     licences_api,
     requests_api,
     checking_api,
@@ -46,6 +49,7 @@ _ROOMS = (
     remuneration_api,
     log_api,
 )
+
 
 _PAGES = (
     *parties_pages.blueprints,
@@ -61,7 +65,7 @@ def create_app(
     """The application of one registry. Opens no connection and reads no key before it has to."""
     app = Flask("registry", static_folder=None)
     database = database or Database(settings.database_url)
-    parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database)}
+    parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database), Prober: Prober()}
     with suppress(
         NotReady
     ):  # without keys it can register and check; what needs a signature says what is missing

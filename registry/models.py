@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 import registry.base.idempotency
 import registry.base.jobs
 import registry.base.ratelimits
+import registry.domains.models
 import registry.licences.models
 import registry.log.models
 import registry.parties.models

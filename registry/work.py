@@ -17,13 +17,16 @@ from registry.base.jobs import Handler, Periodic, Worker
 from registry.base.locks import exclusive
 from registry.base.settings import Settings
 from registry.core.errors import Conflict
+from registry.domains.service import recheck_domains
 from registry.wiring import Registry
 
 PUBLISH = "publish"
+RECHECK_DOMAINS = "recheck-domains"
 TIDY = "tidy"
 
 PERIODICS = (
     Periodic(PUBLISH, timedelta(hours=1)),
+    Periodic(RECHECK_DOMAINS, timedelta(hours=1)),
     Periodic(TIDY, timedelta(days=1)),
 )
 
@@ -40,7 +43,7 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         edition = registry.keep_fresh()
         return {"edition": None if edition is None else edition.sequence}
 
-    return {PUBLISH: publish, TIDY: tidy}
+    return {PUBLISH: publish, RECHECK_DOMAINS: recheck_domains, TIDY: tidy}
 
 
 def tidy(database: Database, _payload: Mapping[str, Any], sources: Sources) -> dict[str, Any]:

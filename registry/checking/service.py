@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from registry.core.errors import InvalidInput
 from registry.core.fingerprints import Fingerprint, check_code
 from registry.core.ids import format_id
 from registry.core.matching import Match, Matcher
+from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.publishing import service as publishing
@@ -61,10 +63,11 @@ class LiveIndex:
 
 
 def _build(session: Session, change_seq: int, now: datetime) -> _Index:
+    addresses = domains.address_codes(session, public=False)
     public_ids = {w.row: format_id("work", w.public_id) for w in works.works_for_publishing(session)}
     return _Index(
         change_seq=change_seq,
-        matcher=Matcher(publishing.lists_of(works.all_fingerprints(session))),
+        matcher=Matcher(publishing.lists_of(chain(works.all_fingerprints(session), addresses))),
         public_ids=public_ids,
         terms=licences.public_terms(session, now),
     )
@@ -116,6 +119,7 @@ def _decide(
             grade=m.grade,
             terms=index.terms.get(m.work_row, Terms()),
             personal=personal.get(m.work_row, Terms()),
+            by_address=m.by_address,
         )
         for m in matches
     ]

@@ -14,6 +14,7 @@ from registry.core.records.claims import ClaimRow, How
 
 MAX_ROWS = 100_000
 _MAX_SHOWN = 100
+IMAGE = "image"
 TOKENS = "1k_tokens"
 _MEMBERS = frozenset({"work", "licence", "units", "how"})
 
@@ -123,8 +124,11 @@ def faults_against(
 def unit_of(kind: str, priced: Collection[str]) -> str:
     """What a row's units count: items of the work's kind, or tokens of a text where the tariff prices tokens.
 
-    A filter counts items. Under a price per 1,000 tokens the lab counts those itself, with its own tokenizer.
+    A filter counts items. Under a price per 1,000 tokens the lab counts those itself, with its own tokenizer. What
+    lies at a domain is of any kind: it is counted in the unit that the tariff prices, pictures before texts.
     """
+    if kind == "domain":
+        return next((unit for unit in (IMAGE, TOKENS) if unit in priced), kind)
     return TOKENS if kind == "text" and TOKENS in priced else kind
 
 

@@ -95,13 +95,16 @@ def list_works(
 # -- for publishing and matching ----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class FingerprintRow:
-    """One stored code. Codes of one `version_id` and kind were made from the same frame of the same file."""
+    """One code. Codes of one `version_id` and kind were made from the same frame of the same file."""
 
     work_row: int
     version_id: int
+    """0 for addresses, which belong to no file."""
     algorithm: str
     kind: str
     code: bytes
+    aux: int = 0
+    """For addresses, see `registry.core.matching.lists`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,10 +135,14 @@ def test_all_faults_come_together_in_the_order_of_rows() -> None:
         ("text", {"1k_tokens", "image"}, "1k_tokens"),
         ("text", {"work"}, "text"),
         ("text", set(), "text"),
+        ("domain", {"image", "work"}, "image"),
+        ("domain", {"1k_tokens", "image"}, "image"),
+        ("domain", {"1k_tokens"}, "1k_tokens"),
+        ("domain", {"work"}, "domain"),
     ],
 )
 def test_what_units_count(kind: str, priced: set[str], unit: str) -> None:
-    """Items, except where the tariff has a price for tokens of a text."""
+    """Items, except where the tariff has a price for tokens of a text. At a domain there are items of any kind."""
     assert unit_of(kind, priced) == unit
 
 
