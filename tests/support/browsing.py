@@ -28,7 +28,7 @@ class _Text(HTMLParser):
         self.parts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        spoken = {"aria-label", "alt", "placeholder", "title", "data-l"}
+        spoken = {"aria-label", "alt", "placeholder", "title"}
         self.parts += [value for name, value in attrs if name in spoken and value]
 
 

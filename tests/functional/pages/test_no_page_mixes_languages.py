@@ -1,0 +1,78 @@
+"""Every page in both languages: none shows a text of the other one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.pofile import read_po
+
+import registry
+from registry.base.actor import Role
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.core.ids import format_id
+from tests.support.browsing import Browser, text_of
+from tests.support.works import register
+
+Person = Any
+PO = Path(registry.__file__).parent / "web" / "translations" / "de" / "LC_MESSAGES" / "messages.po"
+LEAST = 12
+"""Shorter texts may be the same word, or a part of one, in both languages."""
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, list[str]]:
+    """For each language what a page in the other one must not show."""
+    with PO.open("rb") as file:
+        pairs = [(m.id, m.string) for m in read_po(file, locale="de") if isinstance(m.id, str) and m.id]
+    whole = [(e, d) for e, d in pairs if "%" not in e and min(len(e), len(str(d))) >= LEAST]
+    english, german = " ".join(e for e, _ in whole), " ".join(str(d) for _, d in whole)
+    return {
+        "de": [e for e, _ in whole if e not in german],
+        "en": [str(d) for _, d in whole if str(d) not in english],
+    }
+
+
+def _foreign(text: str, others: list[str]) -> list[str]:
+    return [other for other in others if other in text]
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_pages_for_everybody(browser: Browser, texts: dict[str, list[str]], language: str) -> None:
+    for page in ("", "sign-in", "sign-up?role=lab", "nothing/here"):
+        text = text_of(browser.open(f"/{language}/{page}").text)
+        assert _foreign(text, texts[language]) == [], page
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_pages_for_people_who_are_signed_in(
+    person: Callable[..., Person],
+    database: Database,
+    sources: Sources,
+    texts: dict[str, list[str]],
+    language: str,
+) -> None:
+    maker, lab, society = person(), person(Role.LAB, "Lab"), person(Role.SOCIETY, "VG")
+    with database.writing() as session:
+        work = format_id("work", register(session, maker.actor, sources, "Dunes").public_id)
+    pages = {
+        maker: [
+            "works",
+            "works?view=list",
+            "works?q=zzz",
+            "works/register",
+            f"works/{work}",
+            f"works/{work}/shares",
+        ]
+        + [f"works/{work}/withdraw", "statements", "statements/2026-Q3", "mandates", "account", "models"],
+        lab: ["reports", "models", "account", "works"],
+        society: ["works", "mandates", "statements", "account"],
+    }
+    for somebody, addresses in pages.items():
+        for address in addresses:
+            text = text_of(somebody.browser.open(f"/{language}/{address}").text)
+            assert _foreign(text, texts[language]) == [], address
+            assert len(text) > 200

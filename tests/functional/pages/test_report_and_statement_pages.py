@@ -1,0 +1,127 @@
+"""A lab's reports with their receipts, and what they bring their makers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from registry.app import create_app
+from registry.base.actor import Role
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.settings import Settings
+from registry.core.ids import format_id
+from registry.log.keys import LogKey
+from registry.parties import service as parties
+from registry.remuneration import service as remuneration
+from registry.wiring import log_keys
+from tests.factories import Clock
+from tests.support.browsing import Browser, signed_in
+from tests.support.usage import open_trade, row
+
+Person = Any
+
+
+@dataclass(frozen=True)
+class Market:
+    """One reported and settled use."""
+
+    maker: Browser
+    maker_id: str
+    lab: Browser
+    report: str
+    index: int
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, sources: Sources) -> Flask:
+    """With a key that can sign receipts."""
+    LogKey.generate(log_keys(settings), "localhost/usage-log")
+    return create_app(settings, sources=sources, database=database)
+
+
+@pytest.fixture
+def market(app: Flask, database: Database, sources: Sources, clock: Clock) -> Market:
+    """A lab reports three uses of a heron, and the quarter is settled."""
+    with database.writing() as session:
+        trade = open_trade(session, sources, clock)
+        work = trade.work(title="A heron")
+        licence = trade.agreement(work)
+        claim = trade.claim(row(work, licence, 300), licences=(licence,))
+    with database.writing() as session:
+        remuneration.settle(session, parties.command_line(session, sources), "2026-Q3", sources)
+    return Market(
+        signed_in(app, database, sources, trade.anna),
+        format_id("party", trade.anna.public_id),
+        signed_in(app, database, sources, trade.lab),
+        format_id("claim", claim.public_id),
+        claim.log_index,
+    )
+
+
+# -- reports --------------------------------------------------------------------------------------------------
+def test_a_lab_sees_its_reports_and_takes_receipts_home(market: Market) -> None:
+    listed = market.lab.read("/en/reports")
+    assert "heron 1" in listed
+    assert f"#{market.index}" in listed
+
+    address = f"/en/reports/{market.report}"
+    text = market.lab.read(address)
+    assert "uses reported 1" in text
+    assert "Training generative AI" in text
+    assert "by likeness" in text
+    receipt = market.lab.open(f"{address}/receipt")
+    assert receipt.text.startswith("c2sp.org/tlog-proof@v1")
+    assert f"{market.report}.tlog-proof" in receipt.headers["Content-Disposition"]
+    manifest = market.lab.open(f"{address}/run.json")
+    assert manifest.json is not None
+    assert manifest.json["purpose"] == "train_genai"
+
+
+def test_other_labs_and_makers_see_none_of_it(market: Market, person: Callable[..., Person]) -> None:
+    rival = person(Role.LAB, "Rival").browser
+
+    assert "Noch kein Lauf." in rival.read("/de/reports")
+    for page in ("", "/receipt", "/run.json"):
+        assert rival.open(f"/en/reports/{market.report}{page}").status_code == 404
+        assert market.maker.open(f"/en/reports/{market.report}{page}").status_code == 403
+
+
+# -- statements -----------------------------------------------------------------------------------------------
+def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
+    assert "2026-Q3 1,20 €" in market.maker.read("/de/statements")
+
+    text = market.maker.read("/en/statements/2026-Q3")
+    assert "Your works were used €1.20 in the third quarter of 2026." in text
+    assert "A heron A lab" in text
+    assert f"#{market.index}" in text
+    assert "300 images" in text
+    table = market.maker.open("/en/statements/2026-Q3/lines.csv")
+    assert table.mimetype == "text/csv"
+    assert re.search(r",120,1\.20,EUR", table.text)
+
+
+def test_without_reports_nothing_is_promised(market: Market, person: Callable[..., Person]) -> None:
+    ben = person(name="Ben").browser
+
+    assert "That does not mean that nobody used them." in ben.read("/en/statements")
+    assert "Nothing was settled" in ben.read("/en/statements/2026-Q3")
+    assert ben.open("/en/statements/last-year").status_code == 422
+
+
+def test_a_society_needs_a_mandate_to_see_a_members_statement(
+    market: Market, person: Callable[..., Person]
+) -> None:
+    society = person(Role.SOCIETY, "VG")
+    address = f"/en/statements?party={market.maker_id}"
+    assert society.browser.open(address).status_code == 403
+    market.maker.open("/en/mandates")
+    market.maker.send("/en/mandates", {"agent": society.id, "repertoire": "all", "may": "collect"})
+
+    assert "€1.20" in society.browser.read(address)
+    assert "Works were used" in society.browser.read(f"/en/statements/2026-Q3?party={market.maker_id}")
