@@ -7,7 +7,7 @@ HOME_DIR ?= var/demo
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-long lint format bench clean
+.PHONY: help demo serve test test-long lint format docs bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +48,9 @@ test: $(VENV)/.dev  ## linters, types, architecture, and all tests
 test-long: $(VENV)/.dev  ## what takes longer: many crashes, fuzzing
 	@tests/install-system-packages
 	$(BIN)/pytest -n auto
+
+docs: $(VENV)/.dev  ## write the page of the API anew, from the code
+	$(BIN)/python -m tests.support.api_page
 
 bench: $(VENV)/.dev  ## every figure that we claim, beside the peer's
 	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
