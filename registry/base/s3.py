@@ -47,7 +47,7 @@ class S3Store:
     def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
         self.bucket = bucket
         self.prefix = prefix.strip("/")
-        self._client = client or boto3.client("s3", config=_CONFIG)
+        self._client = client or boto3.Session().client("s3", config=_CONFIG)
 
     def _key(self, path: str) -> str:
         return "/".join((*([self.prefix] if self.prefix else []), *check_path(path)))
