@@ -61,9 +61,10 @@ def expand(text: str) -> list[str]:
     padded = any(len(number) > 1 and number.startswith("0") for number in found.groups())
     width = max(map(len, found.groups())) if padded else 0
     step = 1 if first <= last else -1
+    count = abs(last - first) + 1
+    if count > _MOST_NAMES:
+        raise InvalidInput(f"“{found[0]}” is {count:,} names; give at most {_MOST_NAMES:,} at once.")
     numbers = range(first, last + step, step)
-    if len(numbers) > _MOST_NAMES:
-        raise InvalidInput(f"“{found[0]}” is {len(numbers):,} names; give at most {_MOST_NAMES:,} at once.")
     heads = (f"{text[: found.start()]}{number:0{width}}" for number in numbers)
     tails = expand(text[found.end() :])
     every = list(islice((head + tail for head in heads for tail in tails), _MOST_NAMES + 1))

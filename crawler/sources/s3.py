@@ -75,7 +75,11 @@ def find(path: str) -> S3Object | None:
     """The object of this name, or `None` for what may be a folder. `NotFound` if there is no such bucket."""
     if "/" not in path:
         return None
-    facts = _ask(path, lambda system: system.get_file_info(path))
+    try:
+        facts = _ask(path, lambda system: system.get_file_info(path))
+    except InvalidInput:
+        listing(path)  # S3 says nothing but “no” about single objects; about a listing it says why
+        raise
     return _object(facts) if facts.type == fs.FileType.File else None
 
 
