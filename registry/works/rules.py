@@ -86,7 +86,7 @@ def check_source_url(url: str) -> str:
         parse_address(url)
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
-    except ValueError:
+    except (ValueError, InvalidInput):
         usable = None
     if not usable or len(url) > _MAX_URL or not url.isprintable() or " " in url:
         raise InvalidInput(
