@@ -33,7 +33,7 @@ def _every_way_takes_its_turn() -> Iterator[None]:
     """For so few codes brute force would be chosen always."""
     ways = cycle(WAYS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "cheapest", lambda *_, **__: next(ways))
+        patch.setattr(index_module, "_cheapest", lambda *_: next(ways))
         yield
 
 
@@ -134,7 +134,7 @@ def test_the_pigeonholes_leave_no_gap(radius: int, ring: int, random: object) ->
     rng = np.random.default_rng(random.randrange(2**32))  # type: ignore[attr-defined]
     shared = shares(radius)
     assert int(shared.sum()) == radius + 1
-    packed = limits(shared, ring)
+    packed = limits(radius, ring)
     for _ in range(20):
         weights = rng.dirichlet(np.full(16, rng.choice([0.05, 0.3, 3.0])))
         apart = np.minimum(rng.multinomial(radius, weights), 16)

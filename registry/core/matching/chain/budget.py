@@ -1,4 +1,7 @@
-"""How a radius is shared among the sixteen chunks of a code, and which buckets a share lets a query look into."""
+"""How a radius is shared among the sixteen chunks of a code, and which buckets a share lets a query look into.
+
+All of it depends on the radius alone and is kept; nobody writes into these arrays.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ class Masks(NamedTuple):
     """`up_to[k]` of them have at most k bits set."""
 
 
+@lru_cache(maxsize=64)
 def shares(radius: int) -> NDArray[np.int64]:
     """(16,) whole numbers that add up to radius + 1, as even as possible."""
     each, left = divmod(radius + 1, CHUNKS)
@@ -34,13 +38,14 @@ def shares(radius: int) -> NDArray[np.int64]:
     return shared
 
 
-def limits(shared: NDArray[np.int64], ring: int) -> NDArray[np.uint64]:
+@lru_cache(maxsize=64)
+def limits(radius: int, ring: int) -> NDArray[np.uint64]:
     """(16,) for each chunk how far the chunks from it onwards, around its ring, may be apart together.
 
     Lane j (16 bits, the lowest first) is the greatest sum of the first j + 1 distances. A chunk without a share
     starts nothing; its lanes mean nothing.
     """
-    packed = np.zeros(CHUNKS, np.uint64)
+    shared, packed = shares(radius), np.zeros(CHUNKS, np.uint64)
     for chunk in range(CHUNKS):
         first, total = chunk - chunk % ring, 0
         for lane in range(ring):
@@ -61,6 +66,7 @@ def masks(width: int, most: int) -> Masks:
     return Masks(*(np.array(column, np.int64) for column in (values, ones, up_to)))
 
 
+@lru_cache(maxsize=64)
 def probes(radius: int) -> int:
     """Buckets that one query looks into."""
     return sum(len(masks(CHUNK_BITS, int(share) - 1).values) for share in shares(radius) if share)

@@ -12,9 +12,12 @@ grow together, so that the choice stays good where the times are wrong; and ever
 
 from __future__ import annotations
 
-from math import ceil, comb, log2
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, comb, inf, log2
 from typing import Final, Literal
 
+from registry.core.fingerprints.metering import Meter
 from registry.core.matching.chain.budget import CHUNK_BITS, CHUNKS, masks, probes, shares
 from registry.core.matching.chain.tables import BLOCK, BUCKETS, Layout
 from registry.core.matching.codes import words_compared
@@ -36,6 +39,13 @@ _FROM_MEMORY: Final = 0.04
 """A byte that comes from memory."""
 _SURVIVOR: Final = 150.0
 
+LOADING: Final = Meter(400_000_000)
+"""Nanoseconds that brute force may cost a process more than the tables would, before it loads their kernels.
+
+Loading takes about so long from the cache on disk and some seconds without one: a process that checks one picture
+has its answer by then.
+"""
+
 _LEVEL_1: Final = 40_000
 """Bytes that a region's postings may have."""
 
@@ -46,36 +56,46 @@ def region_bits(layout: Layout, entries: int) -> int:
     return min(max(ceil(log2(max(entries * 2 * columns, 1) / _LEVEL_1)), 6), 12)
 
 
-def survivors(layout: Layout, entries: int, radius: int) -> float:
-    """How many survivors a query has to expect among random codes."""
+@lru_cache(maxsize=64)
+def survivors(layout: Layout, radius: int) -> float:
+    """How many survivors a query has to expect for each of the entries, if they are random."""
     bits = CHUNK_BITS * layout.ring
-    shared = [int(share) for share in shares(radius)]
-    total = 0.0
-    for first in range(0, CHUNKS, layout.ring):
-        furthest = min(sum(shared[first : first + layout.ring]) - 1, bits)
-        total += sum(comb(bits, k) for k in range(furthest + 1)) / 2**bits
-    return entries * total
+    shared = shares(radius).reshape(-1, layout.ring).sum(axis=1)
+    near = (sum(comb(bits, k) for k in range(min(int(share), bits + 1))) for share in shared)
+    return float(sum(count / 2**bits for count in near))
 
 
-def cheapest(layout: Layout, entries: int, queries: int, radius: int, *, codes_at_hand: bool) -> Way:
-    """The way of searching with the least estimated cost."""
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Nanoseconds that a search would take."""
+
+    brute: float
+    each: float
+    regions: float
+
+    @property
+    def by_tables(self) -> Way:
+        """The better one of the two ways through the tables."""
+        return "each" if self.each <= self.regions else "regions"
+
+    @property
+    def saved(self) -> float:
+        """What the tables save; negative if brute force is faster."""
+        return self.brute - min(self.each, self.regions)
+
+
+def estimate(layout: Layout, entries: int, queries: int, radius: int, *, codes_at_hand: bool) -> Estimate:
+    """The three ways of searching compared."""
     pair = _PAIR + _PAIR_WORD * words_compared(radius) if codes_at_hand else _PAIR_ALONE
     brute = entries * queries * pair
     if radius > FURTHEST:
-        return "brute"
-    visits = probes(radius)
+        return Estimate(brute, inf, inf)
+    visits = queries * probes(radius)
     blocks = entries / BUCKETS / BLOCK + 1
-    resolving = queries * survivors(layout, entries, radius) * _SURVIVOR
-    each = queries * visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + resolving
+    resolving = queries * entries * survivors(layout, radius) * _SURVIVOR
+    each = visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + resolving
     bits = region_bits(layout, entries)
-    most = int(max(shares(radius))) - 1
-    column_bytes = 2 * BLOCK * min(layout.ring - 1, 2)
-    read = min(queries * visits * blocks, CHUNKS * entries / BLOCK) * column_bytes
-    regions = (
-        queries * visits * (_PROBE_REGION + _BLOCK_REGION * blocks)
-        + resolving
-        + read * _FROM_MEMORY
-        + CHUNKS * len(masks(bits, most).values) * 2**bits * _REGION
-    )
-    costs: dict[Way, float] = {"brute": brute, "each": each, "regions": regions}
-    return min(costs, key=lambda way: costs[way])
+    walks = CHUNKS * len(masks(bits, int(max(shares(radius))) - 1).values) * 2**bits
+    read = min(visits * blocks, CHUNKS * entries / BLOCK) * 2 * BLOCK * min(layout.ring - 1, 2)
+    regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + resolving
+    return Estimate(brute, each, regions + read * _FROM_MEMORY + walks * _REGION)

@@ -21,7 +21,7 @@ from registry.core.errors import ChangedMeanwhile, Corrupt, InvalidInput
 from registry.core.matching import storage
 from registry.core.matching.chain import folder as folders
 from registry.core.matching.chain.build import build
-from registry.core.matching.chain.costs import cheapest
+from registry.core.matching.chain.costs import LOADING, Way, estimate
 from registry.core.matching.chain.folder import Current, Part
 from registry.core.matching.chain.search import codes_of, search
 from registry.core.matching.chain.tables import LAYOUTS, NAMES, WIDE, Layout, Stored, assemble
@@ -222,10 +222,18 @@ def _search_base(state: _State, queries: Codes, words: Words, radius: int) -> Hi
     entries = state.base.tables.entries
     if not entries or not len(queries):
         return Hits.none()
-    way = cheapest(state.base.layout, entries, len(queries), radius, codes_at_hand=state.codes is not None)
+    way = _cheapest(state, len(queries), radius)
     if way == "brute" and state.codes is not None:
         return state.codes.search(queries, radius)
     return search(state.base, words, radius, way)
+
+
+def _cheapest(state: _State, queries: int, radius: int) -> Way:
+    at_hand = state.codes is not None
+    estimated = estimate(state.base.layout, state.base.tables.entries, queries, radius, codes_at_hand=at_hand)
+    if estimated.saved <= 0 or (at_hand and not LOADING.compiled_pays(int(estimated.saved))):
+        return "brute"
+    return estimated.by_tables
 
 
 def _search_delta(state: _State, queries: Codes, radius: int) -> Hits:

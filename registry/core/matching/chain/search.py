@@ -60,10 +60,9 @@ def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: argumen
     from registry.core.matching.chain import kernels
 
     tables, shared = stored.tables, budget.shares(radius)
-    expected = costs.survivors(stored.layout, tables.entries, radius)
-    patience = int(4096 + 4 * expected + tables.entries // 64)
+    patience = int(4096 + (4 * costs.survivors(stored.layout, radius) + 1 / 64) * tables.entries)
     survivors = np.zeros(len(dealt), np.int64)
-    limits = budget.limits(shared, tables.ring)
+    limits = budget.limits(radius, tables.ring)
     asked = arguments.Asked(dealt.reshape(-1), len(dealt), shared, limits, radius, survivors, patience)
     if way == "brute":
         kernels.scan(tables, asked, out)
