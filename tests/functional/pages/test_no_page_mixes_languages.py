@@ -60,14 +60,10 @@ def test_pages_for_people_who_are_signed_in(
         work = format_id("work", register(session, maker.actor, sources, "Dunes").public_id)
     pages = {
         maker: [
-            "works",
-            "works?view=list",
-            "works?q=zzz",
-            "works/register",
-            f"works/{work}",
-            f"works/{work}/shares",
-        ]
-        + [f"works/{work}/withdraw", "statements", "statements/2026-Q3", "mandates", "account", "models"],
+            *("works", "works?view=list", "works?q=zzz", "works/register"),
+            *(f"works/{work}", f"works/{work}/shares", f"works/{work}/withdraw"),
+            *("statements", "statements/2026-Q3", "mandates", "account", "models"),
+        ],
         lab: ["reports", "models", "account", "works"],
         society: ["works", "mandates", "statements", "account"],
     }

@@ -1,0 +1,135 @@
+"""A real registry on this machine, and Chromium to use it with. Every page it opens is watched.
+
+No page may complain on the console, ask anything of another host, or scroll sideways.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from werkzeug.serving import make_server
+
+from registry.app import create_app
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.settings import Settings
+from registry.log.keys import LogKey
+from registry.models import metadata
+from registry.wiring import log_keys
+from tests.factories import PASSWORD
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder need Chromium."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running registry."""
+
+    address: str
+    database: Database
+    sources: Sources
+
+
+@dataclass
+class Visit:
+    """Somebody at a browser of their own."""
+
+    server: Server
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Look at a page."""
+        self.page.goto(self.server.address + path)
+        return self.page
+
+    def sign_up(self, role: str, name: str, language: str = "en") -> Page:
+        """Open an account by the form."""
+        page = self.open(f"/{language}/sign-up")
+        page.check(f"input[value={role}]")
+        page.fill("#name", name)
+        page.fill("#email", f"{name.split()[0].lower()}@example.org")
+        page.fill("#password", PASSWORD)
+        page.click("main button[type=submit]")
+        page.wait_for_url(lambda url: "sign-up" not in url)
+        return page
+
+    def watch(self, message: ConsoleMessage) -> None:
+        """Keep what the console says."""
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def watch_request(self, request: Request) -> None:
+        """Keep what is asked of another host."""
+        target = urlsplit(request.url)
+        if target.scheme not in {"data", "blob"} and not self.server.address.endswith(target.netloc):
+            self.complaints.append(f"request to {request.url}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A registry with a log key and no data, on a port of its own."""
+    settings = Settings(tmp_path_factory.mktemp("registry"), log_level="error")
+    LogKey.generate(log_keys(settings), "localhost/usage-log")
+    database, sources = Database(settings.database_url), Sources()
+    metadata.create_all(database.engine)
+    app = create_app(settings, sources=sources, database=database)
+    running = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    # Passkeys need a name, not an address; both are this machine.
+    yield Server(f"http://localhost:{running.port}", database, sources)
+    running.shutdown()
+    running.server_close()
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(server: Server, chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens a browser: `visit()`, `visit(java_script_enabled=False)`, `visit(viewport={...})`."""
+    visits: list[Visit] = []
+
+    def make(**options: Any) -> Visit:
+        context = chromium.new_context(**options)
+        made = Visit(server, context, context.new_page())
+        made.page.on("console", made.watch)
+        made.page.on("request", made.watch_request)
+        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        visits.append(made)
+        return made
+
+    yield make
+    for made in visits:
+        made.context.close()
+        assert made.complaints == []
