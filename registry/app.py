@@ -9,11 +9,14 @@ from flask import Flask
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import open_store
+from registry.base.health import Readiness
 from registry.base.http import Context, install, make_api, register_http
+from registry.base.metrics import Metrics
 from registry.base.ratelimits import RateLimiter
 from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
+from registry.checking import lookup_api
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.domains import api as domains_api
@@ -26,10 +29,12 @@ from registry.parties import api as parties_api
 from registry.parties import pages as parties_pages
 from registry.parties import service as parties
 from registry.publishing import api as publishing_api
+from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
 from registry.usage import pages as usage_pages
+from registry.usage import runs_api
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
@@ -44,8 +49,10 @@ _ROOMS = (
     licences_api,
     requests_api,
     checking_api,
+    lookup_api,
     publishing_api,
     usage_api,
+    runs_api,
     remuneration_api,
     log_api,
 )
@@ -66,6 +73,7 @@ def create_app(
     app = Flask("registry", static_folder=None)
     database = database or Database(settings.database_url)
     parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database), Prober: Prober()}
+    parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources or Sources())}
     with suppress(
         NotReady
     ):  # without keys it can register and check; what needs a signature says what is missing

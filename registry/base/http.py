@@ -34,7 +34,9 @@ from registry.base.context import (
     writing,
 )
 from registry.base.etags import add_validators, require_match
+from registry.base.health import register_health
 from registry.base.idempotency import once
+from registry.base.metrics import register_metrics
 from registry.base.openapi import RATE, ProblemSchema, configure, describe, describe_id, prepare
 from registry.base.paging import Page, paginate
 from registry.base.problems import from_http, problem, register_problems
@@ -92,6 +94,12 @@ class IdConverter(BaseConverter):
     def to_url(self, value: bytes) -> str:
         """The text."""
         return format_id(self.noun, value)
+
+
+class RunConverter(BaseConverter):
+    """A run's id in a path, `<run:run_id>`: 64 hexadecimal digits."""
+
+    regex = "[0-9a-f]{64}"
 
 
 class _Parser(FlaskParser):
@@ -173,17 +181,20 @@ def make_api(app: Flask) -> Api:
     configure(app)
     api = Api(app)
     api.register_converter(IdConverter, describe_id)
+    api.register_converter(RunConverter, lambda _: {"type": "string", "pattern": "^[0-9a-f]{64}$"})
     prepare(api)
     return api
 
 
 def register_http(app: Flask) -> None:
     """Request ids and log, size limits, response headers, problems, ids in paths; before any blueprint is added."""
-    app.url_map.converters["id"] = IdConverter
+    app.url_map.converters |= {"id": IdConverter, "run": RunConverter}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields in the order in which schemas name them
     register_telemetry(app)
     register_problems(app)
     register_rate_limits(app)
+    register_metrics(app)
+    register_health(app)
     app.before_request(_limit_size)
     app.after_request(_harden)
     app.after_request(add_validators)

@@ -62,6 +62,7 @@ from registry.licences.terms import (
     permitted,
     public_terms,
     terms_of,
+    terms_of_works,
     works_covered,
 )
 from registry.log import service as log
@@ -108,6 +109,7 @@ __all__ = [
     "tariff_of",
     "tariffs_seen",
     "terms_of",
+    "terms_of_works",
     "withdraw_request",
     "works_covered",
     "works_under_licence",

@@ -20,6 +20,8 @@ from registry.parties import service as parties
 from registry.works import service as works
 from registry.works.service import Standing
 
+_CHUNK = 5_000
+
 
 def public_terms(session: Session, at: datetime) -> dict[int, Terms]:
     """What anyone may do, by row of the works table, as on record at that moment; later starts are included.
@@ -37,6 +39,57 @@ def public_terms(session: Session, at: datetime) -> dict[int, Terms]:
         if work.withdrawn_at is None or work.withdrawn_at > at:
             found[work.row] = _terms(work, licences.get(work_id, ()), denials.get(work_id, ()), at)
     return found
+
+
+def terms_of_works(
+    session: Session, state: Mapping[int, Standing], licensee_id: int | None, at: datetime
+) -> dict[int, tuple[Terms, Terms]]:
+    """What anyone, and what one licensee by its agreements, may do with these works; by private key of the work.
+
+    The same as `public_terms` and `licensee_terms` say at that moment, for as many works as a check has matched.
+    """
+    at = whole_second(at)
+    denials = works.denials(session, at, state.keys())
+    open_to_all: dict[int, list[Licence]] = defaultdict(list)
+    agreed: dict[int, list[Licence]] = defaultdict(list)
+    wanted = sorted(state)
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        for key, found in _by_work(session, _open_licences(at).where(OfferWork.work_id.in_(chunk))).items():
+            open_to_all[key] += found
+        if licensee_id is not None:
+            for agreement, key in session.execute(_agreements_about(licensee_id, chunk, at)):
+                agreed[key].append(_from_agreement(agreement))
+    return {
+        key: (
+            _public_terms_of(work, open_to_all[key], denials.get(key, ()), at),
+            _terms(work, _covering(work, agreed[key]), (), at) if agreed[key] else Terms(),
+        )
+        for key, work in state.items()
+    }
+
+
+def _public_terms_of(
+    work: Standing, licences: Iterable[Licence], denials: Sequence[Denial], at: datetime
+) -> Terms:
+    if work.withdrawn_at is not None and work.withdrawn_at <= at:
+        return Terms()
+    return _terms(work, licences, denials, at)
+
+
+def _agreements_about(licensee_id: int, work_ids: Sequence[int], at: datetime) -> Select[Agreement, int]:
+    """The licensee's agreements that can matter from then on, a row for each of these works."""
+    return (
+        select(Agreement, OfferWork.work_id)
+        .join(OfferWork, OfferWork.offer_id == Agreement.offer_id)
+        .where(
+            Agreement.licensee_id == licensee_id,
+            OfferWork.work_id.in_(work_ids),
+            or_(Agreement.valid_to.is_(None), Agreement.valid_to > at),
+            or_(Agreement.ends_at.is_(None), Agreement.ends_at > at),
+        )
+        .order_by(Agreement.id)
+    )
 
 
 def licensee_terms(session: Session, licensee_id: int, at: datetime | None = None) -> dict[int, Terms]:

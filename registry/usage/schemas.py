@@ -1,13 +1,24 @@
-"""The JSON of claims."""
+"""The JSON of claims and runs."""
 
 from __future__ import annotations
 
-from marshmallow import fields
+from typing import Any
 
+from marshmallow import fields, validate
+
+from registry.base.paging import DEFAULT_LIMIT, MAX_LIMIT
 from registry.base.schemas import Hex, PublicId, Strict, Time, page_of
 from registry.core.records.receipts import SUFFIX
 
 _ROW = {"work": "work_…", "licence": "agreement_…@1", "units": 120, "how": 2}
+
+
+class RunId(fields.String):
+    """A run's id: the SHA-256 of its manifest, in hexadecimal."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        digest = validate.Regexp("^[0-9a-f]{64}$", error="A run's id has 64 hexadecimal digits.")
+        super().__init__(validate=digest, metadata={"example": "ab" * 32}, **kwargs)
 
 
 class NewClaim(Strict):
@@ -43,6 +54,48 @@ class ClaimReceipt(Strict):
     id = PublicId("claim")
     log_index = fields.Integer()
     receipt = fields.String(metadata={"description": f"A proof file; keep it as a file ending in {SUFFIX}."})
+
+
+# -- runs ---------------------------------------------------------------------------------------------------
+class NewRun(Strict):
+    """Puts a run on record."""
+
+    manifest = fields.Dict(required=True, metadata={"description": "The run's run.json, unchanged."})
+
+
+class RunView(Strict):
+    """A run as its lab and the operator see it."""
+
+    id = RunId(attribute="run.run_id")
+    lab = PublicId("party")
+    purpose = fields.String(attribute="run.purpose")
+    territory = fields.String(attribute="run.territory")
+    submitted_at = Time(attribute="run.submitted_at")
+    claims = fields.List(PublicId("claim"))
+    manifest = fields.Dict(metadata={"description": "The run's run.json."})
+
+
+class RunItem(RunView):
+    """A run in a list, without its manifest."""
+
+    class Meta(Strict.Meta):
+        """Read by marshmallow."""
+
+        exclude = ("manifest",)
+
+
+class RunPage(Strict):
+    """The query of the list of runs."""
+
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+    after = RunId(load_default=None)
+
+
+class RunList(Strict):
+    """A page of runs."""
+
+    items = fields.List(fields.Nested(RunItem))
+    next = RunId(allow_none=True)
 
 
 ClaimList = page_of("claim", ClaimView)

@@ -21,7 +21,6 @@ from registry.core.ids import format_id, parse_id
 from registry.core.records.claims import ClaimRow as Row
 from registry.core.records.claims import format_rows, parse_rows, rows_root
 from registry.core.records.leaves import UseLeaf, commitment
-from registry.core.records.runs import RunManifest
 from registry.licences import service as licences
 from registry.licences.service import Agreement
 from registry.log import service as log
@@ -40,23 +39,32 @@ from registry.usage.queries import (
     run_of,
     sign_receipt,
 )
+from registry.usage.runs import RunDetails, get_run, list_runs, record_run, runs_seen, submit_run
+from registry.usage.uses import UseOfWork, uses_of_work
 from registry.works import service as works
 
 __all__ = [
     "ClaimBatch",
     "ClaimDetails",
     "ClaimRow",
+    "RunDetails",
     "SubmitClaim",
+    "UseOfWork",
     "claim_details",
     "claims_between",
     "claims_by_id",
     "get_claim",
+    "get_run",
     "list_claims",
+    "list_runs",
     "receipt_of",
     "rows_of",
     "run_of",
+    "runs_seen",
     "sign_receipt",
     "submit_claim",
+    "submit_run",
+    "uses_of_work",
 ]
 
 
@@ -104,30 +112,12 @@ def submit_claim(session: Session, actor: Actor, command: SubmitClaim, sources: 
         return recorded
     work_ids = works.work_ids_by_public_id(session, {parse_id("work", row.work) for _, row in rows})
     agreements = checks.check_rows(session, actor, manifest, rows, work_ids, faults)
-    run = _record_run(session, actor, manifest, now)
+    run = record_run(session, actor, manifest, now)
     _refuse_other_rows(session, run, model_id)
     batch = _Batch(key, data, parse_rows(data), agreements, work_ids)
     recorded = _record_batch(session, actor, run, command.model, model_id, batch, now, sources)
     _record_rows(session, recorded, batch)
     return recorded
-
-
-def _record_run(session: Session, actor: Actor, manifest: RunManifest, now: datetime) -> Run:
-    """The run as it was first reported; `runtime`, which is not hashed, may differ between two reports."""
-    own = (Run.lab_id == actor.party_id, Run.run_id == manifest.run_id)
-    run = session.scalar(select(Run).where(*own))
-    if run is None:
-        run = Run(
-            lab_id=actor.party_id,
-            run_id=manifest.run_id,
-            purpose=manifest.purpose,
-            territory=manifest.territory,
-            manifest=manifest.to_bytes(),
-            submitted_at=now,
-        )
-        session.add(run)
-        session.flush()
-    return run
 
 
 def _refuse_other_rows(session: Session, run: Run, model_id: int) -> None:

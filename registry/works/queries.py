@@ -143,12 +143,22 @@ def works_for_publishing(session: Session) -> Iterator[PublishedWork]:
         )
 
 
-def all_fingerprints(session: Session) -> Iterator[FingerprintRow]:
-    """The codes that this server matches by, those of `check-api-only` works too; in the order of rows, streamed."""
+def all_fingerprints(session: Session, since: int | None = None) -> Iterator[FingerprintRow]:
+    """The codes that this server matches by, those of `check-api-only` works too; in the order of rows, streamed.
+
+    With `since`, those of works that changed after the change of this number.
+    """
     query = _with_codes(outer=False).where(Work.withdrawn_at.is_(None))
+    if since is not None:
+        query = query.where(Work.change_seq > since)
     for line in session.execute(query).yield_per(_STREAM):
         if is_shown(Disclosure(line.disclosure), line.algorithm, public=False):
             yield FingerprintRow(line.row, line.version_id, line.algorithm, line.kind, line.code)
+
+
+def rows_changed_since(session: Session, change_seq: int) -> frozenset[int]:
+    """Rows of works that changed after the change of this number, withdrawn ones too."""
+    return frozenset(session.scalars(select(Work.row).where(Work.change_seq > change_seq)))
 
 
 def _with_codes(*, outer: bool) -> Select[int, str, datetime | None, int, str, str, bytes]:
@@ -190,6 +200,12 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
         for query in queries
         for work in session.execute(query).yield_per(_STREAM)
     }
+
+
+def standing_by_row(session: Session, rows: Iterable[int]) -> dict[int, Standing]:
+    """Row and state of the works in these rows of the published table, by private key."""
+    ids = [key for c in _chunks(rows) for key in session.scalars(select(Work.id).where(Work.row.in_(c)))]
+    return standing(session, ids)
 
 
 def denials(
