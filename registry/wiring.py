@@ -104,6 +104,7 @@ class Registry:
         key = LogKey.load(log_keys(self.settings))
         self._sign_log(key)  # as above
         with self.database.writing() as session:
+            log.hold(session)  # of two commands at once, only one makes the account of the command line
             actor = parties.command_line(session, self.sources)
             settlement = remuneration.settle(session, actor, period, self.sources)
         self._sign_log(key)
