@@ -18,7 +18,9 @@ from registry.base.locks import exclusive
 from registry.base.settings import Settings
 from registry.core.errors import Conflict
 from registry.domains.service import recheck_domains
+from registry.parties import service as parties
 from registry.wiring import Registry
+from registry.works import bulk
 
 PUBLISH = "publish"
 RECHECK_DOMAINS = "recheck-domains"
@@ -43,13 +45,22 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         edition = registry.keep_fresh()
         return {"edition": None if edition is None else edition.sequence}
 
-    return {PUBLISH: publish, RECHECK_DOMAINS: recheck_domains, TIDY: tidy}
+    return {
+        PUBLISH: publish,
+        RECHECK_DOMAINS: recheck_domains,
+        TIDY: tidy,
+        bulk.KIND: bulk.register_bulk,
+    }
 
 
 def tidy(database: Database, _payload: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     """Remove what nobody needs any more."""
+    now = sources.now()
     with database.writing() as session:
-        return {"jobs": jobs.forget(session, sources.now())}
+        return {
+            "jobs": jobs.forget(session, now),
+            "sessions": parties.forget_sessions(session, now),
+        }
 
 
 def work(settings: Settings, stop: threading.Event) -> None:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from registry.base.actor import Actor
@@ -75,6 +75,16 @@ def end_session(session: Session, actor: Actor, public_id: bytes, now: datetime)
         raise NotFound(f"You have no {format_id('session', public_id)}.")
     if row.ended_at is None:
         row.ended_at = now
+
+
+def forget_sessions(session: Session, now: datetime) -> int:
+    """Remove sessions that hold no more, with what their browsers called themselves; how many."""
+    over = or_(
+        LoginSession.ended_at.is_not(None),
+        LoginSession.expires_at <= now,
+        LoginSession.seen_at <= now - SESSION_IDLE,
+    )
+    return int(session.execute(delete(LoginSession).where(over)).rowcount)  # type: ignore[attr-defined]
 
 
 def _holds(row: LoginSession, now: datetime) -> bool:
