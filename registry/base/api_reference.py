@@ -49,7 +49,7 @@ def reference(spec: Json) -> str:
     for method, path, operation in operations(spec):
         tag = (operation.get("tags") or ["other"])[0]
         rooms.setdefault(tag, ("", []))[1].append(_endpoint(method, path, operation, schemas, shown))
-    parts = [_HEAD]
+    parts = [_HEAD, _overview(spec)]
     for name, (description, endpoints) in rooms.items():
         if endpoints:
             opening = f"## {name.capitalize()}\n" + (f"\n{_sentence(description)}\n" if description else "")
@@ -71,6 +71,21 @@ def operations(spec: Json) -> Iterator[tuple[str, str, Json]]:
                 yield method.upper(), path, operation
 
 
+def _overview(spec: Json) -> str:
+    """Every endpoint in a line, linked to its section."""
+    rows = [
+        (f"[`{method} {path}`](#{_anchor(method, path)})", _sentence(operation.get("summary", "")))
+        for method, path, operation in operations(spec)
+    ]
+    return "\n".join(["## All endpoints", "", *_table(("endpoint", ""), rows)])
+
+
+def _anchor(method: str, path: str) -> str:
+    """How viewers of Markdown name the heading of an endpoint: lower case, without signs."""
+    kept = "".join(c for c in f"{method} {path}".lower() if c.isalnum() or c in "-_ ")
+    return kept.replace(" ", "-")
+
+
 # -- one endpoint ------------------------------------------------------------------------------------------
 def _endpoint(method: str, path: str, operation: Json, schemas: Json, shown: list[str]) -> str:
     lines = [f"### `{method} {path}`", "", _sentence(operation.get("summary", "")), ""]
@@ -87,6 +102,8 @@ def _endpoint(method: str, path: str, operation: Json, schemas: Json, shown: lis
     ]
     if answers:
         lines += [f"*Answers:* {'; '.join(answers)}", ""]
+    for response in operation.get("responses", {}).values():
+        lines += _fields(response.get("content", {}).get("application/json", {}).get("schema", {}), shown)
     return "\n".join(lines)
 
 
@@ -143,7 +160,10 @@ def _answer(status: str, response: Json, schemas: Json, shown: list[str]) -> str
     for media_type, content in response.get("content", {}).items():
         schema = content.get("schema", {})
         made_of = _page(schema, schemas, shown) or (_type(schema, shown) if schema else "")
-        text += f" {made_of}" if made_of and media_type == "application/json" else f" `{media_type}`"
+        made_of = "" if schema.get("properties") else made_of  # its table follows
+        if media_type != "application/json":
+            made_of = f"`{media_type}`"
+        text += f" {made_of}" if made_of else ""
     plain = {"OK", "Created", "Accepted", "No Content", ""}
     return text if description in plain else f"{text}: {description.rstrip('.')}"
 
@@ -164,17 +184,20 @@ def _shapes(schemas: Json, shown: list[str]) -> Iterator[str]:
 
 
 def _fields(schema: Json, shown: list[str]) -> list[str]:
-    required = set(schema.get("required", ()))
-    rows = [
-        (
-            f"`{name}`" + (" *" if name in required else ""),
-            _type(field, shown),
-            "; ".join(filter(None, (field.get("description", "").rstrip("."), _meaning(field)))),
-        )
-        for name, field in schema.get("properties", {}).items()
-    ]
+    """The table of a shape; nothing for one that has no fields of its own."""
+    rows = list(_rows(schema, "", shown))
     lines = _table(("field", "type", ""), rows)
-    return [*lines, "\\* must be given", ""] if required and rows else lines
+    return [*lines, "\\* must be given", ""] if schema.get("required") and rows else lines
+
+
+def _rows(schema: Json, before: str, shown: list[str]) -> Iterator[tuple[str, str, str]]:
+    """A row a field; those of an object inside, or inside a list, follow with the path to them."""
+    for name, field in schema.get("properties", {}).items():
+        star = " *" if name in schema.get("required", ()) else ""
+        meaning = "; ".join(filter(None, (field.get("description", "").rstrip("."), _meaning(field))))
+        yield f"`{before}{name}`{star}", _type(field, shown), meaning
+        yield from _rows(field, f"{before}{name}.", shown)
+        yield from _rows(field.get("items", {}), f"{before}{name}[].", shown)
 
 
 def _type(schema: Json, shown: list[str]) -> str:
