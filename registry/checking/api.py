@@ -12,7 +12,6 @@ from registry.base.auth import current_actor, require
 from registry.base.context import part, reading, sources
 from registry.base.http import Blueprint, Rate
 from registry.checking import schemas
-from registry.checking.description import DESCRIPTION
 from registry.checking.service import Checked, LiveIndex, check, check_codes
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
@@ -95,7 +94,6 @@ def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
 
 
 @blueprint.post("")
-@blueprint.doc(**DESCRIPTION)
 @require(Scope.CHECK)
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": schemas.NewCheck}}})
 @blueprint.response(200, schemas.CheckView)
