@@ -1,0 +1,54 @@
+"""The JSON of checks, for the description: they are read and written by hand (`api`)."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from registry.base.schemas import PublicId, Strict
+from registry.checking.service import MAX_ITEMS
+from registry.core.decisions import Grade, Policy, Purpose
+from registry.core.fingerprints import ALGORITHMS
+
+_HASH = fields.String(metadata={"pattern": "^([0-9a-fA-F]{2})+$"})
+
+
+class NewCheck(Strict):
+    """Codes of one algorithm, to be decided about for one purpose and policy."""
+
+    algorithm = fields.String(
+        required=True, validate=validate.OneOf(sorted(ALGORITHMS)), metadata={"example": "image.phash256.v1"}
+    )
+    hashes = fields.List(_HASH, required=True, validate=validate.Length(1, MAX_ITEMS))
+    purpose = fields.Enum(Purpose, by_value=True, required=True)
+    policy = fields.Enum(Policy, by_value=True, required=True)
+    territory = fields.String(metadata={"example": "world", "default": "world"})
+
+
+class LiveView(Strict):
+    """What the answer rests on."""
+
+    change_seq = fields.Integer(metadata={"description": "The last change of the registry that was seen."})
+
+
+class MatchView(Strict):
+    """A registered work that a code resembles."""
+
+    i = fields.Integer(metadata={"description": "Which of the hashes, from 0.", "example": 0})
+    work = PublicId("work")
+    algorithm = fields.String()
+    distance = fields.Integer()
+    grade = fields.String(validate=validate.OneOf([grade.name.lower() for grade in Grade]))
+    variant = fields.String(metadata={"example": "full/identity"})
+    reason = fields.String(metadata={"example": "registered.no-licence"})
+    licences = fields.List(fields.String(), metadata={"example": ["offer_…@1"]})
+
+
+class CheckView(Strict):
+    """One digit an item, and every match spelled out."""
+
+    live = fields.Nested(LiveView)
+    verdicts = fields.String(
+        metadata={"description": "0 allow, 1 deny, 2 licensed, 3 review, 4 unknown.", "example": "1"}
+    )
+    kept = fields.String(metadata={"description": "1 where the policy keeps the item.", "example": "0"})
+    matches = fields.List(fields.Nested(MatchView))
