@@ -15,15 +15,16 @@ from typing import Protocol
 
 from crawler.sources.base import Part, Sample
 from registry.core import errors
-from registry.core.decisions import Decision, Gap, Grade, MatchedWork, Request, Terms, Verdict, decide
+from registry.core.decisions import Decision, Gap, MatchedWork, Request, Terms, Verdict, decide
 from registry.core.fingerprints import Fingerprint, Limits, fingerprint_bytes, fingerprint_text
-from registry.core.fingerprints.algorithms import MD5, SHA256
+from registry.core.fingerprints.algorithms import MD5, SHA256, SOURCE_URL
 from registry.core.matching import Match
 from registry.core.records.claims import How
 
 DIGESTS = frozenset({SHA256, MD5})
 """A match by one of these is the very file."""
 
+_FIRST = frozenset({SHA256, SOURCE_URL})
 _TOO_SHORT = "unchecked.too-short"
 _GAPS: tuple[tuple[type[errors.InvalidInput], str], ...] = (
     (errors.Undecodable, "error.undecodable"),
@@ -99,6 +100,8 @@ class Matching(Protocol):
 
 def read(sample: Sample, limits: Limits) -> Reading:
     """Fingerprint one item. Whatever is wrong with it becomes its gap; nothing is raised for bad content."""
+    if sample.stated is not None:
+        return Reading(None, _stated_sha256(sample.stated), sample.stated, sample.gap)
     if sample.gap is not None:
         raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
         digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
@@ -107,6 +110,10 @@ def read(sample: Sample, limits: Limits) -> Reading:
         return _together([_read_part(part, limits) for part in sample.parts])
     data = sample.raw if sample.text is None else sample.text.encode("utf-8")
     return _read_part(Part(data, sample.text), limits)
+
+
+def _stated_sha256(codes: Sequence[Fingerprint]) -> str | None:
+    return next((f.code.hex() for f in codes if f.algorithm == SHA256), None)
 
 
 def _together(readings: Sequence[Reading]) -> Reading:
@@ -126,11 +133,12 @@ def _together(readings: Sequence[Reading]) -> Reading:
 
 
 def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprint]]:
-    """The codes of an item by the part that they were made from: each part's begin with its SHA-256.
+    """The codes of an item by the part that they were made from: each part's begin with its SHA-256 or its address.
 
-    Codes of different pictures must not meet: whether a frame has one code tells how its others are used.
+    Codes of different pictures must not meet: whether a frame has one code tells how its others are used. Nor must
+    those of different addresses: what is said of one page goes before what is said of the whole site for it alone.
     """
-    starts = [0, *(i for i, f in enumerate(fingerprints) if f.algorithm == SHA256 and i)]
+    starts = [0, *(i for i, f in enumerate(fingerprints) if f.algorithm in _FIRST and i)]
     return [fingerprints[a:b] for a, b in pairwise([*starts, len(fingerprints)])]
 
 
@@ -160,8 +168,9 @@ def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
     return tuple(best.values())
 
 
-def _order(match: Match) -> tuple[int, int, int]:
-    return -match.grade, match.distance, match.work_row
+def _order(match: Match) -> tuple[int, bool, int, int]:
+    """As the matcher orders: of equal grades, what was recognised goes before where it was found."""
+    return -match.grade, match.by_address, match.distance, match.work_row
 
 
 class Judge:
@@ -189,21 +198,24 @@ class Judge:
                 match.grade,
                 self._registered.terms(match.work_row),
                 self._registered.personal(match.work_row),
+                match.by_address,
             )
             for work, match in found
         ]
         decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))
-        uses = tuple(self._uses(asked, dict(found))) if decision.verdict is Verdict.LICENSED else ()
-        return Judgement(decision, found, uses)
+        licensed = decision.verdict is Verdict.LICENSED
+        deciding = [match for match in asked if match.work in decision.works]
+        return Judgement(decision, found, tuple(self._uses(deciding, dict(found))) if licensed else ())
 
-    def _uses(self, asked: Iterable[MatchedWork], matched: Mapping[str, Match]) -> Iterator[Use]:
+    def _uses(self, deciding: Iterable[MatchedWork], matched: Mapping[str, Match]) -> Iterator[Use]:
         """Every personal grant relied on, beside the work that it covers. Open licences need no report.
 
-        A contested title has none of its own: where it stepped back, the older title's licence is reported.
+        A contested title has none of its own: where it stepped back, the older title's licence is reported. Nor has
+        a place that did not count, because the item itself was recognised and is licensed.
         """
         request = self._request
-        for match in sorted(asked, key=lambda m: m.work):
-            if match.grade < Grade.MATCH or match.terms.contested_since is not None:
+        for match in sorted(deciding, key=lambda m: m.work):
+            if match.terms.contested_since is not None:
                 continue
             exact = matched[match.work].algorithm in DIGESTS
             for grant in match.personal.permitting(request.purpose, request.territory, request.at):

@@ -35,6 +35,8 @@ _REASONS = {
     "unchecked.low-quality": "too little in the picture to compare",
     "unchecked.symlink": "a symbolic link, which is not followed",
     "unchecked.special-file": "no plain file",
+    "unchecked.no-address": "names no address where it should, so nobody can tell where it lies",
+    "unchecked.address-only": "lies where anyone may use a work, but was not looked at: that is no licence to it",
     "unchecked.no-fingerprint": "had nothing to compare",
 }
 
@@ -50,6 +52,10 @@ def closeness(algorithm: str, distance: int) -> str:
     """How near a match was, in the measure of its algorithm."""
     if algorithm.startswith("digest."):
         return "the same file, bit for bit"
+    if algorithm == "source.url.v1":
+        return "found at the address where its owner publishes it"
+    if algorithm == "source.domain.v1":
+        return "found below a domain that its owner has reserved"
     if algorithm == "text.minhash128.v1":
         return (
             f"about {(128 - distance) * 100 // 128} % of the text in common ({128 - distance} of 128 samples)"

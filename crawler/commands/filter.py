@@ -20,6 +20,8 @@ from registry.core.errors import InvalidInput
         "vorbehalt filter 's3://corpus/{00000..00127}.tar' --out run --snapshot vb --purpose train_genai "
         "--policy eu-art4",
         "vorbehalt filter pages.jsonl --out run --snapshot vb --purpose train_genai --policy eu-art4 --resume",
+        "vorbehalt filter urls.parquet --metadata-only --out run --snapshot vb --purpose train_genai "
+        "--policy eu-art4",
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
@@ -30,6 +32,11 @@ from registry.core.errors import InvalidInput
     "--column",
     metavar="NAME[,NAME...]",
     help="What is compared: columns, or extensions in a tar [default: found; all in a tar; text in JSON lines].",
+)
+@click.option(
+    "--metadata-only",
+    is_flag=True,
+    help="Rows name items elsewhere: compare their addresses and digests, and open nothing.",
 )
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
@@ -50,6 +57,7 @@ def filter_command(
     policy: str,
     territory: str,
     column: str | None,
+    metadata_only: bool,
     workers: int | None,
     resume: bool,
     max_errors: int | None,
@@ -72,7 +80,7 @@ def filter_command(
     from registry.core.fingerprints import selftest
 
     present = now()
-    sources = open_sources(inputs, column=column)
+    sources = open_sources(inputs, column=column, metadata_only=metadata_only)
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
     begun = begun_at(out) if resume else None
     moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
@@ -84,7 +92,9 @@ def filter_command(
         inputs=local_paths(inputs),
         out=out,
         snapshot=opened,
-        settings=Settings(request_from(purpose, policy, territory, moment), column, shard_size),
+        settings=Settings(
+            request_from(purpose, policy, territory, moment), column, metadata_only, shard_size
+        ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,
     )

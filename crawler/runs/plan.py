@@ -29,6 +29,8 @@ class Settings:
     request: Request
     column: str | None = None
     """Of tables and JSON lines, and extensions in a tar; `None` for what each format does then."""
+    metadata_only: bool = False
+    """Nothing was opened: only what each row states of an item elsewhere was compared."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
 
@@ -47,6 +49,7 @@ class Settings:
                 "max_pixels": self.limits.max_pixels,
                 "max_text_bytes": self.limits.max_text_bytes,
             },
+            "metadata_only": self.metadata_only,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
         }
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from registry.core.fingerprints import Fingerprint
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -46,6 +48,9 @@ class Sample:
     """Hex digest of the item, where the source had to compute it because `raw` is not carried."""
     parts: tuple[Part, ...] = ()
     """What is compared, where that is not `raw` as a whole. An item is kept only if all its parts may be."""
+    stated: tuple[Fingerprint, ...] | None = None
+    """What the dataset itself says of an item that is not in it: where it lies, and its digests. Nothing else of the
+    sample is compared then."""
     before: bytes = b""
     """What lies before the item and is no part of one (a folder's entry in a tar): written back in any case."""
     origin: Any = None

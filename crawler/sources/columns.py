@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,6 +63,30 @@ def find_columns(schema: pa.Schema, asked: Sequence[str], where: str) -> list[Co
                 "are given as --column a,b."
             )
     raise InvalidInput(f"{where} has no column of pictures or texts; it has {_listed(schema)}.")
+
+
+def plain_values(batch: pa.RecordBatch, name: str) -> list[str | bytes | None]:
+    """A column of texts or bytes, value by value; a text that is no UTF-8 as the bytes that it is."""
+    values = batch.column(batch.schema.get_field_index(name))
+    if types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if not _is_text(values.type):
+        return cast("list[str | bytes | None]", values.to_pylist())
+    return [_decoded(data) for data in values.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()]
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether a column of this type has `plain_values`."""
+    while types.is_dictionary(kind):
+        kind = kind.value_type
+    return _is_text(kind) or _is_bytes(kind)
+
+
+def _decoded(data: bytes | None) -> str | bytes | None:
+    try:
+        return None if data is None else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
 
 
 def _asked(schema: pa.Schema, name: str, where: str) -> Column:

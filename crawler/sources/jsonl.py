@@ -16,6 +16,7 @@ from typing import BinaryIO, Self
 import orjson
 
 from crawler.sources.base import Sample, Sink, Written
+from crawler.sources.metadata import METADATA, read_row, stated_columns
 from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
 
 _BOM = b"\xef\xbb\xbf"
@@ -29,6 +30,8 @@ class JsonLinesShard:
     name: str
     """Where it goes below the data folder."""
     column: str
+    stated: tuple[str, ...] | None = None
+    """Instead of a text, what each line states of an item elsewhere: the columns of that, empty to find them."""
     whole_file: bool = True
 
     @property
@@ -38,6 +41,8 @@ class JsonLinesShard:
 
     def state(self) -> str:
         """Digest over name, column, size and time."""
+        if self.stated is not None:
+            return state_of(self.place, self.name, METADATA, *self.stated)
         return state_of(self.place, self.name, self.column)
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
@@ -89,6 +94,9 @@ class JsonLinesShard:
             return Sample(row, str(row + 1), line, len(line), gap="error.malformed")
         name = record.get("id")
         key = str(name) if isinstance(name, (str, int)) and not isinstance(name, bool) else str(row + 1)
+        if self.stated is not None:
+            codes, gap = read_row(record, stated_columns(tuple(record), self.stated))
+            return Sample(row, key, line, len(line), stated=codes, gap=gap)
         text = record.get(self.column)
         if not isinstance(text, str):
             return Sample(row, key, line, len(line), gap="error.no-text")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from crawler.sources import s3
 from crawler.sources.base import Shard, Source
-from crawler.sources.columns import TEXT, find_columns
+from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
 from crawler.sources.jsonl import JsonLinesShard
 from crawler.sources.names import JSON_LINES, PARQUET, TAR, expand, format_of, shards_among
@@ -54,7 +54,17 @@ class _Found:
     objects: tuple[s3.S3Object, ...] = ()
 
 
-def open_sources(inputs: Sequence[Path | str], *, column: str | None = None) -> list[Source]:
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is to be compared."""
+
+    columns: tuple[str, ...]
+    metadata_only: bool
+
+
+def open_sources(
+    inputs: Sequence[Path | str], *, column: str | None = None, metadata_only: bool = False
+) -> list[Source]:
     """The sources behind these addresses, each under its own name in the output.
 
     A folder of shards is as many sources; any other folder is walked, every file an item. One folder alone keeps
@@ -66,7 +76,8 @@ def open_sources(inputs: Sequence[Path | str], *, column: str | None = None) -> 
     twins = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twins:
         raise InvalidInput(f"Two inputs are called “{twins[0]}”; filter them into two folders, one run each.")
-    sources = [source for one in found for source in _sources(one, columns, nested=len(found) > 1)]
+    ask = _Ask(columns, metadata_only)
+    sources = [source for one in found for source in _sources(one, ask, nested=len(found) > 1)]
     _try_columns(sources)
     return sources
 
@@ -133,36 +144,46 @@ def _look_in_bucket(address: str) -> _Found:
 
 
 # -- making sources ------------------------------------------------------------------------------------------
-def _sources(found: _Found, columns: tuple[str, ...], *, nested: bool) -> Iterator[Source]:
+def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
     if found.place is not None:
-        yield _file_source(
-            found.name, found.name, found.place, found.files.get(index_name(found.name)), columns
-        )
+        yield _file_source(found.name, found.name, found.place, found.files.get(index_name(found.name)), ask)
     elif found.shards is not None:
         for shard in found.shards:
             uri = f"{found.name}/{shard}" if nested else shard
             index = found.files.get(index_name(shard))
-            yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], index, columns)
+            yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], index, ask)
+    elif ask.metadata_only:
+        raise _no_rows(found.name)
     elif isinstance(found.folder, Path):
         yield FolderSource(found.folder, found.name, nested=nested)
     else:
         yield ObjectsSource.of(str(found.folder), found.objects, found.name, nested=nested)
 
 
-def _file_source(name: str, uri: str, place: Place, index: Place | None, columns: tuple[str, ...]) -> Source:
-    form = format_of(name)
+def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _Ask) -> Source:
+    form, columns = format_of(name), ask.columns
     shard: Shard
     if form == "parquet":
-        shard = ParquetShard(place, uri, columns)
+        shard = ParquetShard(place, uri, columns, ask.metadata_only)
     elif form == "webdataset":
+        if ask.metadata_only:
+            raise _no_rows(name)
         plain = index is not None and name.lower().endswith(".tar")
         version = index_version(index, index_name(name)) if index is not None and plain else None
         shard = TarShard(place, uri, columns, version)
+    elif ask.metadata_only:
+        shard = JsonLinesShard(place, uri, TEXT, columns)
     else:
         if len(columns) > 1:
             raise InvalidInput("Of JSON lines one column is compared; name one with --column.")
         shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT)
     return FileSource(name, str(form), uri, shard)
+
+
+def _no_rows(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"{name} has no rows that state addresses; --metadata-only is for parquet and JSON lines."
+    )
 
 
 def _try_columns(sources: Sequence[Source]) -> None:
@@ -174,5 +195,5 @@ def _try_columns(sources: Sequence[Source]) -> None:
                     schema = pq.read_schema(file)
             except (pa.ArrowException, OSError):
                 continue  # it will be counted as broken
-            find_columns(schema, source.shard.columns, source.name)
+            source.shard.check_columns(schema)
             return

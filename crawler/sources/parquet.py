@@ -7,20 +7,22 @@ small batches, and the output has groups of as many rows as the input's, but of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.sources.base import Part, Sample, Sink, Written
-from crawler.sources.columns import Column, find_columns
+from crawler.sources.columns import Column, find_columns, is_plain, plain_values
+from crawler.sources.metadata import METADATA, Stated, read_row, require_columns
 from crawler.sources.parquet_layout import Layout
 from crawler.sources.places import Output, Place, Watch, at_hand, state_of
+from registry.core.errors import InvalidInput
 
 _BATCH_BYTES = 8 << 20
 _BATCH_ROWS = 1_024
@@ -38,6 +40,8 @@ class ParquetShard:
     """Where it goes below the data folder."""
     columns: tuple[str, ...] = ()
     """What is compared; empty to find it."""
+    metadata_only: bool = False
+    """Compare what each row states of an item elsewhere: its address, its digests."""
     whole_file: bool = True
 
     @property
@@ -47,7 +51,7 @@ class ParquetShard:
 
     def state(self) -> str:
         """Digest over name, columns, size and time."""
-        return state_of(self.place, self.name, *self.columns)
+        return state_of(self.place, self.name, *([METADATA] if self.metadata_only else []), *self.columns)
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Row by row; what is left of a row group that is damaged is one broken item."""
@@ -58,8 +62,20 @@ class ParquetShard:
                 yield Sample(0, f"{self.name}#…", b"", 0, gap="error.malformed")
                 return
             with file:
-                columns = find_columns(file.schema_arrow, self.columns, self.name)
-                yield from _Rows(file, self.name, columns, max_bytes)
+                yield from self._rows(file, max_bytes)
+
+    def check_columns(self, schema: pa.Schema) -> None:
+        """`InvalidInput` unless it is clear what to compare in a table of this schema."""
+        if self.metadata_only:
+            find_stated(schema, self.columns, self.name)
+        else:
+            find_columns(schema, self.columns, self.name)
+
+    def _rows(self, file: pq.ParquetFile, max_bytes: int) -> Iterator[Sample]:
+        schema = file.schema_arrow
+        if self.metadata_only:
+            return iter(_StatedRows(file, self.name, find_stated(schema, self.columns, self.name)))
+        return iter(_Rows(file, self.name, find_columns(schema, self.columns, self.name), max_bytes))
 
     def sink(self, data: Path) -> Sink:
         """Kept rows go to a file of the same name."""
@@ -110,20 +126,25 @@ class _Rows:
         for batch in self._file.iter_batches(
             batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
         ):
-            cells = [column.cells(batch) for column in self._columns]
+            contents = self._contents(batch)
             for index in range(batch.num_rows):
-                parts = [part for own in cells for part in own(index, self._max_bytes)]
                 key = f"{self._name}#{start + self._done}"
-                yield self._sample(row + self._done, key, parts, _Row(batch, index))
+                yield self._sample(row + self._done, key, contents(index), _Row(batch, index))
                 self._done += 1
+
+    def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
+        """What is compared of each row of a batch, given its index."""
+        cells = [column.cells(batch) for column in self._columns]
+        return lambda index: [part for own in cells for part in own(index, self._max_bytes)]
 
     def _batch_rows(self, group: int) -> int:
         facts = self._file.metadata.row_group(group)
         average: int = max(1, facts.total_byte_size // max(1, facts.num_rows))
         return max(1, min(_BATCH_ROWS, _BATCH_BYTES // average))
 
-    def _sample(self, row: int, key: str, parts: Sequence[Part], origin: _Row) -> Sample:
+    def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
         """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
+        parts: Sequence[Part] = contents
         size = sum(len(part.data) for part in parts)
         gap = next((part.gap for part in parts if part.gap is not None), None)
         if gap is not None:
@@ -131,6 +152,35 @@ class _Rows:
         if len(parts) == 1:
             return Sample(row, key, parts[0].data, size, text=parts[0].text, origin=origin)
         return Sample(row, key, b"", size, parts=tuple(parts), origin=origin)
+
+
+class _StatedRows(_Rows):
+    """The rows of an open file as what they state of items elsewhere."""
+
+    def __init__(self, file: pq.ParquetFile, name: str, stated: Stated) -> None:
+        super().__init__(file, name, (), 0)
+        self._stated = stated
+
+    def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
+        values = {name: plain_values(batch, name) for name in self._stated.columns}
+        return lambda index: {name: column[index] for name, column in values.items()}
+
+    def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
+        values: Mapping[str, str | bytes | None] = contents
+        size = sum(len(value) for value in values.values() if value is not None)
+        codes, gap = read_row(values, self._stated)
+        return Sample(row, key, b"", size, stated=codes, gap=gap, origin=origin)
+
+
+def find_stated(schema: pa.Schema, asked: tuple[str, ...], where: str) -> Stated:
+    """The columns that state something; `InvalidInput` if there are none, or one is neither of texts nor of bytes."""
+    found = require_columns(schema.names, asked, where)
+    for name in found.columns:
+        if not is_plain(kind := schema.field(name).type):
+            raise InvalidInput(
+                f"{where}: column {name} is of type {kind}; addresses are texts, digests texts or bytes."
+            )
+    return found
 
 
 # -- writing -------------------------------------------------------------------------------------------------

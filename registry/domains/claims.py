@@ -102,6 +102,7 @@ def _view(claim: DomainClaim, work: works.Work | None) -> dict[str, Any]:
     method = Method(claim.method)
     return {
         "claim": claim,
+        "method": method,
         "covers_subdomains": method is Method.DNS,
         "proof": {"place": proof_place(claim.domain, method), "line": proof_line(claim.public_id)},
         "work": None if work is None else work.public_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from registry.base.schemas import PublicId, Strict, Time, line, page_of
-from registry.domains.rules import NOUN, Method
+from registry.domains.rules import NOUN, Method, State
 
 
 class NewDomainClaim(Strict):
@@ -37,9 +37,9 @@ class DomainView(Strict):
 
     id = PublicId(NOUN, attribute="claim.public_id")
     domain = fields.String(attribute="claim.domain")
-    method = fields.Enum(Method, by_value=True, attribute="claim.method")
+    method = fields.Enum(Method, by_value=True)
     covers_subdomains = fields.Boolean()
-    state = fields.String(attribute="claim.state", metadata={"description": "pending, proved, lapsed, ended"})
+    state = fields.Enum(State, by_value=True, attribute="claim.state")
     proof = fields.Nested(ProofView)
     work = PublicId(
         "work", allow_none=True, metadata={"description": "Stands for the domain in offers and reservations."}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -114,8 +115,9 @@ def make_snapshot(
     sequence: int = 1,
     works: Iterable[Work] = WORKS.values(),
     licensed: bool = True,
+    addresses: Mapping[str, ListColumns] = MappingProxyType({}),
 ) -> Path:
-    """A snapshot folder as a sync leaves it, signed at `now`."""
+    """A snapshot folder as a sync leaves it, signed at `now`; with these lists of addresses beside those of files."""
     works = list(works)
     edition = folder / "editions" / str(sequence)
     created = int(now.timestamp())
@@ -131,7 +133,7 @@ def make_snapshot(
             work_terms=list(range(len(works))),
             terms=[work.terms for work in works],
             withdrawn=frozenset(),
-            lists=_lists([work.data for work in works]),
+            lists=_lists([work.data for work in works]) | dict(addresses),
         ),
     )
     targets: dict[str, bytes | Path] = dict(files.paths)

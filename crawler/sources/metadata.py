@@ -1,0 +1,137 @@
+"""Datasets of metadata: each row names a picture or page that lies elsewhere. Nothing is fetched and nothing decoded.
+
+What a row says of its item is compared as it stands: the address that it was found at, the digests of its original
+file, codes of another run. A row that has no readable address, although there is a column for it, was not checked in
+full and is never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from registry.core.errors import InvalidInput
+from registry.core.fingerprints import (
+    ALGORITHMS,
+    MD5,
+    PHASH256,
+    SHA256,
+    Fingerprint,
+    check_code,
+    fingerprint_url,
+)
+
+URLS: Final = ("url", "image_url", "source_url")
+"""Columns that hold the address of the item itself, as LAION, DataComp, COYO, FineWeb, C4 and others call it."""
+CODES: Final[Mapping[str, str]] = {"sha256": SHA256, "md5": MD5, "phash256": PHASH256} | {
+    name: name for name in (SHA256, MD5, PHASH256)
+}
+"""Columns that hold a code, in hexadecimal or as bytes, by name: that of the algorithm or its middle part."""
+
+METADATA: Final = "metadata-only"
+"""How runs call it that only what rows state is compared."""
+MALFORMED: Final = "error.malformed"
+NO_ADDRESS: Final = "unchecked.no-address"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The columns of a table that say something about its items, as they are written there."""
+
+    urls: tuple[str, ...] = ()
+    codes: tuple[tuple[str, str], ...] = ()
+    """(column, algorithm)."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.urls, *(column for column, _ in self.codes))
+
+
+@lru_cache(maxsize=64)
+def stated_columns(names: tuple[str, ...], asked: tuple[str, ...] = ()) -> Stated:
+    """Those of the columns that are known by name, in upper or lower case; or those asked for.
+
+    A column that is asked for under any other name holds addresses. None at all is no error here: rows differ.
+    """
+    chosen = tuple(name for name in asked if name in names) if asked else names
+    codes = tuple((name, CODES[name.lower()]) for name in chosen if name.lower() in CODES)
+    urls = (name for name in chosen if name.lower() not in CODES)
+    return Stated(tuple(name for name in urls if asked or name.lower() in URLS), codes)
+
+
+def fingerprints_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[Fingerprint, ...]:
+    """Everything that a row states, addresses first; a value that is null or empty states nothing.
+
+    `InvalidInput` if a value is not what its column should hold.
+    """
+    found: list[Fingerprint] = []
+    for column in columns.urls:
+        if (value := _text(row.get(column), column)) is not None:
+            found += fingerprint_url(value)
+    for column, algorithm in columns.codes:
+        if (code := _code(row.get(column), column, algorithm)) is not None:
+            found.append(Fingerprint(algorithm, ALGORITHMS[algorithm].kinds[0], code))
+    return tuple(_distinct(found))
+
+
+def read_row(row: Mapping[str, Any], columns: Stated) -> tuple[tuple[Fingerprint, ...], str | None]:
+    """The same, with the reason why it is not all that should be known (a gap) instead of an error."""
+    try:
+        found = fingerprints_of_row(row, columns)
+    except InvalidInput:
+        return _readable(row, columns), MALFORMED
+    placed = any(row.get(column) not in (None, "") for column in columns.urls)
+    return found, None if placed or (found and not columns.urls) else NO_ADDRESS
+
+
+def require_columns(names: Sequence[str], asked: tuple[str, ...], where: str) -> Stated:
+    """The columns of a table, the same for every row; `InvalidInput` if one is missing, or there twice."""
+    single = tuple(name for name in names if names.count(name) == 1)
+    found = stated_columns(single, asked)
+    missing = [name for name in asked if name not in single]
+    if missing or not found.columns:
+        wanted = f"column {missing[0]}" if missing else f"column of addresses ({', '.join(URLS)}) or digests"
+        raise InvalidInput(
+            f"{where} has no {wanted}; it has {', '.join(names) or 'no column at all'}. Name the column with the "
+            "addresses with --column."
+        )
+    return found
+
+
+def _readable(row: Mapping[str, Any], columns: Stated) -> tuple[Fingerprint, ...]:
+    """What the good values of a row with a bad one state: a work that is found is found."""
+    each = [Stated(urls=(column,)) for column in columns.urls]
+    each += [Stated(codes=(code,)) for code in columns.codes]
+    found: list[Fingerprint] = []
+    for one in each:
+        try:
+            found += fingerprints_of_row(row, one)
+        except InvalidInput:
+            continue
+    return tuple(_distinct(found))
+
+
+def _distinct(found: Iterable[Fingerprint]) -> list[Fingerprint]:
+    return list(dict.fromkeys(found))
+
+
+def _text(value: Any, column: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput(f"{column} should hold an address; it holds {type(value).__name__}.")
+    return value
+
+
+def _code(value: Any, column: str, algorithm: str) -> bytes | None:
+    if value is None or value in ("", b""):
+        return None
+    try:
+        code = value if isinstance(value, bytes) else bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{column} should hold {algorithm} in hexadecimal.") from None
+    check_code(algorithm, ALGORITHMS[algorithm].kinds[0], code)
+    return code
