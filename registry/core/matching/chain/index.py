@@ -114,14 +114,17 @@ class ChainIndex:
         """Size of the tables, which hold the codes themselves too, and of what was added."""
         return self._state.base.bytes + self._state.delta.nbytes
 
-    def search(self, queries: Codes, radius: int) -> Hits:
-        """All (query, row) at most `radius` (0 to 256) bits apart; `queries` is (Q, 32)."""
+    def search(self, queries: Codes, radius: int, *, way: Way | None = None) -> Hits:
+        """All (query, row) at most `radius` (0 to 256) bits apart; `queries` is (Q, 32).
+
+        The answer is the same whatever the `way`; it is chosen by its cost if not given (see `costs`).
+        """
         if not 0 <= radius <= BITS:
             raise InvalidInput(f"A radius lies between 0 and {BITS} bits, not at {radius}.")
-        words, state = as_words(queries, "queries"), self._state
-        hits = Hits.joined(
-            (_search_base(state, queries, words, radius), _search_delta(state, queries, radius))
-        )
+        queries, state = as_words(queries, "queries").view(np.uint8), self._state
+        hits = _search_base(state, queries, radius, way)
+        if len(state.delta):
+            hits = Hits.joined((hits, _search_delta(state, queries, radius)))
         if state.gone is None:
             return hits
         keep = ~state.gone[hits.row]
@@ -217,15 +220,14 @@ class ChainIndex:
             yield
 
 
-def _search_base(state: _State, queries: Codes, words: Words, radius: int) -> Hits:
-    """The hits in the tables' rows, in the way that costs least; rows that are gone may be among them."""
-    entries = state.base.tables.entries
-    if not entries or not len(queries):
+def _search_base(state: _State, queries: Codes, radius: int, way: Way | None) -> Hits:
+    """The hits in the tables' rows; rows that are gone may be among them."""
+    if not state.base.tables.entries or not len(queries):
         return Hits.none()
-    way = _cheapest(state, len(queries), radius)
-    if way == "brute" and state.codes is not None:
+    chosen = way or _cheapest(state, len(queries), radius)
+    if chosen == "brute" and state.codes is not None:
         return state.codes.search(queries, radius)
-    return search(state.base, words, radius, way)
+    return search(state.base, as_words(queries, "queries"), radius, chosen)
 
 
 def _cheapest(state: _State, queries: int, radius: int) -> Way:

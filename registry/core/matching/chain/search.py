@@ -20,10 +20,11 @@ _AT_ONCE: Final = 1 << 16
 
 def search(stored: Stored, queries: Words, radius: int, way: costs.Way) -> Hits:
     """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt."""
-    return Hits.joined(
+    parts = [
         _with_twins(stored, _search(stored, queries[begin : begin + _AT_ONCE], begin, radius, way))
         for begin in range(0, len(queries), _AT_ONCE)
-    )
+    ]
+    return parts[0] if len(parts) == 1 else Hits.joined(parts)
 
 
 def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way) -> Hits:
@@ -48,6 +49,8 @@ def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs
         hits = Hits.joined(
             (hits, Hits(asked[scanned.query].astype(np.uint32), scanned.row, scanned.distance))
         )
+    if len(hits) <= 1 and not offset:
+        return hits
     return Hits.sorted(hits.query + np.uint32(offset), hits.row, hits.distance)
 
 

@@ -48,14 +48,13 @@ def pairs(hits: Hits) -> list[tuple[int, int, int]]:
     return list(zip(hits.query.tolist(), hits.row.tolist(), hits.distance.tolist(), strict=True))
 
 
-@pytest.fixture
-def by_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search in the tables although brute force would be faster for so few codes."""
-    monkeypatch.setattr(index_module, "_cheapest", lambda *_: "each")
+def by_tables(index: ChainIndex, queries: Codes, radius: int) -> list[tuple[int, int, int]]:
+    """What the tables find, although brute force would be faster for so few codes."""
+    return pairs(index.search(queries, radius, way="each"))
 
 
 @pytest.mark.parametrize("layout", [WIDE, COMPACT], ids=lambda layout: layout.name)
-def test_an_index_in_a_folder_is_opened_in_place(layout: Layout, tmp_path: Path, by_tables: None) -> None:
+def test_an_index_in_a_folder_is_opened_in_place(layout: Layout, tmp_path: Path) -> None:
     codes = random_codes(1000, 1)
     queries = np.concatenate([near(codes[:20], bits, bits) for bits in (0, 31, 32)])
     built = ChainIndex.build(codes, tmp_path / "index", layout=layout)
@@ -65,8 +64,8 @@ def test_an_index_in_a_folder_is_opened_in_place(layout: Layout, tmp_path: Path,
         ChainIndex.open(tmp_path / "index"),
         ChainIndex.open(tmp_path / "index", verify=False),
     ):
-        assert pairs(index.search(queries, 31)) == expected
-        assert pairs(index.search(queries[21:22], 31)) == [(0, 1, 31)]
+        assert by_tables(index, queries, 31) == expected
+        assert by_tables(index, queries[21:22], 31) == [(0, 1, 31)]
         assert len(index) == 1000
         assert index.width == 32
         inline = index._state.base.tables.inline
@@ -90,24 +89,24 @@ def index_module_shapes(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_an_index_without_codes_finds_nothing(folder: bool, tmp_path: Path, by_tables: None) -> None:
+def test_an_index_without_codes_finds_nothing(folder: bool, tmp_path: Path) -> None:
     empty = np.empty((0, 32), np.uint8)
     index = ChainIndex.build(empty, tmp_path / "index" if folder else None)
-    assert pairs(index.search(random_codes(3, 1), 63)) == []
-    assert pairs(index.search(empty, 31)) == []
-    hits = index.search(random_codes(1, 1), 31)
+    assert by_tables(index, random_codes(3, 1), 63) == []
+    assert by_tables(index, empty, 31) == []
+    hits = index.search(random_codes(1, 1), 31, way="each")
     assert [c.dtype.str for c in (hits.query, hits.row, hits.distance)] == ["<u4", "<u4", "<u2"]
     index.merge()
     assert index.append(random_codes(2, 2)) == range(2)
     index.merge()
-    assert pairs(index.search(random_codes(2, 2), 0)) == [(0, 0, 0), (1, 1, 0)]
+    assert by_tables(index, random_codes(2, 2), 0) == [(0, 0, 0), (1, 1, 0)]
 
 
-def test_codes_that_are_equal_stand_once_in_the_tables(by_tables: None) -> None:
+def test_codes_that_are_equal_stand_once_in_the_tables() -> None:
     codes = np.repeat(random_codes(40, 3), 50, axis=0)[np.random.default_rng(4).permutation(2000)]
     index = ChainIndex.build(codes)
     assert index._state.base.tables.entries == 40
-    hits = index.search(codes[:10], 31)
+    hits = index.search(codes[:10], 31, way="each")
     assert len(hits) == 500
     assert pairs(hits) == pairs(CodeIndex(codes).search(codes[:10], 31))
 
@@ -171,7 +170,7 @@ def test_every_damaged_file_is_refused(tmp_path: Path) -> None:
     assert len(ChainIndex.open(tmp_path / "index")) == 410
 
 
-def test_damage_that_nobody_checked_gives_wrong_answers_at_worst(tmp_path: Path, by_tables: None) -> None:
+def test_damage_that_nobody_checked_gives_wrong_answers_at_worst(tmp_path: Path) -> None:
     codes = random_codes(2000, 11)
     ChainIndex.build(codes, tmp_path / "index", layout=COMPACT)
     rng = np.random.default_rng(12)
@@ -182,7 +181,7 @@ def test_damage_that_nobody_checked_gives_wrong_answers_at_worst(tmp_path: Path,
         place.write_bytes(content[:128] + noise)
         try:
             index = ChainIndex.open(tmp_path / "index", verify=False)
-            index.search(codes[:50], 47)
+            index.search(codes[:50], 47, way="each")
         except Corrupt:
             pass
         place.write_bytes(content)
@@ -231,7 +230,7 @@ def test_many_added_codes_lead_to_new_tables(monkeypatch: pytest.MonkeyPatch, tm
     index.append(random_codes(1, 20))
     assert index._state.base.tables.entries == 151
     assert len(index._state.delta) == 0
-    assert pairs(index.search(random_codes(1, 20), 0)) == [(0, 150, 0)]
+    assert by_tables(index, random_codes(1, 20), 0) == [(0, 150, 0)]
 
 
 def test_one_process_does_not_undo_what_another_did(tmp_path: Path) -> None:
@@ -244,15 +243,15 @@ def test_one_process_does_not_undo_what_another_did(tmp_path: Path) -> None:
     assert len(ChainIndex.open(tmp_path / "index")) == 55
 
 
-def test_an_opened_index_survives_that_its_files_are_replaced(tmp_path: Path, by_tables: None) -> None:
+def test_an_opened_index_survives_that_its_files_are_replaced(tmp_path: Path) -> None:
     codes = random_codes(500, 23)
     index = ChainIndex.build(codes, tmp_path / "index")
     other = ChainIndex.open(tmp_path / "index")
     index.remove(np.arange(250))
     index.merge()
     assert not (tmp_path / "index" / "base-1").exists()
-    assert len(other.search(codes, 0)) == 500
-    assert len(index.search(codes, 0)) == 250
+    assert len(by_tables(other, codes, 0)) == 500
+    assert len(by_tables(index, codes, 0)) == 250
 
 
 def test_a_build_that_dies_leaves_nothing_that_counts(
@@ -273,7 +272,7 @@ def test_a_build_that_dies_leaves_nothing_that_counts(
 def _open_and_search(folder: Path, codes: Codes) -> tuple[int, list[tuple[int, int, int]]]:
     index = open_index(codes, folder)
     assert isinstance(index, ChainIndex)
-    return (folder / "base-1" / "inline.npy").stat().st_ino, pairs(index.search(codes[:5], 31))
+    return (folder / "base-1" / "inline.npy").stat().st_ino, by_tables(index, codes[:5], 31)
 
 
 def test_processes_build_once_and_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
