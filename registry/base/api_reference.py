@@ -111,7 +111,7 @@ def _who(security: list[Json] | None) -> str:
     if not security:
         return "anyone"
     scopes = [scope for requirement in security for needed in requirement.values() for scope in needed]
-    optional = " (or anyone, with less to see)" if {} in security else ""
+    optional = ", or none" if {} in security else ""
     if not scopes:
         return f"any API key{optional}"
     return f"an API key with the scope {' or '.join(f'`{s}`' for s in scopes)}{optional}"
