@@ -57,7 +57,8 @@ def _rows(run: Path, key: str) -> list[dict[str, Any]]:
         rows = rows or pq.read_table(run / VERDICTS, filters=condition).to_pylist()
     if not rows:
         raise NotFound(
-            f"{run} has no item {key}. Keys are paths relative to the input, ids, or line numbers."
+            f"{run} has no item {key}. Keys are paths relative to the input, ids, line numbers, file.tar/KEY, or "
+            "file.parquet#ROW."
         )
     return rows
 

@@ -30,6 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lab.make_snapshot(folder / "vb", datetime.now(UTC))
     pictures = {n: shards.jpeg(n) for n in (1, 2, 3, 101, 102, 103)}
     reserved = lab.WORKS["reserved text"].data
+    members: list[tuple[str, bytes]] = []
     for number in range(SHARDS):
         name = f"laion/{number:05}"
         members = shards.samples({f"{number:05}{n:04}": data for n, data in pictures.items()})

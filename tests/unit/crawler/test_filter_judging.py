@@ -5,8 +5,8 @@ from hashlib import sha256
 
 import pytest
 
-from crawler.filter import Judge, Judgement, Reading, read
-from crawler.sources.base import Sample
+from crawler.filter import Judge, Judgement, Reading, read, split_parts
+from crawler.sources.base import Part, Sample
 from registry.core.decisions import Grade, Grant, Policy, Purpose, Request, Terms, Verdict
 from registry.core.fingerprints import Fingerprint, Limits
 from registry.core.matching import Match
@@ -50,6 +50,49 @@ def test_of_a_line_only_the_text_counts() -> None:
     reading = read(_sample(b'{"text": ...}', text=text), LIMITS)
     assert reading.sha256 == sha256(text.encode()).hexdigest()
     assert reading.fingerprints == read(_sample(text.encode()), LIMITS).fingerprints
+
+
+# -- items of several parts --------------------------------------------------------------------------------
+def _parts(*parts: Part) -> Reading:
+    return read(Sample(0, "key", b"blocks", 6, parts=parts), LIMITS)
+
+
+PICTURE = Part(lab.encoded(lab.picture(1)))
+OTHER = Part(lab.encoded(lab.picture(2)))
+PROSE = Part(lab.prose(1).encode())
+
+
+def test_parts_keep_their_codes_apart_and_the_first_picture_names_the_item() -> None:
+    reading = _parts(PROSE, PICTURE, OTHER)
+    assert (reading.media, reading.gap) == ("image", None)
+    assert reading.sha256 == sha256(PICTURE.data).hexdigest()
+    codes = split_parts(reading.fingerprints)
+    assert codes == [read(_sample(part.data), LIMITS).fingerprints for part in (PROSE, PICTURE, OTHER)]
+    assert split_parts(()) == [()]
+
+
+@pytest.mark.parametrize(
+    ("parts", "gap"),
+    [
+        ((PICTURE, Part(b"A caption.")), None),  # no text so short can be registered
+        ((Part(b"A caption."), Part(b"{}")), "unchecked.too-short"),
+        ((PICTURE, Part(b"PK\x03\x04" + bytes(50))), "error.unsupported"),
+        ((PICTURE, Part(b"")), "error.undecodable"),
+        ((PICTURE, Part(b"x", gap="error.too-large")), "error.too-large"),
+        ((Part(lab.encoded(lab.picture(1).resize((1, 1)).resize((64, 64)))), PROSE), "unchecked.low-quality"),
+        (
+            (
+                Part(lab.encoded(lab.picture(1).resize((1, 1)).resize((64, 64)))),
+                Part(b"", gap="error.no-text"),
+            ),
+            "error.no-text",
+        ),
+    ],
+)
+def test_an_item_is_checked_in_full_only_if_all_its_parts_are(
+    parts: tuple[Part, ...], gap: str | None
+) -> None:
+    assert _parts(*parts).gap == gap
 
 
 # -- judging -----------------------------------------------------------------------------------------------
@@ -114,3 +157,21 @@ def test_a_gap_is_unknown_and_dropped_but_never_hides_a_denial() -> None:
     licensed = _Registry([_match(1)], {}, {1: _grant("a")}).judge("unchecked.low-quality")
     assert (licensed.decision.verdict, licensed.uses) == (Verdict.UNKNOWN, ())
     assert _Registry([_match(1)], {}, {}).judge("unchecked.low-quality").decision.verdict is Verdict.DENY
+
+
+def test_a_work_that_two_parts_match_is_named_once_as_surely_as_the_surer_does() -> None:
+    class Matching:
+        """Knows the two parts' matches."""
+
+        def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+            """One list per part."""
+            assert len(items) == 2
+            return [(_match(1, Grade.REVIEW), _match(2, Grade.MATCH)), (_match(1),)]
+
+    registry = _Registry([], {}, {})
+    (judged,) = Judge(Matching(), registry, REQUEST).judge([_parts(PICTURE, OTHER)])
+    assert [(work, match.grade) for work, match in judged.matches] == [
+        (registry.work_id(1), Grade.CERTAIN),
+        (registry.work_id(2), Grade.MATCH),
+    ]
+    assert judged.decision.verdict is Verdict.DENY
