@@ -41,6 +41,7 @@ from registry.base.openapi import RATE, ProblemSchema, configure, describe, desc
 from registry.base.paging import Page, paginate
 from registry.base.problems import from_http, problem, register_problems
 from registry.base.ratelimits import Rate, register_rate_limits, spend
+from registry.base.schemas import id_pattern
 from registry.base.strictness import strict_json
 from registry.base.telemetry import register_telemetry
 from registry.core.errors import InvalidInput
@@ -83,6 +84,7 @@ class IdConverter(BaseConverter):
     def __init__(self, url_map: Any, noun: str) -> None:
         super().__init__(url_map)
         self.noun = noun
+        self.regex = id_pattern(noun)  # so that what cannot be an id is no address, whatever the method
 
     def to_python(self, value: str) -> bytes:
         """The 16 bytes."""

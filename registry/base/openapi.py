@@ -18,7 +18,7 @@ from werkzeug.routing import BaseConverter
 import registry
 from registry.base.auth import API_KEY_SCHEME
 from registry.base.examples import example_of
-from registry.base.schemas import Hex, PublicId, Time
+from registry.base.schemas import Hex, PublicId, Time, id_pattern
 from registry.core.ids import format_id
 
 Json = dict[str, Any]
@@ -93,7 +93,8 @@ def prepare(api: Api) -> None:
 
 def describe_id(converter: BaseConverter) -> dict[str, str]:
     """An id in a path."""
-    return {"type": "string", "example": format_id(converter.noun, bytes(16))}  # type: ignore[attr-defined]
+    noun: str = converter.noun  # type: ignore[attr-defined]
+    return {"type": "string", "pattern": f"^{id_pattern(noun)}$", "example": format_id(noun, bytes(16))}
 
 
 def describe(gathered: Mapping[str, Any]) -> Json:

@@ -28,11 +28,16 @@ class Strict(Schema):
         unknown = RAISE
 
 
+def id_pattern(noun: str) -> str:
+    """What a public id of this noun looks like; letters may be written large, and `i`, `l`, `o` for 1 and 0."""
+    return f"{noun}_[0-7iloILO][0-9a-tv-zA-TV-Z]{{25}}"
+
+
 class PublicId(fields.Field[bytes]):
     """A public id: `<noun>_…` in JSON, 16 bytes inside."""
 
     def __init__(self, noun: str, **kwargs: Any) -> None:
-        described = {"example": format_id(noun, bytes(16))}
+        described = {"example": format_id(noun, bytes(16)), "pattern": f"^{id_pattern(noun)}$"}
         super().__init__(metadata=described | kwargs.pop("metadata", {}), **kwargs)
         self.noun = noun
 

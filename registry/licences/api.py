@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from registry.base.actor import Scope
+from registry.base.auth import API_KEY_SCHEME
 from registry.base.http import (
     Blueprint,
     current_actor,
@@ -19,6 +20,7 @@ from registry.licences import schemas, service
 
 blueprint = Blueprint("licences", __name__, url_prefix="/v1", description="Tariffs, offers and agreements")
 
+_OPEN = [{API_KEY_SCHEME: []}, {}]
 _OFFERS = page_query("offer").from_dict({"work": PublicId("work", load_default=None)}, name="offer-page")
 
 
@@ -60,6 +62,7 @@ def create_offer(data: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/offers")
+@blueprint.doc(security=_OPEN)
 @blueprint.arguments(_OFFERS, location="query")
 @blueprint.response(200, schemas.OfferList)
 def list_offers(page: dict[str, Any]) -> Any:
@@ -71,6 +74,7 @@ def list_offers(page: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/offers/<id(offer):public_id>")
+@blueprint.doc(security=_OPEN)
 @blueprint.response(200, schemas.OfferView)
 def get_offer(public_id: bytes) -> Any:
     """One offer that was made to you or to anyone, with its works and prices."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from registry.base.actor import Actor, Role, Scope
+from registry.base.auth import API_KEY_SCHEME
 from registry.base.http import (
     Blueprint,
     Rate,
@@ -18,6 +19,7 @@ from registry.base.http import (
 from registry.base.schemas import page_query
 from registry.core.errors import InvalidInput
 from registry.parties import schemas, service
+from registry.parties.logging_in import log_in_counted
 from registry.parties.rules import May
 
 blueprint = Blueprint("parties", __name__, url_prefix="/v1", description="Accounts, keys, mandates, models")
@@ -52,6 +54,7 @@ def public_account(public_id: bytes) -> Any:
 
 
 @blueprint.post("/keys", rate=Rate.ANONYMOUS)
+@blueprint.doc(security=[{API_KEY_SCHEME: [Scope.ACCOUNT.value]}, {}])
 @blueprint.arguments(schemas.NewKey)
 @blueprint.response(201, schemas.KeyOnce)
 def create_key(data: dict[str, Any]) -> Any:
@@ -68,8 +71,7 @@ def _by_password_or_key(email: str | None, password: str | None) -> Actor:
         return current_actor()
     if email is None or password is None or optional_actor() is not None:
         raise InvalidInput("Send either email and password, both, or an API key.")
-    with reading() as session:
-        return service.log_in(session, email, password)
+    return log_in_counted(email, password)
 
 
 @blueprint.get("/keys")

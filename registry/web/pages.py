@@ -7,6 +7,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from registry.base.context import part, reading, sources
+from registry.base.ratelimits import Rate, spend
 from registry.checking.service import LiveIndex, check
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
@@ -52,6 +53,7 @@ def check_again() -> AnyResponse:
 @blueprint.post("/check")
 def check_picture() -> tuple[str, int]:
     """Hash the picture that was sent, compare, forget it, and say in plain words what was found."""
+    spend(Rate.ANONYMOUS)
     name = ""
     try:
         name, data = _picture()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from registry.app import create_app
 from registry.base.actor import Role
@@ -20,6 +23,7 @@ from registry.base.settings import Settings
 from tests.factories import PASSWORD, Clock
 from tests.functional.conftest import Account, Client
 from tests.support.bulk import digest_row
+from tests.support.pictures import png
 
 Make = Callable[..., Account]
 SUBJECT = bytes(32)
@@ -99,6 +103,18 @@ def test_without_a_key_the_network_address_is_counted(client: Client) -> None:
     assert [open_account(n, f"2620:fe::{n}") for n in range(7, 10)] == [201, 201, 429]
 
 
+def test_the_check_on_the_start_page_is_counted_by_address(client: Client) -> None:
+    """It has a price, and needs no account."""
+
+    def send() -> int:
+        data = {"picture": (io.BytesIO(png()), "x.png")}
+        return int(
+            client.post("/en/check", data=data, environ_overrides={"REMOTE_ADDR": "9.9.9.9"}).status_code
+        )
+
+    assert [send() for _ in range(3)] == [200, 200, 429]
+
+
 def test_addresses_of_visitors_are_not_kept(client: Client, database: Database) -> None:
     client.get("/v1/offers", environ_overrides={"REMOTE_ADDR": "9.9.9.9"})
     with database.reading() as session:
@@ -148,7 +164,12 @@ def test_most_requests_write_nothing(
 ) -> None:
     limiter, taken = RateLimiter(database), []
     transaction = limiter._transaction
-    monkeypatch.setattr(limiter, "_transaction", lambda: (taken.append(1), transaction())[1])
+
+    def counting() -> AbstractContextManager[Connection]:
+        taken.append(1)
+        return transaction()
+
+    monkeypatch.setattr(limiter, "_transaction", counting)
     assert all(spend(limiter, clock, 100, Quota(500, 60)))
     assert len(taken) == 10
     assert sum(spend(limiter, clock, 1_000, Quota(500, 60))) == 400

@@ -1,0 +1,196 @@
+"""`POST /v1/check` over HTTP with 1, 100 and 1,000 hashes a request, beside the way of Meta's HMA: one a request.
+
+The registry holds 100,000 pictures; one hash in a hundred is near one of them. Ours is the real application under
+gunicorn (gthread) on the loopback, with API keys, counted requests, licences and reasons. The peer is the same number
+of hashes, one a request, through a Flask route under the same gunicorn over `faiss.IndexBinaryFlat`, as HMA's
+`/m/lookup` does it; without accounts, licences or reasons, so it does less.
+
+    python benchmarks/check_api.py [works] [seconds]
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from benchmarks._measuring import machine
+from registry.base.actor import Role
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.schema import upgrade
+from registry.models import metadata
+from registry.parties import service as parties
+from registry.works import bulk
+from registry.works import service as works
+from registry.works.bulk_rows import JSON_LINES
+
+PHASH = "image.phash256.v1"
+SIZES = (1, 100, 1_000)
+CLIENTS = 4
+WORKERS = 2
+UNLIMITED = {f"VORBEHALT_RATE_{name}": "off" for name in ("CHECK", "READ", "WRITE", "BULK")}
+
+PEER = """
+import numpy, faiss
+from flask import Flask, request
+codes = numpy.load({path!r})
+index = faiss.IndexBinaryFlat(256)
+index.add(codes)
+faiss.omp_set_num_threads(1)
+app = Flask("peer")
+
+@app.get("/m/lookup")
+def lookup():
+    query = numpy.frombuffer(bytes.fromhex(request.args["signal"]), numpy.uint8).reshape(1, -1)
+    _, _, found = index.range_search(query, 32)
+    return {{"matches": found.tolist()}}
+"""
+
+
+def codes_of(number: int) -> NDArray[np.uint8]:
+    """(N, 32) random codes."""
+    return np.random.default_rng(7).integers(0, 256, (number, 32), dtype=np.uint8)
+
+
+def questions(codes: NDArray[np.uint8], number: int) -> list[str]:
+    """Random hashes, one in a hundred 20 bits away from a registered one."""
+    rng = np.random.default_rng(11)
+    asked = rng.integers(0, 256, (number, 32), dtype=np.uint8)
+    for n in range(0, number, 100):
+        bits = np.unpackbits(codes[rng.integers(len(codes))])
+        bits[rng.choice(256, 20, replace=False)] ^= 1
+        asked[n] = np.packbits(bits)
+    return [row.tobytes().hex() for row in asked]
+
+
+def fill(home: Path, codes: NDArray[np.uint8]) -> str:
+    """A registry with these works; the key of a lab."""
+    database, sources = Database(f"sqlite:///{home / 'registry.sqlite'}"), Sources()
+    upgrade(database, metadata)
+    with database.writing() as session:
+        maker = parties.actor_of(
+            parties.register_party(session, parties.RegisterParty(Role.SOCIETY, "A society"), sources)
+        )
+        lab = parties.actor_of(
+            parties.register_party(session, parties.RegisterParty(Role.LAB, "A lab"), sources)
+        )
+        _, key = parties.create_api_key(session, lab, parties.CreateApiKey("bench", lab.scopes), sources)
+    for start in range(0, len(codes), 50_000):
+        lines = b"\n".join(_row(start + n, code) for n, code in enumerate(codes[start : start + 50_000]))
+        with database.writing() as session:
+            command = works.UploadWorks(lines, JSON_LINES)
+            payload = dict(works.upload_works(session, maker, command, sources).payload)
+        bulk.register_bulk(database, payload, sources)
+    database.dispose()
+    return key
+
+
+def _row(n: int, code: NDArray[np.uint8]) -> bytes:
+    def made(algorithm: str, kind: str, width: int) -> dict[str, str]:
+        return {"algorithm": algorithm, "kind": kind, "code": n.to_bytes(width, "big").hex()}
+
+    frame = [("image.phash64.v1", 8), ("image.dhash256.v1", 32), ("image.colour42.v1", 8)]
+    fingerprints = [made("digest.sha256.v1", "whole", 32), *(made(a, "full", w) for a, w in frame)]
+    fingerprints.append({"algorithm": PHASH, "kind": "full", "code": code.tobytes().hex()})
+    return orjson.dumps({"title": f"Picture {n}", "kind": "image", "fingerprints": fingerprints})
+
+
+@contextmanager
+def serving(command: list[str], **environment: str) -> Iterator[int]:
+    """A server as a process of its own; yields its port, which it tells on standard output or error."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert process.stdout is not None
+    try:
+        line = next(line for line in process.stdout if "http://127.0.0.1:" in line)
+        threading.Thread(target=lambda: [None for _ in process.stdout or ()], daemon=True).start()
+        yield int(line.split("http://127.0.0.1:")[1].split()[0].strip("/)"))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def rate(port: int, seconds: float, requests: list[tuple[str, str, bytes | None]], key: str | None) -> float:
+    """Requests a second that four clients with kept connections get answered."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    counts = [0] * CLIENTS
+
+    def ask(n: int, until: float) -> None:
+        connection = HTTPConnection("127.0.0.1", port)
+        while time.perf_counter() < until:
+            method, path, body = requests[(counts[n] * CLIENTS + n) % len(requests)]
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200, answer.status
+            counts[n] += 1
+
+    def round_of(length: float) -> float:
+        counts[:] = [0] * CLIENTS
+        begin = time.perf_counter()
+        threads = [threading.Thread(target=ask, args=(n, begin + length)) for n in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(counts) / (time.perf_counter() - begin)
+
+    round_of(2 * seconds)  # builds the index in each process, and loads what is compiled
+    return round_of(seconds)
+
+
+def ours(port: int, key: str, asked: list[str], seconds: float) -> dict[int, float]:
+    """Hashes a second by how many stand in a request."""
+    found = {}
+    for size in SIZES:
+        batches = [asked[n : n + size] for n in range(0, len(asked), size)]
+        body = {"algorithm": PHASH, "purpose": "train_genai", "policy": "consent-first"}
+        requests = [("POST", "/v1/check", orjson.dumps(body | {"hashes": batch})) for batch in batches]
+        found[size] = size * rate(port, seconds, list(requests), key)
+    return found
+
+
+def main() -> None:
+    """Print a line for each size of request."""
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 6.0
+    codes = codes_of(number)
+    asked = questions(codes, 10_000)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        key = fill(home, codes)
+        options = ["--host", "127.0.0.1", "--port", "0", "--workers", str(WORKERS), "--no-background"]
+        program = "from registry.cli import main; main()"
+        server = [sys.executable, "-c", program, "serve", "--home", folder, *options]
+        with serving(server, VORBEHALT_LOG_LEVEL="error", **UNLIMITED) as port:
+            checked = ours(port, key, asked, seconds)
+        np.save(home / "codes.npy", codes)
+        (home / "peer.py").write_text(PEER.format(path=str(home / "codes.npy")))
+        gunicorn = [sys.executable, "-m", "gunicorn", "-w", str(WORKERS), "--threads", "4", "-k", "gthread"]
+        with serving([*gunicorn, "-b", "127.0.0.1:0", "--chdir", folder, "peer:app"]) as port:
+            peer = rate(port, seconds, [("GET", f"/m/lookup?signal={h}", None) for h in asked], None)
+    print(f"{number:,} works, {CLIENTS} clients, {WORKERS} gunicorn workers; {machine()}")
+    print(f"{'hashes a request':>18}{'ours, hashes/s':>16}{'peer, one a request':>21}{'ratio':>8}")
+    for size, speed in checked.items():
+        print(f"{size:>18,}{speed:>16,.0f}{peer:>21,.0f}{speed / peer:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()
