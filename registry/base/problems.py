@@ -94,7 +94,9 @@ def from_error(error: errors.VorbehaltError) -> Response:
     if status == 500:
         return _internal(error)
     title = (type(error).__doc__ or "").partition("\n")[0]
-    return problem(status, error.code, title, error.message, details=error.details)
+    wait = error.details.get("retry_after")
+    headers = {"Retry-After": str(wait)} if wait is not None else None
+    return problem(status, error.code, title, error.message, headers, details=error.details)
 
 
 def from_validation(error: ValidationError) -> Response:

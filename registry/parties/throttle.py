@@ -7,12 +7,12 @@ be guessed and are not counted, so nobody can be locked out of an account that h
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from registry.base.ratelimits import network_of
 from registry.parties.models import LoginAttempts
 
 FORGET = timedelta(hours=24)
@@ -36,7 +36,7 @@ def count_attempt(session: Session, email: str, address: str | None, now: dateti
     """
     session.execute(delete(LoginAttempts).where(LoginAttempts.last_at < now - FORGET))
     counted = [(_account(email), FREE_BY_ACCOUNT)]
-    if (network := _network(address)) is not None:
+    if (network := network_of(address)) is not None:
         counted.append((_subject("address", network), FREE_BY_ADDRESS))
     rows = [(_row(session, subject, now), free) for subject, free in counted]
     wait = max(row.last_at + wait_after(row.count, free) - now for row, free in rows)
@@ -60,17 +60,6 @@ def _row(session: Session, subject: bytes, now: datetime) -> LoginAttempts:
         session.add(row)
         session.flush()
     return row
-
-
-def _network(address: str | None) -> str | None:
-    """The address as it is counted: IPv6 by /64; `None` for a proxy's, behind which everybody is."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return None
-    if not ip.is_global:
-        return None
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
 
 
 def _account(email: str) -> bytes:

@@ -56,6 +56,11 @@ def describe(code: str, status: int) -> Problem:
             _("That was too large."),
             _("Send fewer or smaller files at a time. Nothing was changed."),
         )
+    if code == "rate.limited" or status == 429:
+        return Problem(
+            _("That was too much in a short time."),
+            _("Wait a few minutes, then try again. Nothing was changed."),
+        )
     if status == 405:
         return Problem(
             _("This page cannot be opened like this."), _("Go back and use the button on the page.")

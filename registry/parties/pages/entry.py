@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flask import abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from registry.base.actor import Actor, Role
-from registry.base.context import reading, sources, writing
+from registry.base.context import sources, writing
 from registry.base.strictness import strict_json
-from registry.core.errors import Conflict, InvalidInput, Unauthenticated
+from registry.core.errors import Conflict, InvalidInput, RateLimited, Unauthenticated
 from registry.parties import passkeys, rules, service
+from registry.parties.logging_in import log_in_counted
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -90,21 +92,15 @@ def sign_in() -> Response | str:
 def sign_in_by_password() -> Response | tuple[str, int]:
     """Sign in by e-mail address and password. The attempt is counted before the password is looked at."""
     form = Form.sent()
-    email, now = form.text("email"), sources().now()
-    with writing() as session:
-        wait = service.count_attempt(session, email, request.remote_addr, now)
-    if wait:
-        minutes = -(-int(wait.total_seconds()) // 60)
+    try:
+        actor = log_in_counted(form.text("email"), form.values.get("password", ""))
+    except RateLimited as error:
+        minutes = math.ceil(error.details["retry_after"] / 60)
         form.errors[""] = _("Too many attempts. Wait %(minutes)s min, then try again.", minutes=minutes)
         return render_template("parties/sign_in.html", form=form), 429
-    try:
-        with reading() as session:
-            actor = service.log_in(session, email, form.values.get("password", ""))
     except Unauthenticated:
         form.errors[""] = _("E-mail address and password do not fit together.")
         return render_template("parties/sign_in.html", form=form), 401
-    with writing() as session:
-        service.forget_attempts(session, email)
     begin(actor, "password")
     return redirect(_after_signing_in(actor, form.text("next")), 303)
 
