@@ -93,6 +93,18 @@ def licensees(session: Session, public_ids: Sequence[bytes]) -> list[int]:
     return [party.id for party in found]
 
 
+def check_open(offered: Collection[Work]) -> None:
+    """A domain cannot be open to anyone free of charge: an address by itself permits nothing to strangers."""
+    for work in offered:
+        if work.kind == works.Kind.DOMAIN.value:
+            name = format_id("work", work.public_id)
+            raise InvalidInput(
+                f"{name} is a domain. What lies there was not looked at, so it can be licensed in person only: name "
+                "the labs, or set a price that they agree to.",
+                work=name,
+            )
+
+
 def _check_titles(offered: Collection[Work]) -> None:
     for work in offered:
         name = format_id("work", work.public_id)

@@ -55,6 +55,8 @@ def create_offer(session: Session, actor: Actor, command: CreateOffer, sources: 
     change_seq = log.next_change_seq(session)
     acting, offered = access.offerable(session, actor, tuple(dict.fromkeys(command.works)), now)
     tariff = tariff_for_offer(session, acting, command.tariff, command.tariff_version)
+    if tariff is None and not command.licensees:
+        access.check_open(offered.values())
     valid_from, valid_to = check_period(command.valid_from, command.valid_to, now)
     offer = Offer(
         public_id=sources.new_id(),

@@ -155,3 +155,13 @@ def test_nobody_sends_an_address_code(world: World, algorithm: str) -> None:
         works.register_work(
             session, world.anna, works.RegisterWork("Dunes", codes, works.Kind.IMAGE), world.sources
         )
+
+
+def test_a_domain_is_licensed_in_person_only(world: World) -> None:
+    """To anyone it would permit nothing, so it is not offered as if it did."""
+    domain = world.work_of(world.hold())
+    with pytest.raises(InvalidInput, match="in person"):
+        world.offer(domain)
+    with pytest.raises(InvalidInput, match="in person"):
+        world.offer(world.work(PAGE), domain)
+    assert not world.offer(domain, licensees=(world.lab.public_id,)).to_anyone
