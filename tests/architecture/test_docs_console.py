@@ -23,11 +23,13 @@ from tests.support.consoles import PAGES, ROOT, Line, lines
 LINES = [line for page in PAGES for line in lines(page)]
 OURS = {"vorbehalt": lab, "vorbehalt-server": operator, "vorbehalt-admin": operator}
 #: What else a reader is asked to type; each takes files or names that are checked where they are ours.
-SYSTEM = {  # fmt: skip
+# fmt: off
+SYSTEM = {
     "adduser", "apt-get", "cd", "certbot", "cp", "createdb", "createuser", "export", "find", "git", "head", "install",
     "ls", "nginx", "openssl", "podman", "printf", "python3", "rm", "sed", "set", "sha256sum", "sort", "systemctl",
     "umount", "xargs", ".",
-}  # fmt: skip
+}
+# fmt: on
 PLAIN_ADDRESSES = {"/healthz", "/readyz", "/v1/openapi.json"}
 
 
