@@ -141,4 +141,4 @@ def _history(session: Session, work: Work, about: AboutWork) -> list[Moment]:
         )
         if agreed.superseded_at is not None:
             moments.append(Moment(agreed.superseded_at, "ended", purpose=agreed.purpose))
-    return sorted(reversed(moments), key=lambda moment: moment.at, reverse=True)
+    return sorted(moments, key=lambda moment: moment.at)[::-1]
