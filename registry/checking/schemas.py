@@ -7,18 +7,24 @@ from marshmallow import fields, validate
 from registry.base.schemas import PublicId, Strict
 from registry.checking.service import MAX_ITEMS
 from registry.core.decisions import Grade, Policy, Purpose
-from registry.core.fingerprints import ALGORITHMS
+from registry.core.fingerprints import ADDRESSES, ALGORITHMS
 
 _HASH = fields.String(metadata={"pattern": "^([0-9a-fA-F]{2})+$"})
 
 
 class NewCheck(Strict):
-    """Codes of one algorithm, to be decided about for one purpose and policy."""
+    """Codes of one algorithm, or addresses, to be decided about for one purpose and policy."""
 
     algorithm = fields.String(
-        required=True, validate=validate.OneOf(sorted(ALGORITHMS)), metadata={"example": "image.phash256.v1"}
+        validate=validate.OneOf(sorted(ALGORITHMS.keys() - ADDRESSES)),
+        metadata={"example": "image.phash256.v1", "description": "Of the hashes."},
     )
-    hashes = fields.List(_HASH, required=True, validate=validate.Length(1, MAX_ITEMS))
+    hashes = fields.List(_HASH, validate=validate.Length(1, MAX_ITEMS))
+    urls = fields.List(
+        fields.String(metadata={"format": "uri"}),
+        validate=validate.Length(1, MAX_ITEMS),
+        metadata={"description": "Instead of algorithm and hashes: where items were found."},
+    )
     purpose = fields.Enum(Purpose, by_value=True, required=True)
     policy = fields.Enum(Policy, by_value=True, required=True)
     territory = fields.String(metadata={"example": "world", "default": "world"})
@@ -33,7 +39,7 @@ class LiveView(Strict):
 class MatchView(Strict):
     """A registered work that a code resembles."""
 
-    i = fields.Integer(metadata={"description": "Which of the hashes, from 0.", "example": 0})
+    i = fields.Integer(metadata={"description": "Which of the hashes or urls, from 0.", "example": 0})
     work = PublicId("work")
     algorithm = fields.String()
     distance = fields.Integer()

@@ -16,10 +16,10 @@ from registry.base.actor import Actor, Role
 from registry.checking.live import KnownWork, LiveIndex, known_works
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import Fingerprint, check_code
+from registry.core.fingerprints import Fingerprint, check_code, fingerprint_url
 from registry.core.matching import Match
 
-__all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes"]
+__all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes", "check_urls"]
 
 MAX_ITEMS = 10_000
 
@@ -35,10 +35,7 @@ class Checked:
 
 def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprint, ...]]:
     """Codes as they come in a request, one item each; `InvalidInput` names the first bad one."""
-    if not codes:
-        raise InvalidInput("There is nothing to check: hashes is empty.")
-    if len(codes) > MAX_ITEMS:
-        raise InvalidInput(f"{len(codes):,} hashes are too many for one request; send at most {MAX_ITEMS:,}.")
+    _check_number(len(codes), "hashes")
     kind = "full" if algorithm.startswith("image.") else "whole"
     for number, code in enumerate(codes):
         try:
@@ -46,6 +43,25 @@ def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprin
         except InvalidInput as error:
             raise InvalidInput(f"hashes[{number}]: {error.message}", **error.details) from None
     return [(Fingerprint(algorithm, kind, code),) for code in codes]
+
+
+def check_urls(urls: Sequence[str]) -> list[tuple[Fingerprint, ...]]:
+    """Addresses as they come in a request, one item each; `InvalidInput` names the first bad one."""
+    _check_number(len(urls), "urls")
+    items = []
+    for number, url in enumerate(urls):
+        try:
+            items.append(fingerprint_url(url))
+        except InvalidInput as error:
+            raise InvalidInput(f"urls[{number}]: {error.message}") from None
+    return items
+
+
+def _check_number(given: int, name: str) -> None:
+    if not given:
+        raise InvalidInput(f"There is nothing to check: {name} is empty.")
+    if given > MAX_ITEMS:
+        raise InvalidInput(f"{given:,} {name} are too many for one request; send at most {MAX_ITEMS:,}.")
 
 
 def check(

@@ -181,6 +181,8 @@ def test_a_malformed_body_is_refused(client: Client, account: Make, body: bytes,
         ({"policy": "keep-all"}, "keep-all"),
         ({"policy": None}, "strings"),
         ({"territory": "Europe"}, "Europe"),
+        ({"algorithm": "source.url.v1"}, "as urls"),
+        ({"urls": ["https://example.org/"]}, "do not go together"),
     ],
 )
 def test_a_wrong_value_is_named(client: Client, account: Make, changes: dict[str, Any], says: str) -> None:
@@ -193,3 +195,28 @@ def test_a_wrong_value_is_named(client: Client, account: Make, changes: dict[str
 def test_nobody_checks_without_a_key_that_may(client: Client, account: Make) -> None:
     assert client.post("/v1/check", json={}).status_code == 401
     assert check(client, account(Role.CREATOR, Scope.WORKS_READ), "00" * 32).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("urls", "says"),
+    [
+        ([], "empty"),
+        (["https://example.org/", "example.org"], "urls[1]"),
+        ([5], "list of addresses"),
+        ("https://example.org/", "list of addresses"),
+        ({"0": "https://example.org/"}, "list of addresses"),
+        (["http://a/"] * 10_001, "10,000"),
+    ],
+)
+def test_a_wrong_address_is_named(client: Client, account: Make, urls: Any, says: str) -> None:
+    body = {"urls": urls, "purpose": "train_genai", "policy": "eu-art4"}
+    answer = client.post("/v1/check", json=body, headers=account(Role.LAB).headers)
+    assert answer.status_code in {413, 422}
+    if answer.status_code == 422:
+        assert says in answer.json["detail"]
+
+
+def test_an_address_that_nobody_has_registered(client: Client, account: Make) -> None:
+    body = {"urls": ["https://example.org/a"], "purpose": "train_genai", "policy": "eu-art4"}
+    answer = client.post("/v1/check", json=body, headers=account(Role.LAB).headers)
+    assert (answer.json["verdicts"], answer.json["kept"], answer.json["matches"]) == ("4", "1", [])

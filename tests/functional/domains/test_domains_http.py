@@ -18,7 +18,6 @@ from registry.base.db import Database
 from registry.base.files import FolderStore
 from registry.core.decisions import Decision, Policy, Purpose, Request
 from registry.core.fingerprints import fingerprint_url
-from registry.core.ids import format_id
 from registry.core.matching import Matcher
 from registry.core.snapshots.trust import Publisher, init_trust
 from registry.domains.service import Prober, recheck_domains
@@ -308,11 +307,20 @@ def test_the_live_check_knows_addresses_as_well(
 ) -> None:
     claim = claimed(client, anna)
     put_into_dns(net, claim)
-    prove(client, anna, claim)
+    domain = prove(client, anna, claim).json["work"]
     page = register(client, anna, PAGE)
-    code = fingerprint_url(PAGE)[0].code.hex()
-    body = {"algorithm": "source.url.v1", "hashes": [code], "purpose": "train_genai", "policy": "eu-art4"}
-    answer = client.post("/v1/check", json=body, headers=account(Role.LAB).headers)
+    lab = account(Role.LAB)
+    body = {
+        "urls": [PAGE, "https://www.anna.example/other", "https://ben.example/"],
+        "purpose": "train_genai",
+        "policy": "eu-art4",
+    }
+    answer = client.post("/v1/check", json=body, headers=lab.headers)
     assert answer.status_code == 200, answer.json
-    assert [(m["work"], m["reason"]) for m in answer.json["matches"]] == [(page, "registered.no-licence")]
-    assert format_id("work", bytes(16)) != page
+    assert (answer.json["verdicts"], answer.json["kept"]) == ("114", "001")
+    assert [(m["i"], m["work"], m["algorithm"]) for m in answer.json["matches"]] == [
+        (0, page, "source.url.v1"),
+        (1, domain, "source.domain.v1"),
+    ]
+    call(client, "delete", f"/{claim['id']}", anna)
+    assert client.post("/v1/check", json=body, headers=lab.headers).json["verdicts"] == "444"
