@@ -98,15 +98,15 @@ def _migrate(address: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
+def database_kind(request: pytest.FixtureRequest) -> str:
     """The kind of database: each test that asks for one, directly or not, runs on both."""
     return str(request.param)
 
 
 @pytest.fixture
-def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database with this release's schema, for this test alone."""
-    if kind == "sqlite":
+    if database_kind == "sqlite":
         path = tmp_path / "registry.sqlite"
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
         yield f"sqlite:///{path}"
@@ -117,11 +117,11 @@ def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 
 @pytest.fixture
-def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def empty_database(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database without any table."""
     with ExitStack() as stack:
         address = f"sqlite:///{tmp_path / 'empty.sqlite'}"
-        if kind == "postgresql":
+        if database_kind == "postgresql":
             address = stack.enter_context(postgres.database(request.getfixturevalue("postgresql")))
         database = Database(address)
         stack.callback(database.dispose)

@@ -25,7 +25,7 @@ from tests.support.published import Shelf
 from tests.support.works import register
 
 pytestmark = pytest.mark.parametrize(
-    "kind", ["sqlite"], indirect=True
+    "database_kind", ["sqlite"], indirect=True
 )  # the database only says whose key it is
 
 Make = Callable[..., Account]

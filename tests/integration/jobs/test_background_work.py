@@ -99,7 +99,7 @@ def test_a_worker_publishes_and_ends_when_asked(database: Database, operator: Op
         assert session.scalar(select(Job.id).where(Job.state == State.RUNNING)) is None
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_worker_without_keys_says_what_is_missing_and_goes_on(
     database: Database, settings: Settings, operator: Operator
 ) -> None:
@@ -123,7 +123,7 @@ def _children(process: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_one_command_serves_and_keeps_the_registry_fresh(
     database: Database, operator: Operator, shelf: Shelf
 ) -> None:
@@ -146,7 +146,7 @@ def test_one_command_serves_and_keeps_the_registry_fresh(
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_beside_postgresql_a_worker_is_a_command_of_its_own(database: Database, operator: Operator) -> None:
     server = operator.start("serve", "--port", "0")
     address = _address(server)

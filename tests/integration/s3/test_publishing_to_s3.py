@@ -34,7 +34,9 @@ from tests.support.proxies import Line, line_to
 from tests.support.published import Shelf
 from tests.support.works import register
 
-pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # the files are the matter here
+pytestmark = pytest.mark.parametrize(
+    "database_kind", ["sqlite"], indirect=True
+)  # the files are the matter here
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +167,7 @@ def test_wherever_the_network_fails_the_old_edition_is_served(
         assert publishing.state(session).sequence == seen.open().sequence
 
 
-@pytest.mark.usefixtures("kind")
+@pytest.mark.usefixtures("database_kind")
 def test_a_large_file_that_is_cut_off_is_not_there(
     bucket_url: str, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:

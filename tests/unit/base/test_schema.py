@@ -87,11 +87,11 @@ TRIGGERS = {
 
 
 def test_the_migrations_make_the_triggers_that_the_models_ask_for(
-    kind: str, database: Database, empty_database: Database
+    database_kind: str, database: Database, empty_database: Database
 ) -> None:
     metadata.create_all(empty_database.engine)
     with database.reading() as migrated, empty_database.reading() as created:
-        query = text(TRIGGERS[kind])
+        query = text(TRIGGERS[database_kind])
         assert migrated.execute(query).all() == created.execute(query).all()
 
 
@@ -108,15 +108,15 @@ def test_the_migrations_make_the_triggers_that_the_models_ask_for(
         ("DROP TRIGGER settlement_no_{} {}", "the trigger settlement_no_{} is missing"),
     ],
 )
-def test_a_difference_is_told_in_words(kind: str, database: Database, harm: str, words: str) -> None:
-    details = {"sqlite": ("update", ""), "postgresql": ("change", "ON settlement")}[kind]
+def test_a_difference_is_told_in_words(database_kind: str, database: Database, harm: str, words: str) -> None:
+    details = {"sqlite": ("update", ""), "postgresql": ("change", "ON settlement")}[database_kind]
     with database.engine.begin() as connection:
         connection.exec_driver_sql(harm.format(*details))
     found = drift(database, metadata)
     assert any(line.startswith(words.format(*details)) for line in found)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_a_trigger_that_is_switched_off_is_missed(database: Database) -> None:
     with database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_balances")
@@ -178,13 +178,13 @@ def test_a_table_is_rebuilt_without_losing_what_refers_to_it(
 
 
 def test_a_migration_that_breaks_references_is_undone(
-    kind: str, database: Database, head: str, next_migration: Migrate
+    database_kind: str, database: Database, head: str, next_migration: Migrate
 ) -> None:
     with database.writing() as session:
         sources = make_sources()
         register(session, make_actor(session, sources), sources)
     next_migration("op.execute('DELETE FROM party')")
-    with pytest.raises(Corrupt if kind == "sqlite" else Exception, match="refer"):
+    with pytest.raises(Corrupt if database_kind == "sqlite" else Exception, match="refer"):
         upgrade(database, metadata)
     assert revision(database) == head
     with database.reading() as session:
@@ -212,7 +212,7 @@ def test_a_migration_that_does_not_get_its_lock_gives_up(
     assert "later" not in columns(database, "party")
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_a_statement_that_takes_too_long_is_ended(database: Database, next_migration: Migrate) -> None:
     next_migration("op.execute('SELECT pg_sleep(60)')")
     with pytest.raises(Conflict, match="Nothing was changed"):
