@@ -15,6 +15,7 @@ from registry.core.decisions import Request, Verdict
 from registry.core.errors import InvalidInput, NetworkFailed
 from registry.core.fingerprints import (
     ALGORITHMS,
+    ANCHORS256,
     DHASH256,
     MD5,
     MINHASH128,
@@ -28,7 +29,7 @@ from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
 from registry.core.matching import Matcher
 from registry.core.snapshots import Snapshot
 
-_ASKED = (SHA256, PHASH256, DHASH256, MINHASH128)
+_ASKED = (SHA256, PHASH256, DHASH256, ANCHORS256, MINHASH128)
 """What a server is asked about; the digests' MD5 says nothing that SHA-256 does not."""
 _AT_ONCE = 10_000
 _STRONGEST = (Verdict.DENY, Verdict.LICENSED, Verdict.ALLOW, Verdict.REVIEW, Verdict.UNKNOWN)

@@ -60,6 +60,8 @@ def closeness(algorithm: str, distance: int) -> str:
         return (
             f"about {(128 - distance) * 100 // 128} % of the text in common ({128 - distance} of 128 samples)"
         )
+    if algorithm == "image.anchors256.v1":
+        return f"places in both agree, the best of them but for {amount(distance, 'bit')} of 256"
     bits = "bit differs" if distance == 1 else "bits differ"
     return f"{distance} of 256 {bits}"
 
@@ -73,6 +75,9 @@ _TURNS = {
     "rot270": "turned by three quarters",
     "transpose": "turned by a quarter and mirrored",
     "transverse": "turned by three quarters and mirrored",
+    "inverted": "as a negative",
+    "part": "as a whole or in part",
+    "part_mirrored": "as a whole or in part, mirrored",
 }
 _FRAMES = {"full": "the whole picture", "trimmed": "the picture without its border", "whole": "the whole"}
 

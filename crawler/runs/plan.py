@@ -40,7 +40,7 @@ class Settings:
         return {
             "column": self.column,
             "grades": {
-                f"{algorithm}/{kind}": [[distance, grade.name.lower()] for distance, grade in steps]
+                f"{algorithm}/{kind}": [step.as_json() for step in steps]
                 for (algorithm, kind), steps in GRADES.items()
             },
             "items_per_shard": self.items_per_shard,

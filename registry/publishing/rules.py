@@ -8,12 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from registry.core.fingerprints import ALGORITHMS
-from registry.core.matching import KIND_CODES, ListColumns
-
-PHASH = "image.phash256.v1"
-DHASH = "image.dhash256.v1"
-COLOUR = "image.colour42.v1"
+from registry.core.fingerprints import ADDRESSES, ALGORITHMS
+from registry.core.matching import KIND_CODES, ListColumns, entries
 
 
 class StoredCode(Protocol):
@@ -34,39 +30,30 @@ class StoredCode(Protocol):
 
 
 def lists_of(codes: Iterable[StoredCode]) -> dict[str, ListColumns]:
-    """One list per algorithm, ordered by (work row, kind, code) so that equal contents give equal bytes.
+    """One list per algorithm, ordered by (work row, kind, code, aux) so that equal contents give equal bytes.
 
-    Two algorithms depend on their neighbours in the same frame. A `dhash256` code is listed only where that frame
-    has no `phash256` code, that is where the picture is too symmetric for it, and carries the frame's colour code
-    in `aux`; the colour code by itself is no list, since it alone can identify nothing.
+    What becomes of the codes of a work's versions, and what stands beside them, is said in `core.matching.entries`;
+    codes of addresses are listed as they are.
     """
-    frames: dict[tuple[int, str], list[StoredCode]] = defaultdict(list)
+    files: dict[int, dict[int, list[StoredCode]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, list[tuple[int, int, bytes, int]]] = defaultdict(list)
     for code in codes:
-        frames[code.version_id, code.kind].append(code)
-    entries: dict[str, list[tuple[int, int, bytes, int]]] = defaultdict(list)
-    for frame in frames.values():
-        for code, aux in _listed(frame):
-            entries[code.algorithm].append((code.work_row, KIND_CODES[code.kind], code.code, aux))
-    return {algorithm: _columns(algorithm, sorted(found)) for algorithm, found in sorted(entries.items())}
+        if code.algorithm in ADDRESSES:
+            found[code.algorithm].append((code.work_row, KIND_CODES[code.kind], code.code, code.aux))
+        else:
+            files[code.work_row][code.version_id].append(code)
+    for row, versions in files.items():
+        for entry in entries(versions.values()):
+            found[entry.algorithm].append((row, KIND_CODES[entry.kind], entry.code, entry.aux))
+    return {algorithm: _columns(algorithm, sorted(rows)) for algorithm, rows in sorted(found.items())}
 
 
-def _listed(frame: Sequence[StoredCode]) -> Iterable[tuple[StoredCode, int]]:
-    """The codes of one frame that are searched, each with its `aux`."""
-    by_algorithm = {code.algorithm: code.code for code in frame}
-    for code in frame:
-        if code.algorithm == DHASH:
-            if PHASH not in by_algorithm:
-                yield code, int.from_bytes(by_algorithm.get(COLOUR, b""), "big")
-        elif code.algorithm != COLOUR:
-            yield code, code.aux
-
-
-def _columns(algorithm: str, entries: Sequence[tuple[int, int, bytes, int]]) -> ListColumns:
+def _columns(algorithm: str, listed: Sequence[tuple[int, int, bytes, int]]) -> ListColumns:
     width = ALGORITHMS[algorithm].code_bytes
-    codes = np.frombuffer(b"".join(code for _, _, code, _ in entries), np.uint8)
+    codes = np.frombuffer(b"".join(code for _, _, code, _ in listed), np.uint8)
     return ListColumns(
-        codes=codes.reshape(len(entries), width),
-        work_rows=np.array([row for row, _, _, _ in entries], np.uint32),
-        kinds=np.array([kind for _, kind, _, _ in entries], np.uint8),
-        aux=np.array([aux for _, _, _, aux in entries], np.uint64),
+        codes=codes.reshape(len(listed), width),
+        work_rows=np.array([row for row, _, _, _ in listed], np.uint32),
+        kinds=np.array([kind for _, kind, _, _ in listed], np.uint8),
+        aux=np.array([aux for _, _, _, aux in listed], np.uint64),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from registry.checking.service import Checked
 from registry.core.decisions import Grade, Verdict
 from registry.core.errors import InvalidInput, TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
-from registry.core.fingerprints import PHASH256, TRIMMED, FileFingerprints
+from registry.core.fingerprints import ANCHORS256, PHASH256, TRIMMED, FileFingerprints
 from registry.core.matching import Match
 from registry.web.fingerprint_svg import Cells, cells
 from registry.web.i18n import gettext as _
@@ -100,6 +100,8 @@ def _verdict(checked: Checked) -> _Verdict:
 def _likeness(match: Match) -> str:
     if match.algorithm.startswith("digest."):
         return _("Your file is the registered one, byte for byte.")
+    if match.algorithm == ANCHORS256:
+        return _("Your file and the registered picture have places in common that lie alike in both.")
     if match.grade is Grade.REVIEW:
         return _("The colours differ, or the form is too regular to be sure.")
     if match.distance == 0:
@@ -133,6 +135,9 @@ def how_seen(variant: str) -> str:
         # The variant says what to do with the picture that was sent, so that picture is turned the other way.
         "rot90": _("turned to the right"),
         "rot270": _("turned to the left"),
+        "inverted": _("a negative"),
+        "part": _("a part of it, or turned, or part of something larger"),
+        "part_mirrored": _("a mirrored part of it, or turned, or part of something larger"),
     }[change]
     return _("%(turned)s, compared without its border", turned=words) if frame == TRIMMED else words
 

@@ -4,6 +4,7 @@ from registry.core.fingerprints.addresses import fingerprint_url
 from registry.core.fingerprints.algorithms import (
     ADDRESSES,
     ALGORITHMS,
+    ANCHORS256,
     COLOUR42,
     DHASH256,
     MD5,
@@ -34,6 +35,7 @@ from registry.core.fingerprints.vectors import selftest
 __all__ = [
     "ADDRESSES",
     "ALGORITHMS",
+    "ANCHORS256",
     "COLOUR42",
     "DHASH256",
     "FULL",

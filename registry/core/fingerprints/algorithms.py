@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from registry.core.errors import InvalidInput
+from registry.core.fingerprints.anchors_records import records
 from registry.core.fingerprints.model import FULL, TRIMMED, WHOLE
 
 SHA256: Final = "digest.sha256.v1"
@@ -17,6 +18,7 @@ PHASH256: Final = "image.phash256.v1"
 DHASH256: Final = "image.dhash256.v1"
 PHASH64: Final = "image.phash64.v1"
 COLOUR42: Final = "image.colour42.v1"
+ANCHORS256: Final = "image.anchors256.v1"
 MINHASH128: Final = "text.minhash128.v1"
 SOURCE_URL: Final = "source.url.v1"
 SOURCE_DOMAIN: Final = "source.domain.v1"
@@ -31,7 +33,7 @@ LEAN_SEED, LEAN_VALUES, LEAN_SCHEME = 1, 128, 1
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One frozen way from content to a code of `code_bytes` bytes."""
+    """One frozen way from content to a code of `code_bytes` bytes, or to several that are stored as one."""
 
     id: str
     media: str
@@ -52,6 +54,9 @@ _ALL = (
     Algorithm(
         COLOUR42, "image", 8, _FRAMES, "shares of black, grey and twelve colours in 42 bits; a tie-breaker"
     ),
+    Algorithm(
+        ANCHORS256, "image", 32, _FRAMES, "up to 16 places in a picture, each with its surroundings' phash256"
+    ),
     Algorithm(MINHASH128, "text", 525, (WHOLE,), "128 minima over all 16-byte grams of the normalised text"),
     Algorithm(SOURCE_URL, "address", 32, (WHOLE,), "tagged SHA-256 of a page's or file's normal address"),
     Algorithm(
@@ -71,7 +76,9 @@ def check_code(algorithm: str, kind: str, code: bytes) -> None:
         )
     if kind not in known.kinds:
         raise InvalidInput(f"{algorithm} has codes of kind {' or '.join(known.kinds)}, not “{kind[:80]}”.")
-    if len(code) != known.code_bytes:
+    if algorithm == ANCHORS256:
+        records(code)
+    elif len(code) != known.code_bytes:
         raise InvalidInput(f"A code of {algorithm} has {known.code_bytes} bytes; this one has {len(code)}.")
     if algorithm == MINHASH128:
         _check_signature(code)

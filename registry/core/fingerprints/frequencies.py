@@ -74,3 +74,9 @@ def is_symmetric(c256: NDArray[np.int64]) -> bool:
     """Whether too many coefficients lie so near the median that re-encoding would turn their bits about."""
     near = np.abs(2 * c256 - _doubled_median(c256)) <= 2 * NEAR_MEDIAN * _SCALE
     return int(np.count_nonzero(near)) > MOST_NEAR_MEDIAN
+
+
+def code_and_symmetry(luma64: Plane) -> tuple[bytes, bool]:
+    """A 64x64 luma's code, and whether it is too symmetric to have a reliable one."""
+    low = coefficients256(luma64)
+    return code_of(low), is_symmetric(low)

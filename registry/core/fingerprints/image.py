@@ -1,4 +1,4 @@
-"""Pictures to codes: frame by frame, through the two gates, quality and symmetry."""
+"""Pictures to codes: frame by frame, through the two gates, quality and symmetry; anchors of the innermost frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from registry.core.errors import UnsupportedMedia
-from registry.core.fingerprints.algorithms import COLOUR42, DHASH256, PHASH64, PHASH256
+from registry.core.fingerprints.algorithms import ANCHORS256, COLOUR42, DHASH256, PHASH64, PHASH256
+from registry.core.fingerprints.anchors import anchors256
 from registry.core.fingerprints.colour import colour42
 from registry.core.fingerprints.decode import Picture, Plane, decode
 from registry.core.fingerprints.digests import digests
@@ -23,6 +24,7 @@ from registry.core.fingerprints.model import (
     Limits,
     Note,
 )
+from registry.core.fingerprints.quality import quality_of
 from registry.core.fingerprints.resize import resize
 from registry.core.fingerprints.sniff import image_format
 from registry.core.fingerprints.trim import inner_frame
@@ -55,6 +57,7 @@ def fingerprint_image(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFi
     full = hash_frame(picture)
     facts: dict[str, int | str] = {"width": width, "height": height, "quality": full.quality}
     codes = [*digests(data), *_named(FULL, full)]
+    anchored = FULL, picture.luma
     if (inner := inner_frame(picture.luma)) is not None:
         rows, columns = inner
         colours = picture.colours
@@ -62,11 +65,15 @@ def fingerprint_image(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFi
             Picture(picture.luma[rows, columns], None if colours is None else colours[rows, columns])
         )
         codes += _named(TRIMMED, trimmed)
+        if trimmed.codes:
+            anchored = TRIMMED, picture.luma[rows, columns]
         facts |= {
             "trimmed_width": columns.stop - columns.start,
             "trimmed_height": rows.stop - rows.start,
             "trimmed_quality": trimmed.quality,
         }
+    if full.codes and (places := anchors256(anchored[1])):
+        codes.append(Fingerprint(ANCHORS256, anchored[0], places))
     return FileFingerprints(
         "image", form.media_type, len(data), tuple(codes), _notes(full), MappingProxyType(facts)
     )
@@ -91,17 +98,6 @@ def hash_frame(picture: Picture) -> FrameCodes:
 def dhash256(luma17x16: Plane) -> bytes:
     """(16, 17) luma; one bit for each pixel that is brighter than its left neighbour (imagehash's dhash)."""
     return np.packbits(luma17x16[:, 1:] > luma17x16[:, :-1]).tobytes()
-
-
-def quality_of(luma64: Plane) -> int:
-    """0..100: PDQ's measure of how much there is to see, from the 64x64 luma in integers.
-
-    The sum of `|difference| * 100 // 255` over all vertical and horizontal neighbours, divided by 90
-    (ThreatExchange, `pdqhashing.cpp`, `pdqImageDomainQualityMetric`).
-    """
-    grey = luma64.astype(np.int32)
-    total = sum(int((np.abs(np.diff(grey, axis=axis)) * 100 // 255).sum()) for axis in (0, 1))
-    return min(100, total // 90)
 
 
 def _small_colours(picture: Picture, luma64: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

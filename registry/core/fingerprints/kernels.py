@@ -19,7 +19,7 @@ Words = NDArray[np.uint32]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
     """`njit` with an on-disk cache; without, where neither the package nor the home folder can be written to."""
     try:
         return cast("_Function", njit(cache=True, nogil=True)(function))
@@ -28,7 +28,7 @@ def _compiled(function: _Function) -> _Function:
 
 
 # -- pictures ----------------------------------------------------------------------------------------------
-@_compiled
+@compiled
 def luma(colours: Bytes, out: Bytes) -> None:
     """(h, w, 3) RGB to (h, w) luma; see `decode.luma_of`."""
     height, width = out.shape
@@ -39,7 +39,7 @@ def luma(colours: Bytes, out: Bytes) -> None:
             out[y, x] = weighted >> uint32(16)
 
 
-@_compiled
+@compiled
 def resize(
     plane: Bytes, first_x: Ints, taps_x: Ints, weights_x: Ints, first_y: Ints, taps_y: Ints, weights_y: Ints
 ) -> Bytes:
@@ -75,7 +75,7 @@ MOST_GROWTH = 10
 """No code point grows to more than 10 times its UTF-8 bytes under N1 (U+FDFA: 3 bytes to 30)."""
 
 
-@_compiled
+@compiled
 def normalise(source: Bytes, out: Bytes, offsets: Words, output: Bytes) -> int:
     """UTF-8 to N1 in `out`; returns the length. See `minhash.normalise`. `source` must be well-formed."""
     ascii_bytes = np.zeros(128, np.uint8)  # at most one byte each; 0 where nothing is left
@@ -112,7 +112,7 @@ def normalise(source: Bytes, out: Bytes, offsets: Words, output: Bytes) -> int:
     return length
 
 
-@_compiled
+@compiled
 def minhash(
     text: Bytes,
     length: int,
@@ -152,7 +152,7 @@ def minhash(
             filled = 0
 
 
-@_compiled
+@compiled
 def _lower(grams: Words, multipliers: Words, increments: Words, least: Words) -> None:
     """Compilers turn a plain `if` into vector minima here; `min()` they do not."""
     for k in range(len(least)):

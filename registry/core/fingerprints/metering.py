@@ -26,3 +26,5 @@ class Meter:
 
 PIXELS = Meter(16_000_000)
 TEXT_BYTES = Meter(1_000_000)
+ANCHORS = Meter(1_000_000)
+"""Pixels of small lumas: some twenty pictures."""

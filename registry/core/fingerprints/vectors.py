@@ -1,8 +1,9 @@
 """Run the vectors that ship with the package: does this installation give the frozen codes?
 
-`vectors.json` has four lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
+`vectors.json` has five lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
 byte of `splitmix64(y w + x)`, with the SHA-256 of the resized pixels. `pictures`: PNG files with all their
-codes, facts and notes. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature.
+codes, facts and notes. `terrains`: such noise, resized to twelve times its size and taken as a small luma, with the
+SHA-256 of the records of its anchors. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature.
 `addresses`: with their normal form (`null` for what is no address), their code, and their scopes with their codes.
 """
 
@@ -19,7 +20,10 @@ import numpy as np
 
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.fingerprints.addresses import fingerprint_url, parse_address, scopes_of
-from registry.core.fingerprints.algorithms import MINHASH128, SOURCE_URL
+from registry.core.fingerprints.algorithms import ANCHORS256, MINHASH128, SOURCE_URL
+from registry.core.fingerprints.anchors import find
+from registry.core.fingerprints.anchors_engines import BY_NUMPY, Engine, by_kernels
+from registry.core.fingerprints.anchors_records import packed
 from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.files import fingerprint_bytes
 from registry.core.fingerprints.minhash import (
@@ -29,7 +33,7 @@ from registry.core.fingerprints.minhash import (
     signature_by_numpy,
     to_lean,
 )
-from registry.core.fingerprints.resize import Weights, resize_by_kernel, resize_by_matrices, weights
+from registry.core.fingerprints.resize import Weights, resize, resize_by_kernel, resize_by_matrices, weights
 
 _Resizer = Callable[[Plane, Weights, Weights], Plane]
 _Signer = Callable[[str], Signature]
@@ -43,7 +47,9 @@ def selftest(*, compiled: bool = False) -> int:
     """
     resizers: list[_Resizer] = [resize_by_matrices]
     signers: list[_Signer] = [lambda text: signature_by_numpy(normalise(text))]
+    engines = [BY_NUMPY]
     if compiled:
+        engines.append(by_kernels())
         resizers.append(resize_by_kernel)
         signers.append(lambda text: compiled_signature(text.encode())[0])
     checked = 0
@@ -52,6 +58,8 @@ def selftest(*, compiled: bool = False) -> int:
         checked += _check_plane(plane, resizers)
     for picture in vectors["pictures"]:
         checked += _check_picture(picture)
+    for terrain in vectors["terrains"]:
+        checked += _check_terrain(terrain, engines)
     for text in vectors["texts"]:
         checked += _check_text(text, signers)
     for address in vectors["addresses"]:
@@ -84,6 +92,20 @@ def _check_plane(vector: dict[str, Any], resizers: list[_Resizer]) -> int:
             resized = resizer(plane, weights(width, columns), weights(height, rows))
             _compare(f"{width}x{height} to {size}", _sha256(resized.tobytes()), expected)
     return len(vector["resized_sha256"]) * len(resizers)
+
+
+def terrain(width: int, height: int) -> Plane:
+    """A small luma with hills and hollows everywhere: 12 times as large as the noise that it is resized from."""
+    return resize(noise(width, height), 12 * width, 12 * height)
+
+
+def _check_terrain(vector: dict[str, Any], engines: list[Engine]) -> int:
+    width, height = vector["width"], vector["height"]
+    for engine in engines:
+        small = terrain(width, height)
+        found = packed(find(small, engine), *small.shape)
+        _compare(f"{ANCHORS256} of {width}x{height}", _sha256(found), vector["anchors_sha256"])
+    return len(engines)
 
 
 def _check_picture(vector: dict[str, Any]) -> int:

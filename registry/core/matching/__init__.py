@@ -1,27 +1,34 @@
 """Codes go in, the registered works that they belong to come out, with how sure that is."""
 
 from registry.core.matching.bands import BandIndex
+from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
 from registry.core.matching.digests import DigestIndex
 from registry.core.matching.dihedral import DIHEDRAL, dihedral
 from registry.core.matching.grades import GRADES, colours_agree, grade, radius
 from registry.core.matching.hits import Hits
+from registry.core.matching.listing import Entry, entries
 from registry.core.matching.lists import KIND_CODES, ListColumns
 from registry.core.matching.matcher import Match, Matcher
+from registry.core.matching.opening import open_index
 
 __all__ = [
     "DIHEDRAL",
     "GRADES",
     "KIND_CODES",
     "BandIndex",
+    "ChainIndex",
     "CodeIndex",
     "DigestIndex",
+    "Entry",
     "Hits",
     "ListColumns",
     "Match",
     "Matcher",
     "colours_agree",
     "dihedral",
+    "entries",
     "grade",
+    "open_index",
     "radius",
 ]

@@ -1,19 +1,27 @@
 """How far apart is still the same: the one table from algorithm, kind and distance to a grade.
 
 The budget is one false hit in a thousand queries at 10 million registered works, all codes and variants of a query
-counted together: two frames (full and trimmed) in eight turns and mirrorings, against two registered frames.
+counted together: two frames (full and trimmed) in eight turns and mirrorings and as a negative, against two registered
+frames; and 16 anchors, plain and mirrored, against 16.
 
-| code | distance | grade | why |
-|---|---|---|---|
-| digest | 0 | certain | equal bytes |
-| phash256 | <= 31 | certain | 2e-4 false hits a query; the radius that PDQ uses, and a mirrored copy stays in |
-| phash256 | <= 36 | match | 8e-4 false hits a query (x 1.32 a bit): the last radius within the budget |
-| dhash256 | <= 14 | match if the colours agree, else review | symmetric pictures only, see below |
-| minhash128 | <= 25 | certain | 103 of 128 values equal: Jaccard similarity 0.8, an all but literal copy |
-| minhash128 | <= 64 | match | half of the values equal: the same work; 0 of 8,946 unrelated pages came so near |
-| url, domain | 0 | match | found where its owner publishes, by proof; what is there may have been changed since |
+| code | distance | grade | false hits a query | |
+|---|---|---|---|---|
+| digest | 0 | certain | none | equal bytes |
+| phash256 | <= 31 | certain | 2.3e-4 | the radius that PDQ uses, and a mirrored copy stays in |
+| phash256 | <= 36 | match | 9.0e-4 | x 1.32 a bit: the last radius within the budget |
+| phash256 | <= 47 | match if the outlines agree, else nothing | + 4e-5 | see below |
+| anchors256 | <= 31, and others agree | see `anchors` | + 1.3e-5 | a seed alone would be 0.2 |
+| dhash256 | <= 14 | match if the colours agree, else review | | symmetric pictures only, see below |
+| minhash128 | <= 25 | certain | | 103 of 128 values equal: Jaccard similarity 0.8, an all but literal copy |
+| minhash128 | <= 64 | match | | half of the values equal: the same work; 0 of 8,946 unrelated pages came so near |
+| url, domain | 0 | match | none | found where its owner publishes, by proof; what is there may have changed since |
 
 The full and the trimmed frame have the same radii because the budget already counts both on both sides.
+
+Between 37 and 47 bits lie copies with a narrow border cut off or turned by a few degrees, and 6.5e-3 strangers a
+query. A sample of 64 bits of the same frame's dhash256 tells them apart: within 16 bits lie 94 % of such copies, but
+6 of 10,000 strangers (7 of 11,500 pairs of photographs; ten times as many are reckoned with among those near by
+phash256, since the two hashes are not independent).
 
 Symmetric pictures (ornaments, centred logos) have no usable phash256: so many of its coefficients are equal that
 copies differ by up to 104 bits and *different* pictures by less than 31. They have dhash256 instead: copies lie
@@ -29,7 +37,8 @@ code, in all but 2 of its 42 bits. Measured on 163 symmetric pictures and logos,
 | another picture within 14 bits of dhash256 | 11 % | 15 % | 24 % | 44 % |
 
 (14 % have no colour that could be turned.) Beyond 2, strangers are gained faster than copies; and a copy that is
-missed here goes to review, which keeps it out as well.
+missed here goes to review, which keeps it out as well. A picture that is near a registered symmetric one but itself
+just passes the gate has a phash256 that no list can meet; by its dhash256 and colours it reaches review at most.
 
 phash64 has no row: at 10 million works it finds a stranger with every query. It is for exchange with others.
 """
@@ -37,11 +46,13 @@ phash64 has no row: at 10 million works it finds a stranger with every query. It
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from registry.core.decisions import Grade
 from registry.core.fingerprints import (
+    ANCHORS256,
     DHASH256,
     FULL,
     MD5,
@@ -53,18 +64,46 @@ from registry.core.fingerprints import (
     TRIMMED,
     WHOLE,
 )
+from registry.core.matching.anchors import SEED, Agreement
 
 COLOUR_BITS: Final = 2
 """Greatest difference of two colour codes that agree."""
+OUTLINE_BITS: Final = 16
+"""Greatest difference of two samples of dhash256 that agree."""
+LEAST_SPAN: Final = 0.10
+"""Of the registered frame, covered by the anchors that agree: less may be a logo, a caption or a watermark."""
+SURELY_CONFIRMED: Final = 3
+SURE_SPAN: Final = 0.25
 
-Steps = tuple[tuple[int, Grade], ...]
-"""(greatest distance, grade), the nearest first."""
 
-_SAME_BYTES: Final[Steps] = ((0, Grade.CERTAIN),)
-_PHOTO: Final[Steps] = ((31, Grade.CERTAIN), (36, Grade.MATCH))
-_SYMMETRIC: Final[Steps] = ((14, Grade.MATCH),)
-_TEXT: Final[Steps] = ((128 - 103, Grade.CERTAIN), (128 - 64, Grade.MATCH))
-_SAME_PLACE: Final[Steps] = ((0, Grade.MATCH),)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Up to which distance a hit has which grade."""
+
+    furthest: int
+    reached: Grade
+    alone: Grade | None
+    """Its grade unless a second, different hash agrees; `None` if it then means nothing."""
+
+    def as_json(self) -> list[int | str | None]:
+        """As it stands in a run's papers: distance, grade, and grade alone."""
+        return [self.furthest, self.reached.name.lower(), self.alone and self.alone.name.lower()]
+
+
+Steps = tuple[Step, ...]
+"""The nearest first."""
+
+
+def _sure(furthest: int, reached: Grade) -> Step:
+    return Step(furthest, reached, reached)
+
+
+_SAME_BYTES: Final[Steps] = (_sure(0, Grade.CERTAIN),)
+_PHOTO: Final[Steps] = (_sure(31, Grade.CERTAIN), _sure(36, Grade.MATCH), Step(47, Grade.MATCH, None))
+_ANCHORED: Final[Steps] = (Step(SEED, Grade.CERTAIN, None),)
+_SYMMETRIC: Final[Steps] = (Step(14, Grade.MATCH, Grade.REVIEW),)
+_TEXT: Final[Steps] = (_sure(128 - 103, Grade.CERTAIN), _sure(128 - 64, Grade.MATCH))
+_SAME_PLACE: Final[Steps] = (_sure(0, Grade.MATCH),)
 
 GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
     {
@@ -72,6 +111,8 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
         (MD5, WHOLE): _SAME_BYTES,
         (PHASH256, FULL): _PHOTO,
         (PHASH256, TRIMMED): _PHOTO,
+        (ANCHORS256, FULL): _ANCHORED,
+        (ANCHORS256, TRIMMED): _ANCHORED,
         (DHASH256, FULL): _SYMMETRIC,
         (DHASH256, TRIMMED): _SYMMETRIC,
         (MINHASH128, WHOLE): _TEXT,
@@ -84,15 +125,33 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
 
 def radius(algorithm: str) -> int:
     """The distance beyond which this algorithm says nothing, for all of its kinds."""
-    return max(steps[-1][0] for (name, _kind), steps in GRADES.items() if name == algorithm)
+    return max(steps[-1].furthest for (name, _kind), steps in GRADES.items() if name == algorithm)
 
 
-def grade(algorithm: str, kind: str, distance: int, *, colours_agree: bool = False) -> Grade | None:
-    """The grade of a hit on a registered code of this kind, or `None` if it is too far to mean anything."""
-    for furthest, reached in GRADES.get((algorithm, kind), ()):
-        if distance <= furthest:
-            return Grade.REVIEW if algorithm == DHASH256 and not colours_agree else reached
+def grade(algorithm: str, kind: str, distance: int, *, seconded: bool = False) -> Grade | None:
+    """The grade of a hit on a registered code of this kind, or `None` if it is too far to mean anything.
+
+    `seconded`: whether a second, different hash of the same two frames agrees.
+    """
+    for step in GRADES.get((algorithm, kind), ()):
+        if distance <= step.furthest:
+            return step.reached if seconded else step.alone
     return None
+
+
+def anchored(found: Agreement) -> Grade | None:
+    """The grade of anchors that agree: what they cover decides between the picture and a part that others share."""
+    if not found.confirmed:
+        return None
+    if found.span < LEAST_SPAN:
+        return Grade.REVIEW
+    sure = found.confirmed >= SURELY_CONFIRMED and found.span >= SURE_SPAN
+    return Grade.CERTAIN if sure else Grade.MATCH
+
+
+def outlines_agree(one: int, other: int) -> bool:
+    """Whether two samples of dhash256 may be of the same picture. 0 stands for none: no sample agrees with it."""
+    return other != 0 and (one ^ other).bit_count() <= OUTLINE_BITS
 
 
 def colours_agree(one: int, other: int) -> bool:

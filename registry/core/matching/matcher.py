@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints import (
     ADDRESSES,
+    ANCHORS256,
     COLOUR42,
     DHASH256,
     MD5,
@@ -35,15 +35,17 @@ from registry.core.fingerprints import (
     Fingerprint,
 )
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
+from registry.core.matching.anchors_search import AnchorSearch
 from registry.core.matching.bands import BandIndex
+from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
 from registry.core.matching.digests import DigestIndex
-from registry.core.matching.dihedral import DIHEDRAL, dihedral
-from registry.core.matching.grades import GRADES, colours_agree, grade, radius
+from registry.core.matching.dihedral import IDENTITY, VARIANTS, variants
+from registry.core.matching.grades import GRADES, anchored, colours_agree, grade, outlines_agree, radius
 from registry.core.matching.hits import Hits
 from registry.core.matching.lists import KIND_NAMES, ListColumns
-
-IDENTITY: Final = DIHEDRAL[0]
+from registry.core.matching.opening import open_index
+from registry.core.matching.outlines import samples
 
 _EXACT = (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN)
 _HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
@@ -71,11 +73,26 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A code of an item that takes part in a search, and for symmetric pictures its colours."""
+    """A code of an item that takes part in a search, with what may second it."""
 
     item: int
     fingerprint: Fingerprint
     colours: int | None = None
+    """Beside a dhash256: the same frame's."""
+    outlines: Mapping[str, int] | None = None
+    """Beside a phash256: the sample of the same frame's dhash256, by variant."""
+    plain: bool = False
+    """Beside a dhash256: whether the same frame has a phash256, so that it is no symmetric picture by itself."""
+
+    def grade(self, algorithm: str, kind: str, variant: str, distance: int, aux: int) -> Grade | None:
+        """The grade of a hit on a registered code that has this beside it."""
+        if algorithm == DHASH256:
+            agree = self.colours is not None and colours_agree(self.colours, aux)
+            reached = grade(algorithm, kind, distance, seconded=agree)
+            return reached if not self.plain or reached is None else (Grade.REVIEW if agree else None)
+        outlines = (self.outlines or {}).get(variant)
+        agree = outlines is not None and outlines_agree(outlines, aux)
+        return grade(algorithm, kind, distance, seconded=agree)
 
 
 class Matcher:
@@ -86,17 +103,26 @@ class Matcher:
     ) -> None:
         """Lists by algorithm id; those that never give a verdict (`image.phash64.v1`) are left aside.
 
-        With an `index_folder`, which belongs to these lists alone, the text index is written there once and
-        mapped by all later processes; a folder that cannot be written to costs memory, not answers. `verify=False`
-        is for further processes after one has checked it. `Corrupt` if lists or index are damaged.
+        With an `index_folder`, which belongs to these lists alone, the indexes of texts and of long lists of
+        codes are written there once and mapped by all later processes; a folder that cannot be written to costs
+        memory, not answers. `verify=False` is for further processes after one has checked it. `Corrupt` if
+        lists or index are damaged.
         """
         self._lists = {a: columns for a, columns in lists.items() if a in _PREFERENCE and len(columns)}
         self._digests: dict[str, DigestIndex] = {
             a: DigestIndex(self._lists[a].codes) for a in _EXACT if a in self._lists
         }
-        self._codes: dict[str, CodeIndex] = {
-            a: CodeIndex(self._lists[a].codes) for a in (PHASH256, DHASH256) if a in self._lists
+        self._codes: dict[str, CodeIndex | ChainIndex] = {
+            a: open_index(self._lists[a].codes, index_folder and index_folder / a, verify=verify)
+            for a in (PHASH256, DHASH256, ANCHORS256)
+            if a in self._lists
         }
+        places = self._codes.pop(ANCHORS256, None)
+        self._anchors = (
+            None
+            if places is None
+            else AnchorSearch(self._lists[ANCHORS256], places, self._lists.get(PHASH256))
+        )
         self._texts: BandIndex | None = None
         if MINHASH128 in self._lists:
             signatures = _registered_signatures(self._lists[MINHASH128].codes)
@@ -107,15 +133,16 @@ class Matcher:
 
         An item without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
         """
+        queries = _queries(items)
         best: list[dict[int, Match]] = [{} for _ in items]
         wider: list[set[int]] = [set() for _ in items]  # rows of domains that a narrower place goes before
-        queries = _queries(items)
         for item, match, aux in self._matches(queries):
-            held = best[item].get(match.work_row)
-            if held is None or _rank(match) < _rank(held):
-                best[item][match.work_row] = match
+            _keep_better(best[item], match)
             if match.by_address and aux:
                 wider[item].add(aux - 1)
+        doubtful = [q for q in queries[ANCHORS256] if not _is_certain(best[q.item])]
+        for item, match in self._by_anchors(doubtful):
+            _keep_better(best[item], match)
         return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
 
     def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match, int]]:
@@ -128,9 +155,9 @@ class Matcher:
             if asked := queries[algorithm]:
                 stacked = _stack(asked, codes.width)
                 turned = algorithm == PHASH256
-                variants = dihedral(stacked).reshape(-1, codes.width) if turned else stacked
-                hits = codes.search(variants, radius(algorithm))
-                yield from self._graded(algorithm, asked, hits, DIHEDRAL if turned else (IDENTITY,))
+                varied = variants(stacked).reshape(-1, codes.width) if turned else stacked
+                hits = codes.search(varied, radius(algorithm))
+                yield from self._graded(algorithm, asked, hits, VARIANTS if turned else (IDENTITY,))
         if self._texts is not None and (asked := queries[MINHASH128]):
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))
             yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
@@ -147,12 +174,37 @@ class Matcher:
             variant = variants[number % len(variants)]
             kind = KIND_NAMES[columns.kinds[row]]
             aux = int(columns.aux[row])
-            agree = query.colours is not None and colours_agree(query.colours, aux)
-            if (reached := grade(algorithm, kind, distance, colours_agree=agree)) is None:
+            if (reached := query.grade(algorithm, kind, variant, distance, aux)) is None:
                 continue
             named = WHOLE if variant == WHOLE else f"{query.fingerprint.kind}/{variant}"
             match = Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
             yield query.item, match, aux
+
+    def _by_anchors(self, asked: Sequence[_Query]) -> Iterator[tuple[int, Match]]:
+        """What anchors say about items of which no other code is certain: the dearest search, and often needless."""
+        if self._anchors is None or not asked:
+            return
+        columns = self._lists[ANCHORS256]
+        for number, entry, change, found in self._anchors.find([q.fingerprint.code for q in asked]):
+            if (reached := anchored(found)) is None:
+                continue
+            query = asked[number]
+            kind = KIND_NAMES[columns.kinds[entry]]
+            variant = f"{query.fingerprint.kind}/{change}"
+            row = int(columns.work_rows[entry])
+            yield query.item, Match(row, reached, ANCHORS256, kind, variant, found.distance)
+
+
+def _keep_better(held: dict[int, Match], match: Match) -> None:
+    """Of several matches with one work, the best."""
+    before = held.get(match.work_row)
+    if before is None or _rank(match) < _rank(before):
+        held[match.work_row] = match
+
+
+def _is_certain(held: Mapping[int, Match]) -> bool:
+    """Whether the item's own content, not only its address, is certainly that of a work."""
+    return any(m.grade is Grade.CERTAIN and not m.by_address for m in held.values())
 
 
 def _in_order(found: Iterable[Match], wider: AbstractSet[int]) -> tuple[Match, ...]:
@@ -179,22 +231,23 @@ def _rank(match: Match) -> tuple[int, bool, int, int, str, str]:
 def _queries(items: Sequence[Sequence[Fingerprint]]) -> dict[str, list[_Query]]:
     """The codes that take part, by algorithm.
 
-    A frame's dhash256 takes part only if the frame has no phash256, that is, if it failed the symmetry gate. On
-    the registered side the list holds such frames only.
+    On the registered side, dhash256 is listed only of frames without a phash256, that is of such as failed the
+    symmetry gate. An item's dhash256 always takes part, since a copy may fall on the other side of the gate.
     """
     asked: dict[str, list[_Query]] = {algorithm: [] for algorithm in _PREFERENCE}
     for item, fingerprints in enumerate(items):
         plain = {f.kind for f in fingerprints if f.algorithm == PHASH256}
         colours = {f.kind: f.code for f in fingerprints if f.algorithm == COLOUR42}
-        for fingerprint in fingerprints:
-            if fingerprint.algorithm == DHASH256:
-                if fingerprint.kind in plain:
-                    continue
-                colour = colours.get(fingerprint.kind)
+        outlines = {f.kind: f.code for f in fingerprints if f.algorithm == DHASH256}
+        for f in fingerprints:
+            if f.algorithm == DHASH256:
+                colour = colours.get(f.kind)
                 number = None if colour is None else int.from_bytes(colour, "big")
-                asked[DHASH256].append(_Query(item, fingerprint, number))
-            elif fingerprint.algorithm in asked:
-                asked[fingerprint.algorithm].append(_Query(item, fingerprint))
+                asked[DHASH256].append(_Query(item, f, number, plain=f.kind in plain))
+            elif f.algorithm == PHASH256 and f.kind in outlines:
+                asked[PHASH256].append(_Query(item, f, outlines=samples(outlines[f.kind])))
+            elif f.algorithm in asked:
+                asked[f.algorithm].append(_Query(item, f))
     return asked
 
 

@@ -21,11 +21,12 @@ from PIL import Image, ImageOps
 from crawler.editions import licence_path, write_trust
 from crawler.engines.local import Job
 from registry.core.decisions import Grant, Purpose, Terms
-from registry.core.fingerprints import COLOUR42, DHASH256, PHASH256, Fingerprint, fingerprint_bytes
+from registry.core.fingerprints import fingerprint_bytes
 from registry.core.ids import format_id
-from registry.core.matching import KIND_CODES, ListColumns
+from registry.core.matching import ListColumns
 from registry.core.snapshots import EditionContent, PersonalLicences, metadata_path, write_edition
 from registry.core.snapshots.trust import ROLES, Publisher, init_trust
+from tests.support.lists import lists_of
 
 LICENSEE = format_id("party", sha256(b"lab").digest()[:16])
 OPEN_OFFER = format_id("offer", sha256(b"open").digest()[:16]) + "@1"
@@ -133,7 +134,7 @@ def make_snapshot(
             work_terms=list(range(len(works))),
             terms=[work.terms for work in works],
             withdrawn=frozenset(),
-            lists=_lists([work.data for work in works]) | dict(addresses),
+            lists=lists_of([fingerprint_bytes(work.data).fingerprints for work in works]) | dict(addresses),
         ),
     )
     targets: dict[str, bytes | Path] = dict(files.paths)
@@ -158,29 +159,6 @@ def make_snapshot(
 def _metadata(store: Mapping[str, bytes], role: str, version: int) -> bytes:
     names = (f"{role}.json", f"{version}.{role}.json")
     return next(store[metadata_path(name)] for name in names if metadata_path(name) in store)
-
-
-def _lists(files: list[bytes]) -> dict[str, ListColumns]:
-    """What a registry publishes of these files: dhash256 only where a frame has no phash256, with its colours."""
-    rows: dict[str, list[tuple[int, Fingerprint, int]]] = {}
-    for row, data in enumerate(files):
-        found = fingerprint_bytes(data).fingerprints
-        plain = {f.kind for f in found if f.algorithm == PHASH256}
-        colours = {f.kind: int.from_bytes(f.code, "big") for f in found if f.algorithm == COLOUR42}
-        for f in found:
-            if f.algorithm == COLOUR42 or (f.algorithm == DHASH256 and f.kind in plain):
-                continue
-            aux = colours[f.kind] if f.algorithm == DHASH256 else 0
-            rows.setdefault(f.algorithm, []).append((row, f, aux))
-    return {
-        algorithm: ListColumns(
-            codes=np.stack([np.frombuffer(f.code, np.uint8) for _, f, _ in listed]),
-            work_rows=np.array([row for row, _, _ in listed], np.uint32),
-            kinds=np.array([KIND_CODES[f.kind] for _, f, _ in listed], np.uint8),
-            aux=np.array([aux for _, _, aux in listed], np.uint64),
-        )
-        for algorithm, listed in rows.items()
-    }
 
 
 def make_dataset(folder: Path) -> Path:

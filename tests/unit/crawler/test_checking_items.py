@@ -12,7 +12,7 @@ from crawler.filter import Reading
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request, Verdict
 from registry.core.errors import InvalidInput, NetworkFailed
-from registry.core.fingerprints import DHASH256, MD5, PHASH256, SHA256, Limits, fingerprint_bytes
+from registry.core.fingerprints import ANCHORS256, DHASH256, MD5, PHASH256, SHA256, Limits, fingerprint_bytes
 from tests.unit.crawler import lab
 from tests.unit.crawler.answering import Answer, Asked, serving
 
@@ -115,7 +115,7 @@ def test_a_server_is_asked_for_each_kind_of_code_and_the_strongest_answer_holds(
     assert (answer.verdict, answer.reason, answer.kept) == (Verdict.DENY, "registered.no-licence", False)
     assert {found.work for found in answer.found} == {"work_a", "work_b"}
     sent = {asked.json["algorithm"]: asked.json for asked in server.asked}
-    assert set(sent) == {SHA256, PHASH256}
+    assert set(sent) == {SHA256, PHASH256, ANCHORS256}
     assert sent[SHA256]["purpose"] == "train_genai"
     assert sent[SHA256]["policy"] == "consent-first"
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from registry.core.fingerprints import ALGORITHMS
 from registry.core.matching import KIND_CODES
-from registry.publishing.rules import COLOUR, DHASH, PHASH, lists_of
+from registry.publishing.rules import lists_of
 
-PHASH64 = "image.phash64.v1"
+PHASH, DHASH, PHASH64, COLOUR = (
+    f"image.{name}.v1" for name in ("phash256", "dhash256", "phash64", "colour42")
+)
 SHA256 = "digest.sha256.v1"
 
 

@@ -13,6 +13,7 @@ import pytest
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.fingerprints import (
     ALGORITHMS,
+    ANCHORS256,
     MINHASH128,
     PHASH256,
     SHA256,
@@ -44,6 +45,7 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         "image.dhash256.v1": (32, ("full", "trimmed")),
         "image.phash64.v1": (8, ("full", "trimmed")),
         "image.colour42.v1": (8, ("full", "trimmed")),
+        "image.anchors256.v1": (32, ("full", "trimmed")),
         "text.minhash128.v1": (525, ("whole",)),
         "source.url.v1": (32, ("whole",)),
         "source.domain.v1": (32, ("whole",)),
@@ -60,6 +62,11 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         (PHASH256, "full", bytes(31), "32 bytes; this one has 31"),
         (PHASH256, "full", bytes(33), "32 bytes; this one has 33"),
         (MINHASH128, "whole", bytes(524), "525 bytes"),
+        (ANCHORS256, "full", b"", "1 to 16 records of 40 bytes, not 0"),
+        (ANCHORS256, "full", bytes(79), "not 79 bytes"),
+        (ANCHORS256, "full", bytes(17 * 40), "not 680 bytes"),
+        (ANCHORS256, "full", bytes(72) + b"\x01" + bytes(7), "first byte"),
+        (ANCHORS256, "whole", bytes(40), "full or trimmed"),
     ],
 )
 def test_impossible_codes_are_refused(algorithm: str, kind: str, code: bytes, words: str) -> None:
@@ -94,7 +101,7 @@ def test_the_noise_of_the_vectors_is_splitmix64() -> None:
     assert vectors.noise(3, 1).tolist() == [[0xE2, 0x91, 0x97]]
 
 
-@pytest.mark.parametrize("part", ["planes", "pictures", "texts", "addresses"])
+@pytest.mark.parametrize("part", ["planes", "pictures", "terrains", "texts", "addresses"])
 def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: dict[str, Any] = json.loads(json.dumps(vectors.load_vectors()))
     first = changed[part][-1]
@@ -102,6 +109,8 @@ def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.Mon
         first["resized_sha256"]["64x64"] = "00" * 32
     elif part == "pictures":
         first["facts"]["quality"] += 1
+    elif part == "terrains":
+        first["anchors_sha256"] = "00" * 32
     elif part == "addresses":
         first["url"] = "https://example.org/"
     else:

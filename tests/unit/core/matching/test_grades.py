@@ -5,6 +5,8 @@ import pytest
 from registry.core.decisions import Grade
 from registry.core.fingerprints import ALGORITHMS
 from registry.core.matching import GRADES, colours_agree, grade, radius
+from registry.core.matching.anchors import Agreement
+from registry.core.matching.grades import anchored, outlines_agree
 
 CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
 
@@ -20,7 +22,7 @@ CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
         ("image.phash256.v1", "full", 32, MATCH),
         ("image.phash256.v1", "trimmed", 31, CERTAIN),
         ("image.phash256.v1", "trimmed", 36, MATCH),
-        ("image.phash256.v1", "full", 37, None),
+        ("image.phash256.v1", "full", 48, None),
         ("text.minhash128.v1", "whole", 128 - 103, CERTAIN),
         ("text.minhash128.v1", "whole", 128 - 102, MATCH),
         ("text.minhash128.v1", "whole", 128 - 64, MATCH),
@@ -36,15 +38,51 @@ CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
 )
 def test_edges(algorithm: str, kind: str, distance: int, expected: Grade | None) -> None:
     for agree in (False, True):
-        assert grade(algorithm, kind, distance, colours_agree=agree) is expected
+        assert grade(algorithm, kind, distance, seconded=agree) is expected
 
 
 @pytest.mark.parametrize("kind", ["full", "trimmed"])
 def test_symmetric_pictures_need_a_second_opinion(kind: str) -> None:
     for distance in (0, 14):
-        assert grade("image.dhash256.v1", kind, distance, colours_agree=True) is MATCH
+        assert grade("image.dhash256.v1", kind, distance, seconded=True) is MATCH
         assert grade("image.dhash256.v1", kind, distance) is REVIEW
-    assert grade("image.dhash256.v1", kind, 15, colours_agree=True) is None
+    assert grade("image.dhash256.v1", kind, 15, seconded=True) is None
+
+
+@pytest.mark.parametrize("kind", ["full", "trimmed"])
+def test_beyond_the_match_radius_the_outlines_must_agree(kind: str) -> None:
+    for distance in (37, 47):
+        assert grade("image.phash256.v1", kind, distance, seconded=True) is MATCH
+        assert grade("image.phash256.v1", kind, distance) is None
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "span", "expected"),
+    [
+        (0, 0.9, None),
+        (1, 0.099, REVIEW),
+        (15, 0.099, REVIEW),
+        (1, 0.10, MATCH),
+        (2, 0.9, MATCH),
+        (3, 0.249, MATCH),
+        (3, 0.25, CERTAIN),
+    ],
+)
+def test_anchors_need_company_and_room(confirmed: int, span: float, expected: Grade | None) -> None:
+    """A seed alone says nothing; a small part may be shared by right; several anchors far apart are the picture."""
+    assert anchored(Agreement(0, confirmed, span, ())) is expected
+    assert anchored(Agreement(31, confirmed, span, ())) is expected
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(0, True), (16, True), (17, False), (64, False)])
+def test_outlines_agree_in_three_quarters_of_the_sample(bits: int, expected: bool) -> None:
+    for outlines in (1 << 63, 0x0123_4567_89AB_CDEF):
+        assert outlines_agree(outlines ^ ((1 << bits) - 1), outlines) is expected
+
+
+def test_no_sample_agrees_with_none() -> None:
+    """Lists that were made without samples have zero there."""
+    assert not outlines_agree(0, 0)
 
 
 def test_the_radius_is_where_the_last_grade_ends() -> None:
@@ -52,7 +90,8 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
     assert radii == {
         "digest.sha256.v1": 0,
         "digest.md5.v1": 0,
-        "image.phash256.v1": 36,
+        "image.phash256.v1": 47,
+        "image.anchors256.v1": 31,
         "image.dhash256.v1": 14,
         "text.minhash128.v1": 64,
         "source.url.v1": 0,
@@ -63,8 +102,9 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
 def test_the_table_is_about_known_codes_and_gets_less_sure_with_distance() -> None:
     for (algorithm, kind), steps in GRADES.items():
         assert kind in ALGORITHMS[algorithm].kinds
-        assert [s[0] for s in steps] == sorted({s[0] for s in steps})
-        assert [s[1] for s in steps] == sorted({s[1] for s in steps}, reverse=True)
+        assert [s.furthest for s in steps] == sorted({s.furthest for s in steps})
+        assert [s.reached for s in steps] == sorted((s.reached for s in steps), reverse=True)
+        assert all(s.alone is None or s.alone <= s.reached for s in steps)
 
 
 @pytest.mark.parametrize(("bits", "expected"), [(0, True), (0b11, True), (1 << 41 | 1, True), (0b111, False)])

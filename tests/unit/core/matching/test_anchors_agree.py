@@ -1,0 +1,258 @@
+"""Cropped, turned and pasted pictures are found by their anchors; strangers and shared elements accuse nobody."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from skimage import data
+
+from registry.core.decisions import Grade
+from registry.core.fingerprints import ANCHORS256, DHASH256, PHASH256, Fingerprint, fingerprint_bytes
+from registry.core.fingerprints.anchors_records import Geometry, geometry, records
+from registry.core.matching import DIHEDRAL, Match, Matcher, entries
+from registry.core.matching.anchors import Anchors, agreement, mirrored
+from registry.core.matching.dihedral import VARIANTS, variants
+from registry.core.matching.outlines import FORETOLD, sample, samples
+from tests.support.lists import lists_of
+
+Prints = tuple[Fingerprint, ...]
+NAMES = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins")
+
+
+def prints(picture: Image.Image, **options: object) -> Prints:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", **(options or {"quality": 85}))
+    return fingerprint_bytes(file.getvalue()).fingerprints
+
+
+PICTURES = {name: Image.fromarray(getattr(data, name)()).convert("RGB") for name in NAMES}
+WORKS = {name: prints(picture, quality=95) for name, picture in PICTURES.items()}
+ROWS = {name: row for row, name in enumerate(WORKS)}
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(lists_of(WORKS.values()))
+
+
+def anchors(codes: Prints) -> Anchors:
+    (found,) = (records(f.code) for f in codes if f.algorithm == ANCHORS256)
+    return Anchors(
+        np.stack([np.frombuffer(code, np.uint8) for code, _ in found]),
+        geometry(np.array([place for _, place in found], np.uint64)),
+    )
+
+
+def cropped(picture: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
+    width, height = picture.size
+    return picture.crop((int(width * left), int(height * top), int(width * right), int(height * bottom)))
+
+
+# -- copies --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "coins"])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0.8, 0.8), (0.15, 0.05, 0.95, 1), (0.2, 0.1, 1, 0.9)], ids=["corner", "side", "other side"]
+)
+def test_crops_are_found(matcher: Matcher, name: str, box: tuple[float, float, float, float]) -> None:
+    (found,) = matcher.match([prints(cropped(PICTURES[name], *box))])[0]
+    assert (found.work_row, found.algorithm, found.variant) == (ROWS[name], ANCHORS256, "full/part")
+    assert found.grade >= Grade.MATCH
+
+
+@pytest.mark.parametrize("degrees", [7, 33, 90, 180, 215])
+def test_turns_by_any_angle_are_found(matcher: Matcher, degrees: int) -> None:
+    (found,) = matcher.match(
+        [prints(PICTURES["chelsea"].rotate(degrees, Image.Resampling.BICUBIC, expand=True))]
+    )[0]
+    assert found.work_row == ROWS["chelsea"]
+    assert found.grade >= Grade.MATCH
+
+
+def test_a_mirrored_part_is_found(matcher: Matcher) -> None:
+    part = ImageOps.mirror(cropped(PICTURES["coffee"], 0.1, 0.1, 0.9, 0.9)).rotate(20)
+    (found,) = matcher.match([prints(part)])[0]
+    assert (found.work_row, found.variant) == (ROWS["coffee"], "full/part_mirrored")
+
+
+def test_a_picture_with_captions_is_found(matcher: Matcher) -> None:
+    page = Image.new("RGB", (600, 560), "white")
+    page.paste(PICTURES["coffee"], (0, 80))
+    draw = ImageDraw.Draw(page)
+    for y, words in ((10, "NOBODY:"), (490, "ME, AT SIX:")):
+        draw.text((150, y), words, "black", ImageFont.load_default(48))
+    (found,) = matcher.match([prints(page)])[0]
+    assert found.work_row == ROWS["coffee"]
+    assert found.grade >= Grade.MATCH
+
+
+def test_a_collage_has_both_works(matcher: Matcher) -> None:
+    page = Image.new("RGB", (1030, 520), "white")
+    page.paste(PICTURES["astronaut"].resize((510, 510)), (0, 5))
+    page.paste(cropped(PICTURES["chelsea"], 0.1, 0, 0.9, 1).resize((510, 510)), (520, 5))
+    assert {m.work_row for m in matcher.match([prints(page)])[0]} >= {ROWS["astronaut"]}
+
+
+# -- what stays unsaid ---------------------------------------------------------------------------------------------
+def test_no_work_meets_another(matcher: Matcher) -> None:
+    for name, found in zip(WORKS, matcher.match(list(WORKS.values())), strict=True):
+        assert [m.work_row for m in found] == [ROWS[name]]
+
+
+def test_without_anchors_on_either_side_nothing_is_found() -> None:
+    part = prints(cropped(PICTURES["chelsea"], 0.15, 0.05, 0.95, 1))
+    bare = [tuple(f for f in codes if f.algorithm != ANCHORS256) for codes in WORKS.values()]
+    assert Matcher(lists_of(bare)).match([part]) == [()]
+    assert Matcher(lists_of(WORKS.values())).match([[f for f in part if f.algorithm != ANCHORS256]]) == [()]
+
+
+def test_anchors_are_not_asked_where_the_frame_is_certain(
+    matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> list[object]:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(type(matcher._anchors), "find", refuse)
+    assert matcher.match([WORKS["coffee"]])[0][0].grade is Grade.CERTAIN
+    with pytest.raises(AssertionError, match="searched"):
+        matcher.match([prints(cropped(PICTURES["coffee"], 0.1, 0.1, 0.9, 0.9))])
+
+
+def test_a_seed_alone_says_nothing() -> None:
+    """Two pictures that have one anchor in common, and the same two with a second one in its place or elsewhere."""
+    registered = anchors(WORKS["astronaut"])
+    one = Anchors(registered.codes[:1], take(registered, [0]))
+    found = agreement(one, registered)
+    assert found is not None
+    assert (found.distance, found.confirmed) == (0, 0)
+    both = Anchors(registered.codes[[0, 5]], take(registered, [0, 5]))
+    assert confirmed(both, registered) == 1
+    moved = take(registered, [0, 5])
+    moved.x[1] += 8 * moved.sigma[1]
+    assert confirmed(Anchors(both.codes, moved), registered) == 0
+
+
+def take(anchored: Anchors, rows: list[int]) -> Geometry:
+    g = anchored.geometry
+    return Geometry(*(column[rows] for column in (g.x, g.y, g.sigma, g.turns, g.width, g.height)))
+
+
+def confirmed(query: Anchors, registered: Anchors) -> int:
+    found = agreement(query, registered)
+    assert found is not None
+    return found.confirmed
+
+
+# -- what many works share -----------------------------------------------------------------------------------------
+def scenery(seed: int) -> Image.Image:
+    """A picture that has nothing in common with that of another seed."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    return small.resize((480, 360), Image.Resampling.BICUBIC)
+
+
+def branded(picture: Image.Image, share: float) -> Image.Image:
+    """With a part of another picture pasted over it, so many of its width and height."""
+    width, height = picture.size
+    mark = PICTURES["astronaut"].crop((60, 0, 380, 240)).resize((int(width * share), int(height * share)))
+    picture.paste(mark, (width - mark.width - 8, height - mark.height - 8))
+    return picture
+
+
+def test_a_small_mark_in_common_is_left_to_people() -> None:
+    """Two works are not enough to know that the mark is one, but so small a part is no copy for sure."""
+    registered = Matcher(lists_of([prints(branded(scenery(1), 0.28))]))
+    found = registered.match([prints(branded(scenery(2), 0.28))])[0]
+    assert [m.grade for m in found] in ([], [Grade.REVIEW])
+
+
+@pytest.mark.parametrize("share", [0.28, 0.6])
+def test_a_mark_of_many_works_accuses_nobody(share: float) -> None:
+    registered = Matcher(lists_of([prints(branded(scenery(seed), share)) for seed in range(16)]))
+    assert registered.match([prints(branded(scenery(99), share))]) == [()]
+
+
+def test_a_picture_that_many_registered_is_still_found() -> None:
+    """What they have in common is everything, which is no mark."""
+    copies = [prints(PICTURES["chelsea"], quality=quality) for quality in range(50, 98, 6)]
+    found = Matcher(lists_of(copies)).match([prints(cropped(PICTURES["chelsea"], 0.15, 0.05, 0.95, 1))])[0]
+    assert {m.work_row for m in found} == set(range(len(copies)))
+
+
+def test_a_marked_work_is_found_by_the_rest_of_it() -> None:
+    registered = [prints(branded(scenery(seed), 0.28)) for seed in range(6)]
+    found = Matcher(lists_of(registered)).match(
+        [prints(cropped(branded(scenery(3), 0.28), 0.05, 0.05, 1, 1))]
+    )[0]
+    assert [m.work_row for m in found] == [3]
+    assert found[0].grade >= Grade.MATCH
+
+
+# -- several pictures of one work ----------------------------------------------------------------------------------
+def test_anchors_of_different_pictures_of_a_work_do_not_confirm_each_other() -> None:
+    """Each version of a work counts for itself: its anchors are numbered apart in the list."""
+    versions = [WORKS["chelsea"], WORKS["coffee"]]
+    numbers = {e.aux >> 56 for e in entries(versions) if e.algorithm == ANCHORS256}
+    assert numbers == {0, 1}
+    assert set(entries(versions)) == set(entries(versions[::-1]))
+
+
+# -- the frame's own variants --------------------------------------------------------------------------------------
+def test_mirrored_anchors_are_those_of_the_mirrored_picture() -> None:
+    ours, theirs = mirrored(anchors(WORKS["chelsea"])), anchors(prints(ImageOps.mirror(PICTURES["chelsea"])))
+    found = agreement(ours, theirs)
+    assert found is not None
+    assert found.confirmed >= 10
+    plain = agreement(anchors(WORKS["chelsea"]), theirs)
+    assert plain is None or plain.confirmed == 0
+
+
+def test_a_negative_is_found(matcher: Matcher) -> None:
+    (found,) = matcher.match([prints(ImageOps.invert(PICTURES["rocket"]))])[0]
+    assert (found.work_row, found.grade, found.variant) == (ROWS["rocket"], Grade.CERTAIN, "full/inverted")
+
+
+def bits(codes: Prints, algorithm: str) -> NDArray[np.uint8]:
+    (code,) = (f.code for f in codes if f.algorithm == algorithm and f.kind == "full")
+    return np.frombuffer(code, np.uint8)
+
+
+def test_variants_are_the_turns_and_the_negative() -> None:
+    code = bits(WORKS["camera"], PHASH256)
+    varied = variants(code[None])[0]
+    assert (*DIHEDRAL, "inverted") == VARIANTS
+    assert np.array_equal(varied[-1] ^ code, np.array([0x7F, *[0xFF] * 31], np.uint8))
+
+
+def test_outlines_of_mirrored_pictures_are_foretold() -> None:
+    changes = {
+        "identity": PICTURES["camera"],
+        "flip_h": ImageOps.mirror(PICTURES["camera"]),
+        "flip_v": ImageOps.flip(PICTURES["camera"]),
+        "rot180": PICTURES["camera"].rotate(180),
+        "inverted": ImageOps.invert(PICTURES["camera"]),
+    }
+    foretold = samples(bits(WORKS["camera"], DHASH256).tobytes())
+    assert tuple(foretold) == FORETOLD == tuple(changes)
+    for name, picture in changes.items():
+        assert (sample(bits(prints(picture), DHASH256).tobytes()) ^ foretold[name]).bit_count() <= 16, name
+
+
+def test_a_narrow_crop_needs_the_outlines(matcher: Matcher) -> None:
+    """Between 37 and 47 bits a frame counts only if its dhash256 says the same."""
+
+    def far(outlines: bytes) -> tuple[Match, ...]:
+        code = bits(WORKS["camera"], PHASH256).copy()
+        code[20:25] ^= 0xFF
+        return matcher.match(
+            [(Fingerprint(PHASH256, "full", code.tobytes()), Fingerprint(DHASH256, "full", outlines))]
+        )[0]
+
+    right = bits(WORKS["camera"], DHASH256)
+    (found,) = far(right.tobytes())
+    assert (found.grade, found.distance) == (Grade.MATCH, 40)
+    assert far((right ^ 0xFF).tobytes()) == ()
+    assert far(bits(WORKS["coins"], DHASH256).tobytes()) == ()
