@@ -1,8 +1,8 @@
 """How many works a second `POST /v1/works/bulk` registers, on SQLite and on PostgreSQL, beside one request a work.
 
 Each work is a picture with the codes of one frame: six fingerprints, two shares, one version: ten rows in four tables.
-Both databases are durable (fsync on); the best of three rounds counts. The peer is our own single registration, which is how registries that take one
-item a request (HMA's content API) are filled.
+Both databases are durable (fsync on); the best of three rounds counts. The peer is our own single registration, which
+is how registries that take one item a request (HMA's content API) are filled.
 
     python benchmarks/bulk_registration.py [works]
 """
