@@ -20,7 +20,7 @@ from registry.licences import schemas, service
 
 blueprint = Blueprint("licences", __name__, url_prefix="/v1", description="Tariffs, offers and agreements")
 
-_OPEN = [{API_KEY_SCHEME: []}, {}]
+_OPEN: list[dict[str, list[str]]] = [{API_KEY_SCHEME: []}, {}]
 _OFFERS = page_query("offer").from_dict({"work": PublicId("work", load_default=None)}, name="offer-page")
 
 
