@@ -206,11 +206,16 @@ def _digest_request() -> bytes:
     """SHA-256 over method, address and body. A form is taken part by part: its boundaries are made anew each time."""
     digest = hashlib.sha256(f"{request.method} {request.full_path} {request.mimetype}\n".encode())
     if request.mimetype == "multipart/form-data":
-        parts = [(name, text.encode()) for name, text in request.form.items(multi=True)]
+        parts: list[tuple[str | None, bytes]] = [
+            (name, text.encode()) for name, text in request.form.items(multi=True)
+        ]
         for name, file in request.files.items(multi=True):
             parts.append((name, file.read()))
             file.seek(0)
-        for name, data in sorted(parts):
+        named = [(name, data) for name, data in parts if name is not None]
+        if len(named) != len(parts):
+            raise InvalidInput("A part of the form has no name; give each one: form-data; name=….")
+        for name, data in sorted(named):
             digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(data).digest())
     else:
         digest.update(request.get_data(cache=True))

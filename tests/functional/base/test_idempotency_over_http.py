@@ -195,3 +195,13 @@ def test_scopes_come_before_keys(client: Client, account: Make) -> None:
     """Who may not ask is told so, whatever else is wrong."""
     reader = account(Role.CREATOR, Scope.WORKS_READ)
     assert register(client, reader, "short").json["code"] == "auth.forbidden"
+
+
+def test_a_form_with_a_nameless_part_is_refused(client: Client, account: Make) -> None:
+    """A part without a name is the sender's fault: it is said, and nothing is recorded."""
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\nnobody\r\n--x--\r\n"
+    headers = account().headers | {
+        "Idempotency-Key": "nameless",
+        "Content-Type": "multipart/form-data; boundary=x",
+    }
+    assert client.post("/v1/works", data=body, headers=headers).status_code in {400, 422}

@@ -1,6 +1,6 @@
 """From a list of codes to the tables that find them.
 
-Besides the tables themselves, which memory-mapped files take, building holds about 40 bytes a code: it goes ring by
+Besides the tables themselves, which memory-mapped files take, building holds about 50 bytes a code: it goes ring by
 ring, dealing only that quarter of the codes which the ring needs. Codes that occur several times stand in the tables
 once: a watermark found in ten thousand works costs a search as much as any other code.
 """

@@ -31,13 +31,14 @@ _PAIR, _PAIR_WORD = 0.04, 0.022
 """Brute force, for each pair, and for each word of it that is compared."""
 _PAIR_ALONE: Final = 4.5
 """Brute force over the tables, where the codes themselves are not at hand."""
-_PROBE_EACH, _BLOCK_EACH = 27.0, 15.0
+_PROBE_EACH, _BLOCK_EACH = 35.0, 9.6
 _PROBE_REGION, _BLOCK_REGION = 9.0, 3.3
 _REGION: Final = 4.0
 """Looking for queries in a region, for each upper half of a probe."""
 _FROM_MEMORY: Final = 0.04
 """A byte that comes from memory."""
-_SURVIVOR: Final = 150.0
+_SURVIVOR_EACH, _SURVIVOR_REGION = 45.0, 160.0
+"""Query by query, the bucket in which a survivor is looked up has often just been visited."""
 
 LOADING: Final = Meter(400_000_000)
 """Nanoseconds that brute force may cost a process more than the tables would, before it loads their kernels.
@@ -92,10 +93,10 @@ def estimate(layout: Layout, entries: int, queries: int, radius: int, *, codes_a
         return Estimate(brute, inf, inf)
     visits = queries * probes(radius)
     blocks = entries / BUCKETS / BLOCK + 1
-    resolving = queries * entries * survivors(layout, radius) * _SURVIVOR
-    each = visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + resolving
+    found = queries * entries * survivors(layout, radius)
+    each = visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + found * _SURVIVOR_EACH
     bits = region_bits(layout, entries)
     walks = CHUNKS * len(masks(bits, int(max(shares(radius))) - 1).values) * 2**bits
     read = min(visits * blocks, CHUNKS * entries / BLOCK) * 2 * BLOCK * min(layout.ring - 1, 2)
-    regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + resolving
+    regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + found * _SURVIVOR_REGION
     return Estimate(brute, each, regions + read * _FROM_MEMORY + walks * _REGION)

@@ -50,8 +50,8 @@ def test_both_engines_agree_on_any_picture(height: int, width: int, seed: int, g
         assert np.array_equal(ours, theirs)
     spots = scales.spots(blurs)
     assert np.array_equal(spots, kernels.spots(blurs))
-    for row in spots[:4].tolist():
-        spot = Spot(*row[:4], int(row[4]), int(row[5]))
+    for x, y, scale, rank, octave, step in spots[:4].tolist():
+        spot = Spot(x, y, scale, rank, int(octave), int(step))
         turns = direction(blurs[spot.octave][spot.step], spot)
         assert turns == kernels.direction(blurs[spot.octave][spot.step], spot)
         assert np.array_equal(patch(blurs, spot, turns), kernels.patch(blurs, spot, turns))

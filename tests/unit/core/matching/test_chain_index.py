@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,17 @@ def index_module_shapes(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]
     from registry.core.matching.chain.tables import shapes
 
     return shapes(layout, 10_000_000, 10_000_000)
+
+
+def test_building_in_a_folder_holds_a_bounded_part_in_memory(tmp_path: Path) -> None:
+    codes = random_codes(100_000, 2)
+    ChainIndex.build(codes[:10], tmp_path / "first")  # loads the kernels
+    tracemalloc.start()
+    try:
+        ChainIndex.build(codes, tmp_path / "index")
+        assert tracemalloc.get_traced_memory()[1] < 50 * len(codes) + 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("folder", [False, True])
