@@ -16,15 +16,17 @@ from typing import Any
 
 import urllib3
 
-from registry.core.errors import MissingExtra, NetworkFailed, VorbehaltError
+from registry.core.errors import MissingExtra, NetworkFailed
 
 _START_SECONDS = 60
 
 
-class StepFailed(VorbehaltError):
-    """A step of the demo did not end as it must."""
+class StepFailed(Exception):
+    """A step of the demo did not end as it must; the message shows what was said."""
 
-    code = "demo.failed"
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def program(name: str) -> str:

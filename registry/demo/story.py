@@ -37,7 +37,7 @@ def play(home: Path, *, keep_serving: bool) -> int:
     folder = _new_folder(home)
     try:
         _Demo(console, folder).play(keep_serving=keep_serving)
-    except VorbehaltError as error:
+    except (VorbehaltError, StepFailed) as error:
         console.print(f"[red]The demo stopped.[/red] {escape(error.message)}")
         console.print(f"What was done so far is in {folder}")
         return 1

@@ -14,6 +14,8 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import open_store
 from registry.base.http import Context, install, make_api, register_http
+from registry.base.metrics import Metrics
+from registry.base.ratelimits import RateLimiter
 from registry.base.settings import Settings
 from registry.core.tlog.notes import Note
 from registry.core.tlog.policies import Policy, satisfied
@@ -25,6 +27,7 @@ from registry.parties.service import authenticate_key
 
 def _client(database: Database, home: Path, sources: Sources, parts: dict[type, object]) -> FlaskClient:
     settings = Settings(home, database_url=str(database.engine.url))
+    parts = {RateLimiter: RateLimiter(database), Metrics: Metrics(), **parts}
     app = Flask("test")
     install(
         app, Context(settings, database, open_store(settings.files_url), sources, authenticate_key, parts)
