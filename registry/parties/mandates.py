@@ -13,6 +13,7 @@ from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
 from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
+from registry.base.periods import whole_second
 from registry.core.errors import Forbidden, InvalidInput, NotFound
 from registry.core.ids import format_id
 from registry.parties import rules
@@ -42,7 +43,9 @@ def create_mandate(session: Session, actor: Actor, command: CreateMandate, sourc
     if agent.id == principal.id:
         raise InvalidInput("Nobody needs a mandate to act for itself.")
     may = rules.check_mandate(Role(principal.role), Role(agent.role), command.may)
-    now = sources.now()
+    now = whole_second(
+        sources.now()
+    )  # as all services compare: a mandate holds in the second in which it is given
     mandate = Mandate(public_id=sources.new_id(), principal=principal, agent=agent, created_at=now)
     mandate.versions.append(
         MandateVersion(
@@ -82,6 +85,7 @@ def end_mandate(
     if mandate is None or not (actor.party_id in sides or Scope.OPERATE in actor.scopes):
         raise NotFound(f"You have no {format_id('mandate', public_id)}.")
     old = mandate.current
+    now = whole_second(now)
     end = rules.check_end(old.valid_from, old.valid_to, at, now)
     old.superseded_at = now
     session.flush()
