@@ -7,7 +7,6 @@ mirrors, but the API key is sent to the registry's own licence files only, and n
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +19,11 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
-from crawler.connections import is_here, pool, user_agent
+from crawler.connections import check_key, pool, user_agent
 from registry.core.errors import InvalidInput
 from registry.core.snapshots.licences import PREFIX
 
 _CHUNK = 1 << 18
-_KEY = re.compile(r"[!-~]{1,200}")
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _PUBLIC = urllib3.Retry(
     total=3,
@@ -58,11 +56,7 @@ class Fetcher(FetcherInterface):
 
     def __init__(self, base_url: str, api_key: str | None = None) -> None:
         """`base_url` as `snapshot_url` gives it; `InvalidInput` for a key that is none, or that would travel openly."""
-        parts = urlsplit(base_url)
-        if api_key is not None and parts.scheme == "http" and not is_here(parts.hostname or ""):
-            raise InvalidInput(f"An API key must not travel in the clear; use https://{parts.netloc}.")
-        if api_key is not None and not _KEY.fullmatch(api_key):
-            raise InvalidInput("The API key contains characters that no key has; was it copied whole?")
+        check_key(base_url, api_key)
         self.base_url = base_url
         self.licensee_url = f"{base_url}licensee"
         """Where the server tells whose API key this is."""
