@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import orjson
 import urllib3
 
-from crawler.connections import check_key, pool, user_agent
+from crawler.connections import check_address, check_key, pool, user_agent
 from registry.core import errors
-from registry.core.errors import InvalidInput, NetworkFailed, VorbehaltError
+from registry.core.errors import NetworkFailed, VorbehaltError
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _MAX_ANSWER = 64 * 2**20
@@ -60,11 +59,8 @@ class Client:
 
     def __init__(self, server_url: str, api_key: str | None = None) -> None:
         """`InvalidInput` for an address that is none, or that a key must not travel to."""
-        parts = urlsplit(server_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-            raise InvalidInput(f"“{server_url[:100]}” is no address; it looks like https://registry.example.")
+        self._base = check_address(server_url)
         check_key(server_url, api_key)
-        self._base = server_url.rstrip("/")
         self._headers = {"User-Agent": user_agent(), "Accept": "application/json"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"

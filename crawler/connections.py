@@ -24,6 +24,23 @@ def pool(url: str) -> urllib3.PoolManager:
     return urllib3.ProxyManager(proxy)
 
 
+def check_address(url: str) -> str:
+    """The address of a registry, without a slash at its end; `InvalidInput` if it is not plain http or https."""
+    refused = InvalidInput(
+        f"“{url[:100]}” is no address of a registry; one looks like https://registry.example."
+    )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise refused from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise refused
+    if parts.query or parts.fragment or parts.username:
+        raise refused
+    return url.rstrip("/")
+
+
 def is_here(host: str) -> bool:
     """Whether this host is this very machine, so that nobody can listen on the way."""
     try:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Self
-from urllib.parse import urlsplit
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
@@ -19,8 +18,7 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
-from crawler.connections import check_key, pool, user_agent
-from registry.core.errors import InvalidInput
+from crawler.connections import check_address, check_key, pool, user_agent
 from registry.core.snapshots.licences import PREFIX
 
 _CHUNK = 1 << 18
@@ -37,18 +35,7 @@ _WITH_KEY = _PUBLIC.new(redirect=0)
 
 def snapshot_url(server_url: str) -> str:
     """Where the registry at this address publishes; `InvalidInput` if it is not a plain http(s) address."""
-    parts = urlsplit(server_url)
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.query
-        or parts.fragment
-        or parts.username
-    ):
-        raise InvalidInput(
-            f"“{server_url[:100]}” is not the address of a registry, such as https://registry.example."
-        )
-    return server_url.rstrip("/") + "/v1/snapshot/"
+    return f"{check_address(server_url)}/v1/snapshot/"
 
 
 class Fetcher(FetcherInterface):

@@ -72,11 +72,11 @@ def create_app(
     """The application of one registry. Opens no connection and reads no key before it has to."""
     app = Flask("registry", static_folder=None)
     database = database or Database(settings.database_url)
+    sources = sources or Sources()
     parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database), Prober: Prober()}
-    parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources or Sources())}
-    with suppress(
-        NotReady
-    ):  # without keys it can register and check; what needs a signature says what is missing
+    parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources)}
+    # Without keys it can register and check; what needs a signature says what is missing.
+    with suppress(NotReady):
         parts[LogKey] = LogKey.load(log_keys(settings))
     configure_logging(settings.log_level)
     install(
@@ -85,7 +85,7 @@ def create_app(
             settings=settings,
             database=database,
             files=open_store(settings.files_url),
-            sources=sources or Sources(),
+            sources=sources,
             authenticate=parties.authenticate_key,
             parts=parts,
         ),

@@ -13,7 +13,7 @@ import click
 
 from registry.base.actor import Role, Scope
 from registry.base.settings import Settings
-from registry.core.errors import InvalidInput, MissingExtra, VorbehaltError
+from registry.core.errors import MissingExtra, VorbehaltError
 from registry.core.ids import format_id
 
 _HOME = click.option(
@@ -273,9 +273,6 @@ def main() -> None:
     click.UsageError.exit_code = 1
     try:
         cli(standalone_mode=True)
-    except InvalidInput as error:
-        click.echo(f"Error: {error.message}", err=True)
-        raise SystemExit(1) from None
     except VorbehaltError as error:
         click.echo(f"Error: {error.message}", err=True)
         raise SystemExit(1) from None

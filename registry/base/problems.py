@@ -148,8 +148,11 @@ def register_problems(app: Flask) -> None:
 
 
 def all_codes() -> frozenset[str]:
-    """Every code that a problem can have, for the documentation and its test."""
-    own = {c.code for c in _descendants(errors.VorbehaltError)}
+    """Every code that a problem can have, for the documentation and its test.
+
+    What a program on the user's own side adds to the tree of exceptions is never answered over HTTP.
+    """
+    own = {c.code for c in _descendants(errors.VorbehaltError) if c.__module__.startswith("registry.")}
     return frozenset(own | {code for code, _ in HTTP_CODES.values()} | {_HTTP_OTHER[0], _INTERNAL[0]})
 
 
