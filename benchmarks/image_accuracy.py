@@ -30,23 +30,10 @@ from benchmarks._peers import Peer, peers
 from benchmarks.edits import COMMON, HARDER, Edit, emblem, symmetric, viewer
 from registry.core.decisions import Grade
 from registry.core.fingerprints import PHASH256, Fingerprint, fingerprint_bytes
-from registry.core.matching import Matcher
-from registry.publishing.rules import lists_of
+from registry.core.matching import Matcher, by_algorithm, lists_of
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 SHARERS = 12
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A code as the registry has it."""
-
-    work_row: int
-    version_id: int
-    algorithm: str
-    kind: str
-    code: bytes
-    aux: int = 0
 
 
 @dataclass
@@ -82,11 +69,8 @@ def prints(file: bytes) -> tuple[Fingerprint, ...]:
 
 def matcher_of(works: Iterable[Sequence[Fingerprint]]) -> Matcher:
     """What a registry with these works publishes, as it is searched."""
-    return Matcher(
-        lists_of(
-            Stored(row, row, f.algorithm, f.kind, f.code) for row, codes in enumerate(works) for f in codes
-        )
-    )
+    rows = [(row, row, f.algorithm, f.kind, f.code, 0) for row, codes in enumerate(works) for f in codes]
+    return Matcher(lists_of(by_algorithm(rows)))
 
 
 def as_file(picture: Image.Image, quality: int = 95) -> bytes:

@@ -21,11 +21,10 @@ from sqlalchemy.orm import Session
 from registry.core.decisions import Terms
 from registry.core.fingerprints import Fingerprint
 from registry.core.ids import format_id
-from registry.core.matching import ListColumns, Match, Matcher
+from registry.core.matching import ListColumns, Match, Matcher, by_algorithm, lists_of
 from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
-from registry.publishing import service as publishing
 from registry.works import service as works
 
 Lists = Mapping[str, ListColumns]
@@ -129,7 +128,7 @@ def known_works(
 
 
 def _first(session: Session, change_seq: int) -> Index:
-    lists = publishing.lists_of(works.all_fingerprints(session))
+    lists = lists_of(works.stored_codes(session))
     return _index(change_seq, Matcher(lists), lists, {}, frozenset(), _addresses(session))
 
 
@@ -137,7 +136,7 @@ def _next(session: Session, before: Index, change_seq: int) -> Index:
     """The index after some more changes."""
     changed = works.rows_changed_since(session, before.change_seq)
     superseded = before.superseded | changed
-    fresh = publishing.lists_of(works.all_fingerprints(session, since=before.change_seq))
+    fresh = lists_of(works.stored_codes(session, since=before.change_seq))
     recent = merged(before.recent_lists, changed, fresh)
     if _lost_codes(before, fresh, changed) or _size(recent) > max(_LEAST, _size(before.base_lists) // _SHARE):
         base = merged(before.base_lists, superseded, recent)
@@ -157,7 +156,7 @@ def _index(
 
 
 def _addresses(session: Session) -> Matcher:
-    return Matcher(publishing.lists_of(domains.address_codes(session, public=False)))
+    return Matcher(lists_of(by_algorithm(list(domains.address_codes(session, public=False)))))
 
 
 def merged(old: Lists, superseded: frozenset[int], new: Lists) -> dict[str, ListColumns]:

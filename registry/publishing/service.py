@@ -9,7 +9,6 @@ the signed timestamp makes it visible. An interrupted publish leaves at most a g
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from registry.base.db import Database
 from registry.base.locks import exclusive
 from registry.base.periods import whole_second
 from registry.core.decisions import Terms
-from registry.core.matching import ListColumns
+from registry.core.matching import by_algorithm, lists_of
 from registry.core.records.leaves import OptOutLeaf
 from registry.core.snapshots import (
     NOT_PUBLIC,
@@ -35,7 +34,6 @@ from registry.core.snapshots.trust import Publisher
 from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
-from registry.publishing import rules
 from registry.publishing.models import Edition
 from registry.works import service as works
 
@@ -64,11 +62,6 @@ def state(session: Session) -> State:
 def _last_published(session: Session) -> Edition | None:
     visible = select(Edition).where(Edition.published_at.is_not(None))
     return session.scalar(visible.order_by(Edition.sequence.desc()).limit(1))
-
-
-def lists_of(codes: Iterable[rules.StoredCode]) -> dict[str, ListColumns]:
-    """The searchable lists of these codes; for the live check, which matches exactly as a snapshot does."""
-    return rules.lists_of(codes)
 
 
 def publish(
@@ -180,7 +173,7 @@ def _content(session: Session, now: datetime) -> EditionContent:
         work_terms=[number[t] for t in work_terms],
         terms=distinct or [Terms()],
         withdrawn=withdrawn,
-        lists=rules.lists_of(codes),
+        lists=lists_of(by_algorithm(codes)),
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from registry.base.actor import Actor, Scope
 from registry.base.auth import check_scopes
@@ -93,9 +93,8 @@ def list_works(
 
 
 # -- for publishing and matching ----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class FingerprintRow:
-    """One code. Codes of one `version_id` and kind were made from the same frame of the same file."""
+class FingerprintRow(NamedTuple):
+    """One code, as `core.matching.by_algorithm` takes it. Codes of one `version_id` and kind are of one frame."""
 
     work_row: int
     version_id: int
@@ -122,7 +121,7 @@ class PublishedWork:
 
 def works_for_publishing(session: Session) -> Iterator[PublishedWork]:
     """Every work that was ever registered, in the order of rows, streamed. Rows have no gaps."""
-    query = _with_codes(outer=True).add_columns(Work.public_id, Work.contested_since)
+    query = _with_codes().add_columns(Work.public_id, Work.contested_since)
     for row, found in groupby(session.execute(query).yield_per(_STREAM), key=attrgetter("row")):
         lines = list(found)
         work = lines[0]
@@ -143,25 +142,7 @@ def works_for_publishing(session: Session) -> Iterator[PublishedWork]:
         )
 
 
-def all_fingerprints(session: Session, since: int | None = None) -> Iterator[FingerprintRow]:
-    """The codes that this server matches by, those of `check-api-only` works too; in the order of rows, streamed.
-
-    With `since`, those of works that changed after the change of this number.
-    """
-    query = _with_codes(outer=False).where(Work.withdrawn_at.is_(None))
-    if since is not None:
-        query = query.where(Work.change_seq > since)
-    for line in session.execute(query).yield_per(_STREAM):
-        if is_shown(Disclosure(line.disclosure), line.algorithm, public=False):
-            yield FingerprintRow(line.row, line.version_id, line.algorithm, line.kind, line.code)
-
-
-def rows_changed_since(session: Session, change_seq: int) -> frozenset[int]:
-    """Rows of works that changed after the change of this number, withdrawn ones too."""
-    return frozenset(session.scalars(select(Work.row).where(Work.change_seq > change_seq)))
-
-
-def _with_codes(*, outer: bool) -> Select[int, str, datetime | None, int, str, str, bytes]:
+def _with_codes() -> Select[int, str, datetime | None, int, str, str, bytes]:
     return (
         select(
             Work.row,
@@ -172,8 +153,8 @@ def _with_codes(*, outer: bool) -> Select[int, str, datetime | None, int, str, s
             StoredFingerprint.kind,
             StoredFingerprint.code,
         )
-        .join(WorkVersion, WorkVersion.work_id == Work.id, isouter=outer)
-        .join(StoredFingerprint, StoredFingerprint.version_id == WorkVersion.id, isouter=outer)
+        .join(WorkVersion, WorkVersion.work_id == Work.id, isouter=True)
+        .join(StoredFingerprint, StoredFingerprint.version_id == WorkVersion.id, isouter=True)
         .order_by(Work.row, WorkVersion.number, StoredFingerprint.id)
     )
 
@@ -187,16 +168,40 @@ class Standing:
     public_id: bytes
     withdrawn_at: datetime | None
     contested_since: datetime | None
+    contested_by: bytes | None
+    """Public id of the earlier work that puts the title in doubt."""
+    contested_by_hidden: bool
+    """Whether that one is kept out of published files."""
+    upheld: bool
+    """Whether a person has found for the earlier one."""
 
 
 def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[int, Standing]:
     """Row and state of these works, by private key; of all works if none are named."""
-    columns = select(Work.id, Work.row, Work.public_id, Work.withdrawn_at, Work.contested_since)
+    earlier = aliased(Work)
+    columns = select(
+        Work.id,
+        Work.row,
+        Work.public_id,
+        Work.withdrawn_at,
+        Work.contested_since,
+        Work.upheld_at,
+        earlier.public_id.label("earlier"),
+        earlier.disclosure.label("earlier_disclosure"),
+    ).join(earlier, earlier.id == Work.contested_by, isouter=True)
     queries = (
         [columns] if work_ids is None else [columns.where(Work.id.in_(chunk)) for chunk in _chunks(work_ids)]
     )
     return {
-        work.id: Standing(work.row, work.public_id, work.withdrawn_at, work.contested_since)
+        work.id: Standing(
+            work.row,
+            work.public_id,
+            work.withdrawn_at,
+            work.contested_since,
+            work.earlier,
+            work.earlier_disclosure == Disclosure.CHECK_API_ONLY,
+            work.upheld_at is not None,
+        )
         for query in queries
         for work in session.execute(query).yield_per(_STREAM)
     }

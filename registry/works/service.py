@@ -30,6 +30,7 @@ from registry.works.bulk import (
     upload_works,
 )
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
+from registry.works.codes import rows_changed_since, stored_codes
 from registry.works.holdings import (
     NewReservation,
     NewShare,
@@ -49,12 +50,10 @@ from registry.works.queries import (
     PublishedWork,
     Standing,
     WorkDetails,
-    all_fingerprints,
     denials,
     details,
     get_work,
     list_works,
-    rows_changed_since,
     standing,
     standing_by_row,
     work_ids_by_public_id,
@@ -103,7 +102,6 @@ __all__ = [
     "Work",
     "WorkDetails",
     "add_version",
-    "all_fingerprints",
     "bulk_outcomes",
     "change_work",
     "codes_to_draw",
@@ -128,6 +126,7 @@ __all__ = [
     "shares_of",
     "standing",
     "standing_by_row",
+    "stored_codes",
     "upload_works",
     "withdraw_work",
     "work_ids_by_public_id",

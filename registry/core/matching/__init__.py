@@ -7,7 +7,7 @@ from registry.core.matching.digests import DigestIndex
 from registry.core.matching.dihedral import DIHEDRAL, dihedral
 from registry.core.matching.grades import GRADES, colours_agree, grade, radius
 from registry.core.matching.hits import Hits
-from registry.core.matching.listing import Entry, entries
+from registry.core.matching.listing import StoredCodes, StoredRow, by_algorithm, lists_of
 from registry.core.matching.lists import KIND_CODES, ListColumns
 from registry.core.matching.matcher import Match, Matcher
 from registry.core.matching.opening import open_index
@@ -20,15 +20,17 @@ __all__ = [
     "ChainIndex",
     "CodeIndex",
     "DigestIndex",
-    "Entry",
     "Hits",
     "ListColumns",
     "Match",
     "Matcher",
+    "StoredCodes",
+    "StoredRow",
+    "by_algorithm",
     "colours_agree",
     "dihedral",
-    "entries",
     "grade",
+    "lists_of",
     "open_index",
     "radius",
 ]

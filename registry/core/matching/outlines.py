@@ -10,15 +10,22 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 SAMPLE_BITS: Final = 64
 FORETOLD: Final = ("identity", "flip_h", "flip_v", "rot180", "inverted")
 """The changes under which dhash256 follows from that of the original; for quarter turns it does not."""
 
+_EVERY_OTHER: Final = np.packbits(
+    np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8)[:, ::2], axis=1
+)[:, 0] >> np.uint8(4)
+"""Of each byte the bits 7, 5, 3 and 1, as four bits."""
 
-def sample(code: bytes) -> int:
-    """Every other bit of every other row of a 32-byte dhash256, as 64 bits."""
-    return samples(code)["identity"]
+
+def samples_of(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """(N,) the samples of (N, 32) dhash256 codes as they are: every other bit of every other row, as 64 bits."""
+    halves = _EVERY_OTHER[codes.reshape(-1, 8, 4)[:, :, :2]]
+    return (halves[:, :, 0] << 4 | halves[:, :, 1]).view(">u8").ravel().astype(np.uint64)
 
 
 def samples(code: bytes) -> dict[str, int]:

@@ -8,9 +8,8 @@ from registry.core.decisions import Grade
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import SOURCE_DOMAIN, SOURCE_URL, Fingerprint, fingerprint_url
 from registry.core.fingerprints.addresses import domain_code, url_code
-from registry.core.matching import Matcher
+from registry.core.matching import Matcher, by_algorithm, lists_of
 from registry.domains.rules import Method
-from registry.publishing import service as publishing
 from registry.works import service as works
 from registry.works.service import Disclosure
 from tests.support.works import digests
@@ -21,7 +20,7 @@ PAGE = "https://www.anna.example/dunes"
 
 def found(world: World, url: str = PAGE, *, public: bool = True) -> dict[int, Grade]:
     """The rows that an address matches, as a lab finds them."""
-    matches = Matcher(publishing.lists_of(world.codes(public=public))).match([fingerprint_url(url)])[0]
+    matches = Matcher(lists_of(by_algorithm(world.codes(public=public)))).match([fingerprint_url(url)])[0]
     return {m.work_row: m.grade for m in matches}
 
 

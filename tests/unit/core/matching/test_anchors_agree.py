@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from skimage import data
 
+from registry.core import matching
 from registry.core.decisions import Grade
 from registry.core.fingerprints import ANCHORS256, DHASH256, PHASH256, Fingerprint, fingerprint_bytes
 from registry.core.fingerprints.anchors_records import Geometry, geometry, records
-from registry.core.matching import DIHEDRAL, Match, Matcher, entries
+from registry.core.matching import DIHEDRAL, Match, Matcher, by_algorithm
 from registry.core.matching.anchors import Anchors, agreement, mirrored
 from registry.core.matching.dihedral import VARIANTS, variants
-from registry.core.matching.outlines import FORETOLD, sample, samples
+from registry.core.matching.outlines import FORETOLD, samples, samples_of
 from tests.support.lists import lists_of
 
 Prints = tuple[Fingerprint, ...]
@@ -195,9 +196,9 @@ def test_a_marked_work_is_found_by_the_rest_of_it() -> None:
 def test_anchors_of_different_pictures_of_a_work_do_not_confirm_each_other() -> None:
     """Each version of a work counts for itself: its anchors are numbered apart in the list."""
     versions = [WORKS["chelsea"], WORKS["coffee"]]
-    numbers = {e.aux >> 56 for e in entries(versions) if e.algorithm == ANCHORS256}
-    assert numbers == {0, 1}
-    assert set(entries(versions)) == set(entries(versions[::-1]))
+    rows = [(0, n, f.algorithm, f.kind, f.code, 0) for n, codes in enumerate(versions) for f in codes]
+    listed = matching.lists_of(by_algorithm(rows))[ANCHORS256]
+    assert set((listed.aux >> np.uint64(56)).tolist()) == {0, 1}
 
 
 # -- the frame's own variants --------------------------------------------------------------------------------------
@@ -238,7 +239,13 @@ def test_outlines_of_mirrored_pictures_are_foretold() -> None:
     foretold = samples(bits(WORKS["camera"], DHASH256).tobytes())
     assert tuple(foretold) == FORETOLD == tuple(changes)
     for name, picture in changes.items():
-        assert (sample(bits(prints(picture), DHASH256).tobytes()) ^ foretold[name]).bit_count() <= 16, name
+        (found,) = samples_of(bits(prints(picture), DHASH256)[None]).tolist()
+        assert (found ^ foretold[name]).bit_count() <= 16, name
+
+
+def test_samples_of_many_are_those_of_each() -> None:
+    codes = np.random.default_rng(5).integers(0, 256, (20, 32), dtype=np.uint8)
+    assert samples_of(codes).tolist() == [samples(code.tobytes())["identity"] for code in codes]
 
 
 def test_a_narrow_crop_needs_the_outlines(matcher: Matcher) -> None:

@@ -1,0 +1,63 @@
+"""The codes that this server matches by, as columns: a page of rows at a time, no object for any of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
+from sqlalchemy.orm import Session
+
+from registry.core.fingerprints import ALGORITHMS
+from registry.core.matching import StoredCodes, StoredRow, by_algorithm
+from registry.works.models import StoredFingerprint, Work, WorkVersion
+from registry.works.rules import Disclosure, is_shown
+
+_PAGE = 50_000
+
+
+def stored_codes(session: Session, since: int | None = None) -> dict[str, StoredCodes]:
+    """By algorithm the codes of all works that stand, those of `check-api-only` works too; in no particular order.
+
+    With `since`, those of works that changed after the change of this number.
+    """
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            Work.row,
+            StoredFingerprint.version_id,
+            StoredFingerprint.algorithm,
+            StoredFingerprint.kind,
+            StoredFingerprint.code,
+            literal_column("0"),
+        )
+        .select_from(Work)
+        .join(WorkVersion, WorkVersion.work_id == Work.id)
+        .join(StoredFingerprint, StoredFingerprint.version_id == WorkVersion.id)
+        .where(Work.withdrawn_at.is_(None), _matched())
+    )
+    if since is not None:
+        query = query.where(Work.change_seq > since)
+    parts: dict[str, list[StoredCodes]] = defaultdict(list)
+    result = session.connection().execute(query, execution_options={"yield_per": _PAGE})
+    for page in result.partitions():
+        for algorithm, codes in by_algorithm(cast("Sequence[StoredRow]", page)).items():
+            parts[algorithm].append(codes)
+    return {algorithm: StoredCodes.joined(found) for algorithm, found in parts.items()}
+
+
+def rows_changed_since(session: Session, change_seq: int) -> frozenset[int]:
+    """Rows of works that changed after the change of this number, withdrawn ones too."""
+    return frozenset(session.scalars(select(Work.row).where(Work.change_seq > change_seq)))
+
+
+def _matched() -> ColumnElement[bool]:
+    """`is_shown`, as a condition on the rows."""
+    whole, partly = [], []
+    for disclosure in Disclosure:
+        shown = [algorithm for algorithm in ALGORITHMS if is_shown(disclosure, algorithm, public=False)]
+        if len(shown) == len(ALGORITHMS):
+            whole.append(disclosure.value)
+        else:
+            partly.append(and_(Work.disclosure == disclosure.value, StoredFingerprint.algorithm.in_(shown)))
+    return or_(Work.disclosure.in_(whole), *partly)
