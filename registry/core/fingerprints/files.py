@@ -5,7 +5,7 @@ from __future__ import annotations
 from registry.core.errors import TooLarge, Undecodable
 from registry.core.fingerprints.image import fingerprint_image
 from registry.core.fingerprints.model import DEFAULT_LIMITS, FileFingerprints, Limits
-from registry.core.fingerprints.sniff import decode_text, image_format
+from registry.core.fingerprints.sniff import decode_text, document_format, image_format
 from registry.core.fingerprints.text import fingerprint_text
 
 
@@ -23,4 +23,8 @@ def fingerprint_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFi
         )
     if image_format(data) is not None:
         return fingerprint_image(data, limits=limits)
+    if (form := document_format(data)) is not None:
+        from registry.core.fingerprints.documents import fingerprint_document  # lxml only where it is needed
+
+        return fingerprint_document(data, form, limits=limits)
     return fingerprint_text(decode_text(data), data, limits=limits)

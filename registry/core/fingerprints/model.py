@@ -24,6 +24,8 @@ class Limits:
     max_file_bytes: int = 256 * 2**20
     max_pixels: int = 120_000_000
     max_text_bytes: int = 32 * 2**20
+    max_unpacked_bytes: int = 128 * 2**20
+    """Of the parts with text in an e-book or office document, markup included."""
 
 
 DEFAULT_LIMITS = Limits()

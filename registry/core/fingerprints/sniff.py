@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from typing import Final, NamedTuple
 
 from registry.core.errors import Undecodable, UnsupportedMedia
@@ -14,6 +15,15 @@ class ImageFormat(NamedTuple):
 
     pillow: str
     media_type: str
+
+
+class DocumentFormat(Enum):
+    """What a text may come wrapped in."""
+
+    HTML = "html"
+    PDF = "pdf"
+    ZIP = "zip"
+    """An e-book or an office document, if it is one."""
 
 
 def _starts(*magics: bytes) -> Callable[[bytes], bool]:
@@ -41,13 +51,12 @@ _IMAGES: Final[tuple[tuple[Callable[[bytes], bool], ImageFormat], ...]] = (
 )
 
 _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
-    (0, b"%PDF-", "a PDF document; register its pages as pictures or its text as plain text"),
     (0, b"%!PS", "a PostScript document; register its pages as pictures or its text as plain text"),
-    (0, b"{\\rtf", "an RTF document; save it as plain text"),
+    (0, b"{\\rtf", "an RTF document; save it as DOCX or plain text"),
     (
         0,
-        b"PK\x03\x04",
-        "a ZIP archive (or an office document or e-book); extract the texts and pictures in it",
+        b"\xd0\xcf\x11\xe0",
+        "a Word document of before 2007, or one with a password; save it as DOCX, without a password",
     ),
     (0, b"8BPS\0", "a Photoshop document; export it as PNG or JPEG"),
     (0, b"\xff\x0a", "a JPEG XL picture; export it as PNG or JPEG"),
@@ -62,6 +71,12 @@ _OTHERS: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"ID3\4", "an MP3 file"),
 )
 _SVG = re.compile(r"\A\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.DOTALL)
+_HTML = re.compile(
+    r"(?:\s|<\?xml[^>]*>|<!--.*?-->)*+"
+    r"<(?:!doctype\s+html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The beginnings that make browsers read a file as HTML (MIME Sniffing Standard, 7.1), after a comment too."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 """Control characters that no plain text needs; tab, line feed, vertical tab, form feed and return are fine."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -71,6 +86,17 @@ def image_format(data: bytes) -> ImageFormat | None:
     """The picture format that the first bytes announce, or none."""
     head = data[:64]
     return next((form for matches, form in _IMAGES if matches(head)), None)
+
+
+def document_format(data: bytes) -> DocumentFormat | None:
+    """The kind of document that the first bytes announce, or none. Markdown is none: it is plain text."""
+    if data.startswith(b"%PDF-"):
+        return DocumentFormat.PDF
+    if data.startswith(b"PK\x03\x04"):
+        return DocumentFormat.ZIP
+    encoding = "utf-16" if data.startswith(_UTF16) else "latin-1"
+    head = data[:4096].removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
+    return DocumentFormat.HTML if _HTML.match(head) else None
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
@@ -122,4 +148,4 @@ def decode_text(data: bytes) -> str:
 def _refuse_known_others(data: bytes) -> None:
     for offset, magic, what in _OTHERS:
         if data.startswith(magic, offset):
-            raise UnsupportedMedia(f"This is {what}. Pictures and plain text can be fingerprinted.")
+            raise UnsupportedMedia(f"This is {what}. Pictures and texts can be fingerprinted.")
