@@ -90,12 +90,21 @@ class Licence:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A contested title: since when, by which earlier work (if that is public), and whether a person upheld it."""
+
+    since: int
+    by: str | None
+    upheld: bool
+
+
 def combine(
-    licences: Iterable[Licence], denials: Sequence[Denial], contested_since: int | None, as_of: int | None
+    licences: Iterable[Licence], denials: Sequence[Denial], doubt: Doubt | None, as_of: int | None
 ) -> Terms:
     """The terms that follow from licences to one circle of users. A contested title permits nothing."""
-    if contested_since is not None:
-        return Terms(denials=tuple(denials), contested_since=contested_since)
+    if doubt is not None:
+        return Terms((), tuple(denials), doubt.since, doubt.by, doubt.upheld)
     grants = (licence.grant(as_of) for licence in licences)
     return Terms(grants=tuple(g for g in grants if g is not None), denials=tuple(denials))
 

@@ -15,7 +15,7 @@ from registry.core.errors import InvalidInput
 from registry.core.ids import format_id
 from registry.licences import access, rules
 from registry.licences.models import Agreement, Offer, OfferWork
-from registry.licences.rules import Licence, LicenceTerms, licence_name
+from registry.licences.rules import Doubt, Licence, LicenceTerms, licence_name
 from registry.parties import service as parties
 from registry.works import service as works
 from registry.works.service import Standing
@@ -37,7 +37,9 @@ def public_terms(session: Session, at: datetime) -> dict[int, Terms]:
     for work_id in licences.keys() | denials.keys() | contested:
         work = state[work_id]
         if work.withdrawn_at is None or work.withdrawn_at > at:
-            found[work.row] = _terms(work, licences.get(work_id, ()), denials.get(work_id, ()), at)
+            found[work.row] = _terms(
+                work, licences.get(work_id, ()), denials.get(work_id, ()), at, for_all=True
+            )
     return found
 
 
@@ -118,7 +120,7 @@ def _agreed_terms(session: Session, licensee_id: int, at: datetime | None) -> li
     by_work = _agreed_by_work(session, session.scalars(query.order_by(Agreement.id)).all(), at)
     state = works.standing(session, by_work.keys())
     found = [
-        (state[key], _terms(state[key], _covering(state[key], licences), (), at))
+        (state[key], _terms(state[key], _covering(state[key], licences), (), at, for_all=True))
         for key, licences in by_work.items()
     ]
     return [(work, terms) for work, terms in found if terms != Terms()]
@@ -162,12 +164,21 @@ def _terms(
     denials: Sequence[Denial],
     as_of: datetime | None,
     used_at: datetime | None = None,
+    *,
+    for_all: bool = False,
 ) -> Terms:
     """The terms of one work by the record of `as_of`; a contest counts for use from the moment it began."""
+    return rules.combine(licences, denials, _doubt(work, used_at or as_of, for_all=for_all), _seconds(as_of))
+
+
+def _doubt(work: Standing, known: datetime | None, *, for_all: bool) -> Doubt | None:
+    """The contest as it is told; files that go out do not name an earlier work that is kept out of them."""
     since = work.contested_since
-    known = used_at or as_of
-    contested = since is not None and (known is None or since <= known)
-    return rules.combine(licences, denials, _seconds(since) if contested else None, _seconds(as_of))
+    if since is None or (known is not None and since > known):
+        return None
+    named = work.contested_by is not None and not (for_all and work.contested_by_hidden)
+    by = format_id("work", work.contested_by) if named and work.contested_by is not None else None
+    return Doubt(int(since.timestamp()), by, work.upheld)
 
 
 def _open_licences(at: datetime | None) -> Select[Offer, int]:

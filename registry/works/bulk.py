@@ -7,10 +7,10 @@ rules are those of a single registration, the contest of a title too: the newer 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
@@ -28,7 +28,7 @@ from registry.core.errors import NotFound, VorbehaltError
 from registry.core.ids import format_id
 from registry.log import service as log
 from registry.parties import service as parties
-from registry.works import access
+from registry.works import access, titles
 from registry.works.bulk_rows import BadRow, NewRow, batches, count_rows
 from registry.works.models import (
     BulkRow,
@@ -41,14 +41,12 @@ from registry.works.models import (
     WorkVersion,
 )
 from registry.works.rows import next_row
-from registry.works.rules import Kind, Registered, earlier_title
+from registry.works.rules import Doubt, Kind
 from registry.works.shares import WHOLE, Right
 
 KIND = "works.bulk"
 """The kind of job; its handler is `register_bulk`."""
 BATCH = 1_000
-
-_CHUNK = 500
 
 
 # -- from the request to the job ----------------------------------------------------------------------------
@@ -134,8 +132,8 @@ class _Batch:
 
     works: list[dict[str, Any]] = field(default_factory=list)
     rows: list[NewRow] = field(default_factory=list)
-    contested: dict[int, int] = field(default_factory=dict)
-    """Table row of a work -> that of the earlier one in the same batch."""
+    contested: dict[int, Doubt] = field(default_factory=dict)
+    """By table row of a work."""
 
 
 def _register(
@@ -147,27 +145,30 @@ def _register(
 ) -> list[bytes | BadRow]:
     """Register what can be; for each row the public id of its work, or why there is none."""
     now = whole_second(sources.now())
+    titles.read_ahead(session)
     change_seq = log.next_change_seq(session)
     first = next_row(session)
-    same_file = _same_files(session, [r.content.sha256 for r in waiting if isinstance(r, NewRow)])
+    new_titles = titles.NewTitles(session, [r.content for r in waiting if isinstance(r, NewRow)])
+    place = count()
     registrants = _Registrants(session, actor, owner, now)
     batch, outcomes = _Batch(), list[bytes | BadRow]()
     for row in waiting:
         if isinstance(row, BadRow):
             outcomes.append(row)
             continue
+        n = next(place)
         try:
             acting = registrants.of(row)
-            earlier = earlier_title(acting.principal_id, same_file[row.content.sha256])
+            doubt = new_titles.doubt(n, acting.principal_id)
         except VorbehaltError as error:
             outcomes.append(BadRow.of(row.n, error))
             continue
         public_id, number = sources.new_id(), first + len(batch.works)
-        batch.works.append(_work(row, acting, public_id, number, earlier, now, change_seq))
+        batch.works.append(_work(row, acting, public_id, number, doubt, now, change_seq))
         batch.rows.append(row)
-        if earlier is not None and earlier.work_id == 0:
-            batch.contested[number] = earlier.row
-        same_file[row.content.sha256].append(Registered(0, public_id, acting.principal_id, number))
+        if doubt is not None:
+            batch.contested[number] = doubt
+        new_titles.taken(n, public_id, acting.principal_id, number, contested=doubt is not None)
         outcomes.append(public_id)
     if batch.works:
         _insert(session, batch, first, now)
@@ -195,27 +196,12 @@ class _Registrants:
         return found
 
 
-def _same_files(session: Session, digests: Sequence[bytes]) -> dict[bytes, list[Registered]]:
-    """Unwithdrawn works that have one of these files."""
-    found: dict[bytes, list[Registered]] = defaultdict(list)
-    wanted = sorted(set(digests))
-    for start in range(0, len(wanted), _CHUNK):
-        query = (
-            select(WorkVersion.sha256, Work.id, Work.public_id, Work.owner_id, Work.row)
-            .join(Work, Work.id == WorkVersion.work_id)
-            .where(WorkVersion.sha256.in_(wanted[start : start + _CHUNK]), Work.withdrawn_at.is_(None))
-        )
-        for r in session.execute(query):
-            found[r.sha256].append(Registered(r.id, r.public_id, r.owner_id, r.row))
-    return found
-
-
 def _work(
     row: NewRow,
     acting: Actor,
     public_id: bytes,
     number: int,
-    earlier: Registered | None,
+    doubt: Doubt | None,
     now: datetime,
     change_seq: int,
 ) -> dict[str, Any]:
@@ -233,8 +219,7 @@ def _work(
         "disclosure": row.disclosure.value,
         "persons_depicted": row.persons_depicted,
         "created_at": now,
-        "contested_since": None if earlier is None else now,
-        "contested_by": None if earlier is None or earlier.work_id == 0 else earlier.work_id,
+        "contested_since": None if doubt is None else now,
         "change_seq": change_seq,
     }
 
@@ -245,8 +230,11 @@ def _insert(session: Session, batch: _Batch, first: int, now: datetime) -> None:
     own = (Work.row >= first, Work.row < first + len(batch.works))
     keys: dict[int, int] = dict(session.execute(select(Work.row, Work.id).where(*own)).all())
     ids = [keys[work["row"]] for work in batch.works]
-    for number, earlier in batch.contested.items():
-        session.execute(update(Work).where(Work.id == keys[number]).values(contested_by=keys[earlier]))
+    contests = [
+        titles.found_by(doubt, keys[number], keys.get(doubt.earlier.row))
+        for number, doubt in batch.contested.items()
+    ]
+    titles.record_contests(session, contests, now)
     rows = list(zip(ids, batch.rows, strict=True))
     versions = _insert_versions(session, rows, own, now)
     insert_many(

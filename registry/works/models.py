@@ -44,7 +44,9 @@ class Work(Identified, Base):
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
     contested_since: Mapped[datetime | None]
     contested_by: Mapped[int | None] = mapped_column(ForeignKey("work.id"))
-    """The earlier work of somebody else that has the same file."""
+    """The earlier work of somebody else that puts the title in doubt; how it came to that is in `contest`."""
+    upheld_at: Mapped[datetime | None]
+    """When a person found for the earlier work."""
     change_seq: Mapped[int] = mapped_column(BigInteger, index=True)
 
     versions: Mapped[list[WorkVersion]] = relationship(
@@ -150,6 +152,69 @@ class Reservation(History, Base):
     __tablename__ = "reservation"
 
     purpose: Mapped[str] = mapped_column(String(16))
+
+
+class Contest(Base):
+    """Two titles in conflict: found by a machine, or by the proof of a domain; what people decided is beside it."""
+
+    __tablename__ = "contest"
+    __table_args__ = (UniqueConstraint("work_id", "earlier_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    """The newer work, whose title is in doubt unless a person has decided otherwise."""
+    earlier_id: Mapped[int] = mapped_column(ForeignKey("work.id"), index=True)
+    rule: Mapped[str] = mapped_column(String(16))
+    """`same-file`, `near-picture`, `near-text` (`registry.works.titles`) or `domain`."""
+    distance: Mapped[int] = mapped_column(Integer)
+    """Bits of phash256, or values of minhash128 that differ; else 0."""
+    mirrored: Mapped[bool]
+    """Whether the newer picture is that near only when it is mirrored."""
+    began_at: Mapped[datetime]
+
+
+class TitleDecision(Base):
+    """What a person decided about a contest. The newest counts; none is changed or deleted."""
+
+    __tablename__ = "title_decision"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    contest_id: Mapped[int] = mapped_column(ForeignKey("contest.id"), index=True)
+    outcome: Mapped[str] = mapped_column(String(8))
+    """`uphold`, `release` or `reverse`."""
+    reason: Mapped[str] = mapped_column(Text)
+    """For both owners to read."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Opens the commitment in the log."""
+    log_index: Mapped[int] = mapped_column(BigInteger)
+    decided_at: Mapped[datetime]
+    decided_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+
+
+class LikenessHint(Base):
+    """A weaker likeness of two works of different owners, for the operator to look at. Nothing follows from it."""
+
+    __tablename__ = "likeness_hint"
+    __table_args__ = (UniqueConstraint("work_id", "other_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    """The newer work."""
+    other_id: Mapped[int] = mapped_column(ForeignKey("work.id"))
+    algorithm: Mapped[str] = mapped_column(String(40))
+    variant: Mapped[str] = mapped_column(String(40))
+    grade: Mapped[str] = mapped_column(String(8))
+    distance: Mapped[int] = mapped_column(Integer)
+    found_at: Mapped[datetime]
+
+
+class HintsLooked(Base):
+    """Up to which change works were looked at for hints; one row."""
+
+    __tablename__ = "hints_looked"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    change_seq: Mapped[int] = mapped_column(BigInteger)
 
 
 class WorkRevision(Base):

@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
 from registry.base.clock import Sources
+from registry.works import titles
 from registry.works.holdings import record_initial_shares
 from registry.works.models import SourceUrl, Work
 from registry.works.rows import next_row
-from registry.works.rules import Disclosure, Kind, MadeBy
+from registry.works.rules import Disclosure, Kind, MadeBy, Rule
+from registry.works.titles import NewContest
 
 _STREAM = 10_000
 
@@ -58,12 +60,12 @@ def record_place(
         disclosure=Disclosure.SNAPSHOT.value,
         persons_depicted=False,
         created_at=now,
-        contested_since=None if contested_by is None else now,
-        contested_by=contested_by,
         change_seq=change_seq,
     )
     session.add(work)
     session.flush()
+    if contested_by is not None:
+        titles.contest(session, work, NewContest(work.id, contested_by, Rule.DOMAIN), now)
     record_initial_shares(session, work, (), acting, now)
     return work
 

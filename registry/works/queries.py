@@ -22,6 +22,7 @@ from registry.core.decisions import Denial, Purpose
 from registry.parties import service as parties
 from registry.parties.service import May
 from registry.works import access
+from registry.works.contests import SeenContest, contests_of
 from registry.works.holdings import recorded, reservations_now, shares_now
 from registry.works.models import Reservation, ShareRow, StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
@@ -40,10 +41,23 @@ class WorkDetails:
     owner: bytes
     registered_by: bytes
     contested_by: bytes | None
-    """The earlier work that puts the title in doubt."""
+    """The other work that puts the title in doubt."""
+    contests: Sequence[SeenContest]
+    """All that the work was ever in, on either side."""
     shares: Sequence[tuple[bytes, ShareRow]]
     """The holder's public id beside each share."""
     reservations: Sequence[Reservation]
+
+    @property
+    def contest(self) -> SeenContest | None:
+        """The one in which the title is in doubt now."""
+        now = {self.work.public_id, self.contested_by}
+        return next((c for c in reversed(self.contests) if {c.newer, c.earlier} == now), None)
+
+    @property
+    def doubles(self) -> Sequence[SeenContest]:
+        """Those in which another title is in doubt, or was, because of this work."""
+        return [c for c in self.contests if c is not self.contest]
 
 
 def get_work(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> WorkDetails:
@@ -71,6 +85,7 @@ def details(session: Session, work: Work, now: datetime) -> WorkDetails:
         owner=names[full.owner_id],
         registered_by=names[full.registered_by],
         contested_by=earlier,
+        contests=contests_of(session, full.id),
         shares=[(names[share.party_id], share) for share in shares],
         reservations=reservations_now(session, full, now),
     )

@@ -145,41 +145,92 @@ def _check_frames(seen: Mapping[str, frozenset[str]]) -> None:
 
 
 # -- titles in doubt ----------------------------------------------------------------------------------------
+class Rule(StrEnum):
+    """By what two titles were found to be in conflict. The first three are decided by a machine."""
+
+    SAME_FILE = "same-file"
+    """Equal SHA-256."""
+    NEAR_PICTURE = "near-picture"
+    NEAR_TEXT = "near-text"
+    """See `registry.works.likeness`."""
+    DOMAIN = "domain"
+    """Control of one domain was proved by both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An unwithdrawn work that was registered earlier with the same SHA-256."""
+    """An unwithdrawn work, by one of its versions that was registered earlier."""
 
     work_id: int
     public_id: bytes
     owner_id: int
     row: int
+    version: int
+    """Versions are numbered in the order in which they were recorded, whatever work they belong to."""
+    contested: bool = False
 
 
-def earlier_title(owner_id: int, same_file: Iterable[Registered]) -> Registered | None:
-    """Which earlier work puts the title of a new registration by this owner in doubt; `None` if none does.
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An earlier work that puts a new title in doubt, by which rule, and how near the two are."""
 
-    Somebody else's: the *newer* title is contested, never the older one, so that registering another's work once
-    more harms nobody but oneself. One's own: `Conflict`, with the work that is already there.
+    earlier: Registered
+    rule: Rule
+    distance: int = 0
+    """Bits of phash256, or values of minhash128 (of 128) that differ."""
+    mirrored: bool = False
+
+
+def doubt_about(owner_id: int, candidates: Iterable[Doubt]) -> Doubt | None:
+    """Which earlier version puts the title of a new one by this owner in doubt; `None` if none does.
+
+    The oldest one decides. Is it somebody else's, the *newer* title is contested, never the older one, so that
+    registering another's work once more harms nobody but oneself; is it one's own, nothing is. A contested title
+    contests nobody. One's own very file again: `Conflict`, with the work that is already there.
     """
-    earlier = sorted(same_file, key=lambda work: work.row)
-    for work in earlier:
-        if work.owner_id == owner_id:
-            name = format_id("work", work.public_id)
+    found = list(candidates)
+    for doubt in found:
+        if doubt.rule is Rule.SAME_FILE and doubt.earlier.owner_id == owner_id:
+            name = format_id("work", doubt.earlier.public_id)
             raise Conflict(f"This file is already registered as {name}; use that work.", work=name)
-    return earlier[0] if earlier else None
+    standing = (doubt for doubt in found if not doubt.earlier.contested)
+    order = list(Rule)
+    oldest = min(standing, key=lambda d: (d.earlier.version, order.index(d.rule)), default=None)
+    return None if oldest is None or oldest.earlier.owner_id == owner_id else oldest
 
 
-def how_to_object(work: str, earlier: str, kind: Kind = Kind.IMAGE) -> str:
+def how_found(rule: Rule, distance: int, *, mirrored: bool = False) -> str:
+    """What the two works have in common, as a sentence begins."""
+    match rule:
+        case Rule.SAME_FILE:
+            return "Somebody else registered a file with the same SHA-256 before"
+        case Rule.NEAR_PICTURE:
+            mirror = "mirrored, " if mirrored else ""
+            return (
+                "Somebody else registered a picture before that looks the same "
+                f"({mirror}{distance} of 256 bits of the fingerprint differ)"
+            )
+        case Rule.NEAR_TEXT:
+            return (
+                "Somebody else registered a text before that reads nearly the same "
+                f"({distance} of 128 values of the fingerprint differ)"
+            )
+        case Rule.DOMAIN:
+            return "Somebody else proved control of this domain before, and never gave it up"
+
+
+def how_to_object(work: str, earlier: str, rule: Rule, distance: int = 0, *, mirrored: bool = False) -> str:
     """What the maker of a contested title is told."""
-    if kind is Kind.DOMAIN:
+    found = f"{how_found(rule, distance, mirrored=mirrored)}, as {earlier}."
+    if rule is Rule.DOMAIN:
         return (
-            f"Somebody else proved control of this domain before, as {earlier}, and never gave it up. Until that is "
-            f"settled, what lies at the domain is reserved by {work} as well, but it cannot be licensed. If you took "
-            "the domain over, write to the operator of this registry, name both works, and say since when it is yours."
+            f"{found} Until that is settled, what lies at the domain is reserved by {work} as well, but it cannot be "
+            "licensed. If you took the domain over, write to the operator of this registry, name both works, and say "
+            "since when it is yours."
         )
     return (
-        f"Somebody else registered a file with the same SHA-256 before, as {earlier}. Until that is settled, {work} "
-        "is protected like any other work, but it cannot be licensed. If it is yours, write to the operator of this "
+        f"{found} A machine noticed this, by comparing what was registered. Until a person has looked at it, {work} is "
+        "protected like any other work, but it cannot be licensed. If it is yours, write to the operator of this "
         "registry, name both works, and add what shows it: the original file with its date, a contract, or the page "
         "where you published it first."
     )

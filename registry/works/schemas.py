@@ -12,6 +12,7 @@ from registry.base.schemas import PublicId, Strict, Time, line, page_of
 from registry.core.decisions import Purpose
 from registry.core.decisions.terms import WORLD
 from registry.core.ids import format_id
+from registry.works.contests import SeenContest
 from registry.works.identifiers import Scheme
 from registry.works.rules import Disclosure, Kind, MadeBy, how_to_object
 from registry.works.shares import WHOLE, Right
@@ -185,12 +186,36 @@ class ReservationView(Strict):
     recorded_at = Time()
 
 
-class ContestView(Strict):
-    """Why a title is in doubt, and what its maker can do."""
+class TitleDecisionView(Strict):
+    """What a person decided about a contest; the newest counts."""
 
-    since = Time()
-    earlier_work = PublicId("work")
-    how_to_object = fields.String()
+    outcome = fields.String()
+    reason = fields.String()
+    decided_at = Time()
+    log_index = fields.Integer()
+
+
+class ContestView(Strict):
+    """Two works in conflict: which, by what rule, how near, who decided it, and how to object."""
+
+    newer_work = PublicId("work", attribute="newer")
+    earlier_work = PublicId("work", attribute="earlier")
+    since = Time(attribute="began_at")
+    rule = fields.String()
+    distance = fields.Integer()
+    mirrored = fields.Boolean()
+    decided_by = fields.String()
+    decisions = fields.List(fields.Nested(TitleDecisionView))
+    how_to_object = fields.Method("_how_to_object", metadata={"type": "string"})
+
+    def _how_to_object(self, contest: SeenContest) -> str:
+        return how_to_object(
+            format_id("work", contest.newer),
+            format_id("work", contest.earlier),
+            contest.rule,
+            contest.distance,
+            mirrored=contest.mirrored,
+        )
 
 
 class IdentifierView(Strict):
@@ -227,26 +252,13 @@ class WorkView(Strict):
     persons_depicted = fields.Boolean(attribute="work.persons_depicted")
     created_at = Time(attribute="work.created_at")
     withdrawn_at = Time(attribute="work.withdrawn_at", allow_none=True)
-    contested = fields.Method("_contested", metadata={"type": ["object", "null"]})
+    contested = fields.Nested(ContestView, attribute="contest", allow_none=True)
+    doubles = fields.List(fields.Nested(ContestView))
     versions = fields.List(fields.Nested(VersionView), attribute="work.versions")
     identifiers = fields.List(fields.Nested(IdentifierView), attribute="work.identifiers")
     source_urls = fields.List(fields.Pluck("SourceUrlView", "url"), attribute="work.source_urls")
     shares = fields.List(fields.Nested(ShareView))
     reservations = fields.List(fields.Nested(ReservationView))
-
-    def _contested(self, details: Any) -> Any:
-        if details.work.contested_since is None:
-            return None
-        work, earlier = details.work.public_id, details.contested_by
-        return ContestView().dump(
-            {
-                "since": details.work.contested_since,
-                "earlier_work": earlier,
-                "how_to_object": how_to_object(
-                    format_id("work", work), format_id("work", earlier), Kind(details.work.kind)
-                ),
-            }
-        )
 
 
 class StatementsView(Strict):

@@ -19,7 +19,7 @@ from registry.base.periods import whole_second
 from registry.core.fingerprints import FileFingerprints
 from registry.log import service as log
 from registry.parties.service import May
-from registry.works import access
+from registry.works import access, titles
 from registry.works.access import registrant
 from registry.works.bulk import (
     BulkProgress,
@@ -68,12 +68,10 @@ from registry.works.rules import (
     Disclosure,
     Kind,
     MadeBy,
-    Registered,
     check_origin,
     check_source_url,
     check_title,
     default_disclosure,
-    earlier_title,
     is_shown,
     read_content,
 )
@@ -177,13 +175,16 @@ class RegisteredWork:
 def register_work(session: Session, actor: Actor, command: RegisterWork, sources: Sources) -> RegisteredWork:
     """Record a work of the actor, or of its principal. The same file twice by one owner is a `Conflict`.
 
-    If somebody else registered the same file before, the work is recorded with a contested title.
+    If somebody else registered the same file before, or one that is nearly the same (`registry.works.titles`), the
+    work is recorded with a contested title.
     """
     now = whole_second(sources.now())
     content = read_content(command.kind, command.content)
     check_origin(command.made_by, command.tool, command.prompt)
     acting = access.registrant(session, actor, command.on_behalf_of, content.kind, now)
+    titles.read_ahead(session)
     change_seq = log.next_change_seq(session)
+    doubt = titles.NewTitles(session, [content]).doubt(0, acting.principal_id)
     work = Work(
         public_id=sources.new_id(),
         row=next_row(session),
@@ -202,27 +203,31 @@ def register_work(session: Session, actor: Actor, command: RegisterWork, sources
         identifiers=_identifiers(command.identifiers),
         source_urls=[SourceUrl(url=check_source_url(u)) for u in dict.fromkeys(command.source_urls)],
     )
-    _contest(session, work, content, now)
     version = _version(content, 1, now)
     work.versions = [version]
     session.add(work)
     session.flush()
+    if doubt is not None:
+        titles.contest(session, work, titles.found_by(doubt, work.id), now)
     record_initial_shares(session, work, command.shares, acting, now)
     return RegisteredWork(work, version)
 
 
 def add_version(session: Session, actor: Actor, command: AddVersion, sources: Sources) -> RegisteredWork:
-    """Record a further file of a work. If it is somebody else's registered file, the whole title is contested."""
+    """Record a further file of a work. If it is somebody else's registered file, or nearly, the title is contested."""
     now = whole_second(sources.now())
     work, _ = access.work_for(session, actor, command.work, May.REGISTER, now)
     content = read_content(Kind(work.kind), command.content)
+    titles.read_ahead(session)
     work.change_seq = log.next_change_seq(session)
-    _contest(session, work, content, now)
+    doubt = titles.NewTitles(session, [content]).doubt(0, work.owner_id)
     last = session.scalar(select(func.max(WorkVersion.number)).where(WorkVersion.work_id == work.id)) or 0
     version = _version(content, last + 1, now)
     version.work_id = work.id
     session.add(version)
     session.flush()
+    if doubt is not None:
+        titles.contest(session, work, titles.found_by(doubt, work.id), now)
     return RegisteredWork(work, version)
 
 
@@ -241,19 +246,6 @@ def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sou
 
 def _disclosure(command: RegisterWork) -> Disclosure:
     return command.disclosure or default_disclosure(persons_depicted=command.persons_depicted)
-
-
-def _contest(session: Session, work: Work, content: Content, now: datetime) -> None:
-    """Mark the title as contested from now on if somebody else's older work has this file."""
-    same_file = session.execute(
-        select(Work.id, Work.public_id, Work.owner_id, Work.row)
-        .join(WorkVersion, WorkVersion.work_id == Work.id)
-        .where(WorkVersion.sha256 == content.sha256, Work.withdrawn_at.is_(None))
-    )
-    earlier = earlier_title(work.owner_id, [Registered(*found) for found in same_file])
-    if earlier is not None and work.contested_since is None:
-        work.contested_since = now
-        work.contested_by = earlier.work_id
 
 
 def _version(content: Content, number: int, now: datetime) -> WorkVersion:

@@ -76,8 +76,23 @@ class MatchedWork:
     @property
     def contested_since(self) -> int | None:
         """When the title came into doubt, by either of the two sets of terms, which may be of different age."""
-        known = [t.contested_since for t in (self.terms, self.personal) if t.contested_since is not None]
-        return min(known, default=None)
+        known = [t.contested_since for t in self._contested]
+        return min((since for since in known if since is not None), default=None)
+
+    @property
+    def contested_by(self) -> str | None:
+        """The older title; `None` if it is not known, or the two sets of terms name different ones."""
+        named = {t.contested_by for t in self._contested}
+        return named.pop() if len(named) == 1 else None
+
+    @property
+    def upheld(self) -> bool:
+        """Whether a person has found for the older title, by all that is known of the contest."""
+        return all(t.upheld for t in self._contested)
+
+    @property
+    def _contested(self) -> list[Terms]:
+        return [t for t in (self.terms, self.personal) if t.contested_since is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +150,17 @@ def _permission(match: MatchedWork, request: Request, before: int | None = None)
 def _coverage(match: MatchedWork, beside: Sequence[MatchedWork], request: Request) -> tuple[Grant, ...]:
     """The grants by which this match is permitted; empty means it denies.
 
-    A contested title permits nothing. It steps back only for a work of which it is the younger double: that is,
-    where another matched work, itself uncontested, had concluded its licence before the contest began. So nobody
-    can make another's licence void by registering their work once more, and nobody can free it that way.
+    A contested title permits nothing. It steps back only for the work of which it is the younger double: where that
+    one was matched too, is itself uncontested, and had concluded its licence before the contest began, or at any
+    time once a person has found for it. So nobody can make another's licence void by registering their work once
+    more, and nobody can free it that way.
     """
     since = match.contested_since
     if since is None:
         return _permission(match, request)
-    doubles = (m for m in beside if m.contested_since is None and not m.by_address)
-    others = (_permission(m, request, before=since) for m in doubles)
+    before = None if match.upheld else since
+    older = (m for m in beside if m.work == match.contested_by and m.contested_since is None)
+    others = (_permission(m, request, before=before) for m in older if not m.by_address)
     return min((g for g in others if g), key=lambda grants: [g.order for g in grants], default=())
 
 

@@ -125,6 +125,10 @@ class Terms:
     denials: tuple[Denial, ...] = ()
     contested_since: int | None = None
     """When somebody else's earlier registration put this title in doubt; such a title never allows."""
+    contested_by: str | None = None
+    """The work of that registration. `None` if it is not public, or nothing is in doubt."""
+    upheld: bool = False
+    """Whether a person has looked at it and found for the earlier one."""
 
     def denies(self, part: Purpose, at: int) -> bool:
         """Whether one of the eight purposes is denied in so many words."""
@@ -164,12 +168,14 @@ class Terms:
     def as_json(self) -> dict[str, Any]:
         """The canonical form; equal terms give equal bytes whatever the order of entry."""
         return {
+            "contested_by": self.contested_by,
             "contested_since": self.contested_since,
             "denials": sorted(
                 (d.as_json() for d in self.denials),
                 key=lambda d: (d["purpose"], d["valid_from"], -1 if d["valid_to"] is None else d["valid_to"]),
             ),
             "grants": [g.as_json() for g in sorted(self.grants, key=lambda g: g.order)],
+            "upheld": self.upheld,
         }
 
     @classmethod
@@ -181,6 +187,8 @@ class Terms:
                 grants=tuple(Grant.from_json(g) for g in data["grants"]),
                 denials=tuple(Denial.from_json(d) for d in data["denials"]),
                 contested_since=None if since is None else _instant(since),
+                contested_by=None if data["contested_by"] is None else _text(data["contested_by"]),
+                upheld=_flag(data["upheld"]),
             )
 
 
@@ -206,6 +214,13 @@ def _text(value: object) -> str:
     """A string; `TypeError` for anything else."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    """True or false; `TypeError` for anything else."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
     return value
 
 

@@ -132,10 +132,22 @@ class SettlementLeaf(Leaf):
     at: int = member("ts", count)
 
 
-AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf
+@dataclass(frozen=True)
+class TitleLeaf(Leaf):
+    """A person decided about two titles in conflict; which ones, and why, stays between their owners."""
+
+    TYPE = "title"
+
+    act: str = member("act", one_of("uphold", "release", "reverse"))
+    case: str = member("case", digest)
+    """Commitment to both works and the reason."""
+    at: int = member("ts", count)
+
+
+AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | TitleLeaf
 
 TYPES: dict[str, type[AnyLeaf]] = {
-    kind.TYPE: kind for kind in (UseLeaf, OptOutLeaf, LicenceLeaf, TariffLeaf, SettlementLeaf)
+    kind.TYPE: kind for kind in (UseLeaf, OptOutLeaf, LicenceLeaf, TariffLeaf, SettlementLeaf, TitleLeaf)
 }
 
 

@@ -26,6 +26,7 @@ from registry.core.decisions import (
 
 # small ranges, so that the cases meet each other often
 instants = st.integers(0, 8)
+works = st.sampled_from(["work_a", "work_b", "work_c"])
 purposes = st.sampled_from(Purpose)
 territories = st.lists(st.sampled_from(["world", "DE", "FR"]), max_size=2, unique=True).map(tuple)
 grants = st.builds(
@@ -44,8 +45,9 @@ terms = st.builds(
     st.lists(grants, max_size=3).map(tuple),
     st.lists(denials, max_size=1).map(tuple),
     st.none() | st.none() | instants,
+    st.none() | works,
+    st.booleans(),
 )
-works = st.sampled_from(["work_a", "work_b", "work_c"])
 matches = st.builds(MatchedWork, works, st.sampled_from(Grade), terms, terms, st.booleans())
 recognised = matches.map(lambda match: replace(match, by_address=False))
 signals = st.builds(Signal, st.sampled_from(["robots", "tdmrep", "c2pa"]), st.booleans())
@@ -136,9 +138,9 @@ def test_a_contested_title_helps_no_more_than_an_absent_one(
         decision = decide(request, [*others, contested], stated, gap)
         if decision.kept:
             assert decide(request, others, stated, gap).kept
-            before = [
-                g for m in others for g in (*m.terms.grants, *m.personal.grants) if g.concluded_at < since
-            ]
+            older = [m for m in others if m.work == contested.contested_by]
+            held = [g for m in older for g in (*m.terms.grants, *m.personal.grants)]
+            before = [g for g in held if contested.upheld or g.concluded_at < since]
             assert any(g in before for g in decision.grants)
 
 

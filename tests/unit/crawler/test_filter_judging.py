@@ -26,7 +26,8 @@ def _sample(raw: bytes, text: str | None = None, gap: str | None = None) -> Samp
     [
         (b"", "error.undecodable"),
         (lab.encoded(lab.picture(1))[:300], "error.undecodable"),
-        (b"PK\x03\x04" + bytes(50), "error.unsupported"),
+        (b"PK\x03\x04" + bytes(50), "error.undecodable"),
+        (b"8BPS\0" + bytes(50), "error.unsupported"),
         (b"\x00\x01\x02" * 50, "error.undecodable"),
         (lab.pixel_bomb(), "error.too-large"),
         (b"Too short.", "unchecked.too-short"),
@@ -76,7 +77,7 @@ def test_parts_keep_their_codes_apart_and_the_first_picture_names_the_item() -> 
     [
         ((PICTURE, Part(b"A caption.")), None),  # no text so short can be registered
         ((Part(b"A caption."), Part(b"{}")), "unchecked.too-short"),
-        ((PICTURE, Part(b"PK\x03\x04" + bytes(50))), "error.unsupported"),
+        ((PICTURE, Part(b"8BPS\0" + bytes(50))), "error.unsupported"),
         ((PICTURE, Part(b"")), "error.undecodable"),
         ((PICTURE, Part(b"x", gap="error.too-large")), "error.too-large"),
         ((Part(lab.encoded(lab.picture(1).resize((1, 1)).resize((64, 64)))), PROSE), "unchecked.low-quality"),
@@ -146,7 +147,7 @@ def test_every_personal_licence_relied_on_is_a_use_with_its_work() -> None:
 
 
 def test_a_contested_title_that_steps_back_is_no_use_of_its_own() -> None:
-    contested = Terms(contested_since=500)
+    contested = Terms(contested_since=500, contested_by="work_1")
     judged = _Registry([_match(1), _match(2)], {2: contested}, {1: _grant("a", concluded_at=100)}).judge()
     assert judged.decision.verdict is Verdict.LICENSED
     assert [u.work for u in judged.uses] == ["work_1"]

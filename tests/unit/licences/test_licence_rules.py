@@ -12,6 +12,7 @@ from registry.core.decisions import Denial, Purpose, Terms, inside
 from registry.core.errors import InvalidInput
 from registry.core.ids import format_id
 from registry.licences.rules import (
+    Doubt,
     Licence,
     LicenceTerms,
     check_territories,
@@ -92,8 +93,8 @@ def test_in_force_means_that_it_covers_its_own_purposes(licence: Licence, at: in
 def test_a_contested_title_permits_nothing(
     public: list[Licence], personal: list[Licence], purpose: Purpose, at: int
 ) -> None:
-    anyone = combine(public, (), contested_since=3, as_of=None)
-    licensee = combine(personal, (), contested_since=3, as_of=None)
+    anyone = combine(public, (), doubt=Doubt(3, None, upheld=False), as_of=None)
+    licensee = combine(personal, (), doubt=Doubt(3, None, upheld=False), as_of=None)
     assert permitted(anyone, licensee, purpose, "DE", at) == ()
 
 

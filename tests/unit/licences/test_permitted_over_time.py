@@ -105,7 +105,7 @@ def test_a_reservation_beats_licences_to_anyone_but_no_agreement(market: Market)
 
 
 def test_a_contest_ends_what_was_permitted_from_its_beginning_on(market: Market) -> None:
-    market.work(market.ben, "Sea")
+    sea = market.work(market.ben, "Sea")
     work = market.work()
     market.offer(work)
     market.accept(market.offer(work, licensees=(market.lab.public_id,)))
@@ -119,7 +119,7 @@ def test_a_contest_ends_what_was_permitted_from_its_beginning_on(market: Market)
     since = int(market.clock.at.timestamp())
     assert public(market)[work.row].contested_since == since
     assert licences.licensee_terms(market.session, market.lab.party_id, market.clock.at)[work.row] == Terms(
-        contested_since=since
+        contested_since=since, contested_by=format_id("work", sea.public_id)
     )
 
 

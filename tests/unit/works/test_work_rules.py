@@ -11,15 +11,18 @@ from registry.core.fingerprints import FileFingerprints, Fingerprint
 from registry.works.rules import (
     ClientCodes,
     Disclosure,
+    Doubt,
     Kind,
     MadeBy,
     Registered,
+    Rule,
     check_client_codes,
     check_origin,
     check_source_url,
     check_title,
     default_disclosure,
-    earlier_title,
+    doubt_about,
+    how_to_object,
     is_shown,
     read_content,
 )
@@ -170,12 +173,30 @@ def test_a_file_of_an_unknown_kind_is_no_work() -> None:
 OWNERS = st.integers(1, 4)
 
 
-@given(OWNERS, st.lists(OWNERS, max_size=5))
-def test_only_somebody_elses_older_title_contests(owner: int, owners: list[int]) -> None:
-    """One's own file again is a conflict; else the oldest other title contests, and without one nobody does."""
-    same_file = [Registered(i, bytes([i]) * 16, o, row=i) for i, o in enumerate(owners)]
-    if owner in owners:
+CANDIDATES = st.lists(st.tuples(OWNERS, st.sampled_from(Rule), st.booleans()), max_size=5)
+
+
+@given(OWNERS, CANDIDATES)
+def test_only_somebody_elses_older_title_contests(owner: int, others: list[tuple[int, Rule, bool]]) -> None:
+    """One's own file again is a conflict; else the oldest title without a doubt decides, and one's own contests not."""
+    found = [
+        Doubt(Registered(i, bytes([i]) * 16, other, row=i, version=i, contested=contested), rule)
+        for i, (other, rule, contested) in enumerate(others)
+    ]
+    if any(rule is Rule.SAME_FILE and other == owner for other, rule, _ in others):
         with pytest.raises(Conflict, match="already registered as work_"):
-            earlier_title(owner, reversed(same_file))
-    else:
-        assert earlier_title(owner, reversed(same_file)) == (same_file[0] if same_file else None)
+            doubt_about(owner, reversed(found))
+        return
+    oldest = next((doubt for doubt in found if not doubt.earlier.contested), None)
+    expected = None if oldest is None or oldest.earlier.owner_id == owner else oldest
+    assert doubt_about(owner, reversed(found)) == expected
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_who_is_contested_is_told_why_and_what_to_do(rule: Rule) -> None:
+    told = how_to_object("work_new", "work_old", rule, 12, mirrored=True)
+    assert "work_new" in told
+    assert "work_old" in told
+    assert "write to the operator" in told
+    assert ("12 of" in told) is (rule in {Rule.NEAR_PICTURE, Rule.NEAR_TEXT})
+    assert ("A machine noticed this" in told) is (rule is not Rule.DOMAIN)

@@ -1,5 +1,6 @@
 """What one set of terms permits: purposes, territories, times, denials, contested titles; and its canonical form."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,11 +128,13 @@ FULL = Terms(
     (grant(Purpose.SEARCH, territories=("AT", "DE"), tariff="ab" * 32), grant(valid_to=7)),
     (denial(Purpose.TRAIN_GENAI), denial(Purpose.TRAIN_GENAI, 3, 4)),
     contested_since=9,
+    contested_by="work_older",
+    upheld=True,
 )
 
 
 def test_equal_terms_have_one_form() -> None:
-    mirrored = Terms(FULL.grants[::-1], FULL.denials[::-1], FULL.contested_since)
+    mirrored = replace(FULL, grants=FULL.grants[::-1], denials=FULL.denials[::-1])
     assert mirrored.as_json() == FULL.as_json()
     one = Terms((grant(territories=("DE", "AT")), grant(territories=("DE", "AT"), valid_to=3)))
     two = Terms((grant(territories=("AT", "DE"), valid_to=3), grant(territories=("AT", "DE"))))
@@ -147,6 +150,9 @@ def test_terms_survive_their_canonical_form() -> None:
     [
         (None, "contested_since", "yesterday"),
         (None, "contested_since", True),
+        (None, "contested_by", 7),
+        (None, "upheld", 1),
+        (None, "upheld", None),
         (None, "conditions", []),  # a restriction of a later version must not be overlooked
         (None, "grants", 5),
         ("grants", "only_on_sundays", True),

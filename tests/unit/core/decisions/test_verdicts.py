@@ -359,7 +359,7 @@ def older(concluded_at: int, **changes: Any) -> MatchedWork:
     return match("work_older", terms=Terms((grant("offer_older", concluded_at=concluded_at),), **changes))
 
 
-YOUNGER = match("work_younger", terms=replace(FREE, contested_since=CONTEST))
+YOUNGER = match("work_younger", terms=replace(FREE, contested_since=CONTEST, contested_by="work_older"))
 
 
 @pytest.mark.parametrize("policy", Policy)
@@ -383,6 +383,30 @@ class TestTitlesInConflict:
         self, policy: Policy, turned: bool
     ) -> None:
         check(self.ask(policy, turned, older(CONTEST), YOUNGER), (Verdict.DENY, "title.contested", False))
+
+    def test_once_a_person_has_upheld_it_the_older_title_licenses_as_if_there_were_no_double(
+        self, policy: Policy, turned: bool
+    ) -> None:
+        upheld = replace(YOUNGER, terms=replace(YOUNGER.terms, upheld=True))
+        check(self.ask(policy, turned, older(CONTEST + 100), upheld), (Verdict.ALLOW, "licence.anyone", True))
+        alone = self.ask(policy, turned, upheld)
+        check(alone, (Verdict.DENY, "title.contested", False))
+
+    def test_it_steps_back_for_no_other_work_however_early_that_ones_licence(
+        self, policy: Policy, turned: bool
+    ) -> None:
+        """A collage of a contested picture and a licensed one does not free the contested one."""
+        check(
+            self.ask(policy, turned, replace(older(1), work="work_third"), YOUNGER),
+            (Verdict.DENY, "title.contested", False),
+        )
+
+    def test_whose_double_it_is_must_be_known_without_doubt(self, policy: Policy, turned: bool) -> None:
+        """The published terms and the lab's own may be of different age, and the older work may be hidden."""
+        hidden = replace(YOUNGER, terms=replace(YOUNGER.terms, contested_by=None))
+        torn = replace(YOUNGER, personal=Terms(contested_since=CONTEST, contested_by="work_third"))
+        for younger in (hidden, torn):
+            check(self.ask(policy, turned, older(1), younger), (Verdict.DENY, "title.contested", False))
 
     def test_the_younger_ones_licence_never_counts(self, policy: Policy, turned: bool) -> None:
         decision = self.ask(policy, turned, match("work_older"), YOUNGER)
@@ -418,7 +442,7 @@ class TestTitlesInConflict:
 # -- parts of one request from different grants ---------------------------------------------------------------
 def test_a_contested_title_steps_back_for_its_double_and_for_no_place() -> None:
     """Else whoever licenses their site could free what somebody else contests."""
-    younger = match("work_y", terms=Terms(contested_since=900))
+    younger = match("work_y", terms=Terms(contested_since=900, contested_by="work_old"))
     by_place = replace(match("work_old", personal=MINE), by_address=True)
     for policy in Policy:
         request = Request(Purpose.TRAIN_GENAI, policy, NOW)

@@ -22,7 +22,7 @@ from tests.support.snapshots import make_content, work_id
 
 def test_root_of_two_works_by_hand() -> None:
     """Recomputed from the description alone, so that the description stays true."""
-    terms = sha256(b'{"contested_since":null,"denials":[],"grants":[]}').digest()
+    terms = sha256(b'{"contested_by":null,"contested_since":null,"denials":[],"grants":[],"upheld":false}').digest()
     code = bytes(range(32))
     record = b"image.phash256.v1\x00\x01" + code + (7).to_bytes(8, "big")
     leaf_0 = sha256(b"\x00" + work_id(0) + terms + sha256(record).digest()).digest()
@@ -92,6 +92,8 @@ def test_every_work_can_be_proved(tmp_path: Path, count: int) -> None:
         {"work_id": bytes(16)},
         {"terms": Terms()},
         {"terms": Terms(contested_since=1)},
+        {"terms": Terms(contested_by="work_x")},
+        {"terms": Terms(upheld=True)},
         {"records": ()},
         {"path": ()},
         {"path": (bytes(32),)},
