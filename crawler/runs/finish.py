@@ -27,6 +27,8 @@ from registry.core.fingerprints import ALGORITHMS
 from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
 from registry.core.snapshots import Snapshot
 
+_DECODERS = ("lxml", "numpy", "orjson", "pyarrow", "pypdfium2")
+
 
 @dataclass(slots=True)
 class Totals:
@@ -109,7 +111,7 @@ def finish(
     vectors = sha256(resources.files(fingerprints).joinpath("vectors.json").read_bytes()).hexdigest()
     manifest = RunManifest(
         tool=Tool("vorbehalt", registry.__version__),
-        decoders={"Pillow": PIL.__version__, **{n: version(n) for n in ("numpy", "orjson", "pyarrow")}},
+        decoders={"Pillow": PIL.__version__, **{n: version(n) for n in _DECODERS}},
         algorithms=tuple(AlgorithmUsed(name, vectors) for name in sorted(ALGORITHMS)),
         snapshot=snapshot_used(snapshot),
         purpose=request.purpose.value,

@@ -12,6 +12,7 @@ from registry.base.actor import Actor
 from registry.base.context import sources, writing
 from registry.core.errors import Conflict, InvalidInput, TooLarge, TooShort, Undecodable, UnsupportedMedia
 from registry.core.fingerprints import DHASH256, FULL, PHASH256, FileFingerprints, fingerprint_bytes
+from registry.core.fingerprints.documents.model import NO_TEXT, PROTECTED
 from registry.core.ids import parse_id
 from registry.web.i18n import gettext as _
 from registry.works import rules, service
@@ -119,9 +120,16 @@ def why_unreadable(error: InvalidInput) -> str:
         return _("It is too large. Please make it smaller and try again.")
     if isinstance(error, TooShort):
         return _("This text is too short to be told from others. Put several together in one file.")
+    if error.details.get("reason") == PROTECTED:
+        return _("It is protected by a password or against copying. Please save it without that.")
+    if error.details.get("reason") == NO_TEXT:
+        return _(
+            "It contains pictures of pages only. Register these pictures, or the text as TXT, DOCX or EPUB."
+        )
     if isinstance(error, UnsupportedMedia):
         return _(
-            "We read pictures (JPEG, PNG, WebP, GIF, TIFF, BMP) and plain texts. Please save it as one of these."
+            "We read pictures (JPEG, PNG, WebP, GIF, TIFF, BMP) and texts (TXT, Markdown, HTML, EPUB, PDF, DOCX). "
+            "Please save it as one of these."
         )
     if isinstance(error, Undecodable):
         return _("The file is damaged or incomplete. Does it open on your computer?")

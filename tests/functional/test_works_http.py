@@ -139,7 +139,7 @@ def test_the_same_file_again_names_the_work(client: Client, account: Make) -> No
         (b"", 422, "media.undecodable"),
         (b"GIF89a" + bytes(3), 422, "media.undecodable"),
         (png()[:200], 422, "media.undecodable"),
-        (b"PK\x03\x04" + bytes(60), 415, "media.unsupported"),
+        (b"8BPS\0" + bytes(60), 415, "media.unsupported"),
         (b"too short", 422, "text.too-short"),
     ],
 )

@@ -18,6 +18,7 @@ from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.works import service as works
 from tests.factories import Clock
+from tests.support import manuscripts
 from tests.support.browsing import text_of
 from tests.support.pictures import TEXT, blank_png, png
 from tests.support.works import register
@@ -58,7 +59,7 @@ def test_each_file_has_its_own_result(person: Callable[..., Person]) -> None:
             (TEXT.encode(), "dunes.txt"),
             (blank_png(), "blank.png"),
             (png(1), "again.png"),
-            (b"%PDF-1.7", "paper.pdf"),
+            (b"8BPS\0" + bytes(99), "layers.psd"),
             (b"too short", "short.txt"),
             (png(2)[:99], "broken.png"),
         ],
@@ -73,6 +74,27 @@ def test_each_file_has_its_own_result(person: Callable[..., Person]) -> None:
     assert "We read pictures" in text
     assert "too short to be told from others" in text
     assert "damaged or incomplete" in text
+
+
+def test_manuscripts_are_read_and_scans_and_locked_ones_explained(person: Callable[..., Person]) -> None:
+    page = send(
+        person(),
+        [
+            (manuscripts.epub([TEXT, TEXT]), "novel.epub"),
+            (manuscripts.pdf([TEXT]), "paper.pdf"),
+            (manuscripts.pdf([""], picture=True), "scan.pdf"),
+            (manuscripts.pdf([TEXT], encrypted=True), "locked.pdf"),
+        ],
+        "de",
+    )
+    text = text_of(page.text)
+
+    assert STATE.findall(page.text) == ["reserved"] * 2 + ["refused"] * 2
+    words = len(TEXT.split())
+    assert f"{2 * words} Wörter, 2 Kapitel" in text
+    assert f"{words} Wörter, 1 Seite" in text
+    assert "Sie enthält nur Bilder von Seiten." in text
+    assert "Sie ist mit einem Passwort oder gegen Kopieren geschützt." in text
 
 
 def test_somebody_elses_file_is_contested(person: Callable[..., Person]) -> None:

@@ -26,6 +26,7 @@ from registry.core.ids import format_id
 from registry.core.matching import ListColumns
 from registry.core.snapshots import EditionContent, PersonalLicences, metadata_path, write_edition
 from registry.core.snapshots.trust import ROLES, Publisher, init_trust
+from tests.support import manuscripts
 from tests.support.lists import lists_of
 
 LICENSEE = format_id("party", sha256(b"lab").digest()[:16])
@@ -179,7 +180,7 @@ def make_dataset(folder: Path) -> Path:
         "texts/short.txt": b"Too short.",
         "broken/cut.png": encoded(picture(104))[:400],
         "broken/empty.jpg": b"",
-        "broken/archive.jpg": b"PK\x03\x04" + bytes(200),
+        "broken/archive.jpg": manuscripts.archive({"picture.png": encoded(picture(1))}),
         "broken/noise.bin": bytes(range(256)) * 4,
         "broken/bomb.png": pixel_bomb(),
         ".hidden.png": encoded(picture(105)),

@@ -17,7 +17,7 @@ from registry.core.fingerprints import MINHASH128, SHA256, Limits, fingerprint_b
 from registry.core.fingerprints.documents import archives, web_pages
 from registry.core.fingerprints.documents.markup import html_text
 from registry.core.fingerprints.model import DEFAULT_LIMITS
-from tests.unit.core.fingerprints import manuscripts as made
+from tests.support import manuscripts as made
 
 POEMS = f"{made.POEM} {made.SECOND}"
 HTML = f"<!DOCTYPE html><html><body><p>{made.POEM}</p><p>{made.SECOND}</p></body></html>".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import zipfile
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +25,7 @@ def archive(members: Mapping[str, str | bytes]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in members.items():
-            made.writestr(name, content)
+            made.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # without the time of day
     return file.getvalue()
 
 
@@ -112,7 +113,7 @@ def pdf(pages: Sequence[str], *, encrypted: bool = False, picture: bool = False)
 
 def _lines(text: str) -> bytes:
     escaped = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
-    lines = [escaped[i : i + 60] for i in range(0, len(escaped), 60)]
+    lines = textwrap.wrap(escaped, 60)
     return ("BT /F 10 Tf 50 750 Td 12 TL " + " ".join(f"({line}) Tj T*" for line in lines) + " ET").encode(
         "cp1252"
     )
