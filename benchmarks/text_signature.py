@@ -21,7 +21,9 @@ from datasketch import MinHash
 
 from benchmarks._measuring import best_of, machine
 from registry.core.fingerprints import reference
-from registry.core.fingerprints.minhash import compiled_signature, normalise, signature_by_numpy
+from registry.core.fingerprints.minhash import signature_by_numpy
+from registry.core.fingerprints.text_engines import codes_by_kernels
+from registry.core.fingerprints.text_normal import normalise
 
 Rows = list[list[int]]
 WORD = re.compile(r"\w+")
@@ -88,7 +90,7 @@ def main() -> None:
     print(f"versions   datasketch {datasketch.__version__}, numpy {np.__version__}")
     print(f"texts      {len(texts):,}, {megabytes:.2f} MB, one after the other")
 
-    seconds, ours = best_of(asked.rounds, lambda: [compiled_signature(r)[0] for r in raw])
+    seconds, ours = best_of(asked.rounds, lambda: [codes_by_kernels(r).signature for r in raw])
     print(f"ours, compiled                        {megabytes / seconds:8.2f} MB/s")
 
     def peer(name: str, work: Callable[[], object], rounds: int) -> None:

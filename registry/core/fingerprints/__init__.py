@@ -14,6 +14,7 @@ from registry.core.fingerprints.algorithms import (
     SHA256,
     SOURCE_DOMAIN,
     SOURCE_URL,
+    WINNOW32,
     Algorithm,
     check_code,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "SOURCE_URL",
     "TRIMMED",
     "WHOLE",
+    "WINNOW32",
     "Algorithm",
     "FileFingerprints",
     "Fingerprint",

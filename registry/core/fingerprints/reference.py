@@ -1,6 +1,7 @@
-"""The text algorithm in plain Python, for reading and for checking the fast engines against. It is slow.
+"""The text algorithms in plain Python, for reading and for checking the fast engines against. They are slow.
 
-Steps: normalise (N1), 64-bit hashes of all 16-byte grams, 128 affine permutations, the minimum of each.
+Both normalise (N1) and hash all runs of some bytes. The signature: 16-byte grams, 128 affine permutations, the minimum
+of each. The fingerprints: 32-byte grams, the least of each 32 consecutive ones.
 """
 
 from __future__ import annotations
@@ -69,3 +70,22 @@ def signature(hashes: list[int], multipliers: list[int], increments: list[int]) 
         min(((a * h + b) & _MASK32 for h in mixed), default=EMPTY)
         for a, b in zip(multipliers, increments, strict=True)
     ]
+
+
+def winnow(hashes: list[int], window: int = 32) -> list[tuple[int, int]]:
+    """Robust winnowing: (position, hash) of the least of every `window` consecutive hashes, each once.
+
+    The minimum that was chosen last stays chosen while it is in the window, unless a smaller one comes in. When it has
+    left, the rightmost minimum of the window is chosen. Fewer hashes than a window are one window.
+    """
+    if not hashes:
+        return []
+    chosen: list[int] = []
+    for end in range(min(window, len(hashes)) - 1, len(hashes)):
+        start = max(end - window + 1, 0)
+        if not chosen or chosen[-1] < start:
+            least = min(hashes[start : end + 1])
+            chosen.append(max(i for i in range(start, end + 1) if hashes[i] == least))
+        elif hashes[end] < hashes[chosen[-1]]:
+            chosen.append(end)
+    return [(position, hashes[position]) for position in chosen]

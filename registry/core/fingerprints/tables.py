@@ -1,4 +1,4 @@
-"""The frozen data of text.minhash128.v1: the N1 table and the permutations, as shipped and checked on loading.
+"""The frozen data of the text algorithms: the N1 table and the permutations, as shipped and checked on loading.
 
 Nothing here may come from the running interpreter: its version of Unicode, or of numpy's random numbers, must
 not change a fingerprint. `minhash128.v1.npz` holds, for each code point, how many bytes N1 puts in its place
@@ -32,8 +32,18 @@ class TextTables(NamedTuple):
 
     offsets: NDArray[np.uint32]
     output: NDArray[np.uint8]
-    multipliers: NDArray[np.uint32]
-    increments: NDArray[np.uint32]
+    permutations: NDArray[np.uint32]
+    """(2, 128): the multipliers, and the increments."""
+
+    @property
+    def multipliers(self) -> NDArray[np.uint32]:
+        """(128,) a."""
+        return np.asarray(self.permutations[0])
+
+    @property
+    def increments(self) -> NDArray[np.uint32]:
+        """(128,) b."""
+        return np.asarray(self.permutations[1])
 
 
 @cache
@@ -42,13 +52,13 @@ def text_tables() -> TextTables:
     source = resources.files(__package__).joinpath(_FILE)
     with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         lengths, output = stored["lengths"], stored["output"]
-        multipliers, increments = stored["multipliers"], stored["increments"]
+        permutations = np.stack([stored["multipliers"], stored["increments"]]).astype(np.uint32)
     offsets = np.zeros(CODE_POINTS + 1, np.uint32)
     np.cumsum(lengths, out=offsets[1:], dtype=np.uint32)
     _check("offsets", offsets.astype("<u4").tobytes())
     _check("output", output.tobytes())
-    _check("permutations", multipliers.astype("<u4").tobytes() + increments.astype("<u4").tobytes())
-    return TextTables(offsets, output, multipliers, increments)
+    _check("permutations", permutations.astype("<u4").tobytes())
+    return TextTables(offsets, output, permutations)
 
 
 def _check(name: str, data: bytes) -> None:

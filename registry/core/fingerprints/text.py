@@ -1,4 +1,4 @@
-"""Plain texts to codes: one MinHash signature for the whole text, beside the digests of its bytes."""
+"""Plain texts to codes: a signature for the whole and fingerprints for excerpts, beside the digests of the bytes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from types import MappingProxyType
 from typing import Final
 
 from registry.core.errors import TooLarge, TooShort, Undecodable
-from registry.core.fingerprints.algorithms import MINHASH128
+from registry.core.fingerprints.algorithms import MINHASH128, WINNOW32
 from registry.core.fingerprints.digests import digests
-from registry.core.fingerprints.minhash import signature_of, to_lean
+from registry.core.fingerprints.minhash import to_lean
 from registry.core.fingerprints.model import DEFAULT_LIMITS, WHOLE, FileFingerprints, Fingerprint, Limits
+from registry.core.fingerprints.text_engines import text_codes
+from registry.core.fingerprints.winnow_records import GUARANTEED, packed
 
-LEAST_BYTES: Final = 63
+LEAST_BYTES: Final = GUARANTEED
 """Normalised bytes, about 14 words. Shorter texts (a name, a headline) are not told from others' use of them."""
 
 
 def fingerprint_text(
     text: str, raw: bytes | None = None, *, limits: Limits = DEFAULT_LIMITS
 ) -> FileFingerprints:
-    """Digests of `raw` (by default the text in UTF-8) and the signature of the normalised text.
+    """Digests of `raw` (by default the text in UTF-8), signature and fingerprints of the normalised text.
 
     Raises `TooLarge`, `TooShort`, or `Undecodable` for a string that is no Unicode text.
     """
@@ -29,19 +31,23 @@ def fingerprint_text(
             "Register the volumes or chapters one by one.",
             size=len(data),
         )
-    signature, length = signature_of(text)
-    if length < LEAST_BYTES:
+    codes = text_codes(text)
+    if codes.length < LEAST_BYTES:
         raise TooShort(
-            f"The text has {length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are needed "
-            "to tell it from other texts.",
-            normalised_bytes=length,
+            f"The text has {codes.length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
+            "needed to tell it from other texts.",
+            normalised_bytes=codes.length,
         )
     return FileFingerprints(
         "text",
         "text/plain",
         len(data),
-        (*digests(data), Fingerprint(MINHASH128, WHOLE, to_lean(signature))),
-        facts=MappingProxyType({"characters": len(text), "normalised_bytes": length}),
+        (
+            *digests(data),
+            Fingerprint(MINHASH128, WHOLE, to_lean(codes.signature)),
+            Fingerprint(WINNOW32, WHOLE, packed(codes.fingerprints)),
+        ),
+        facts=MappingProxyType({"characters": len(text), "normalised_bytes": codes.length}),
     )
 
 

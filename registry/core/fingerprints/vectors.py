@@ -3,7 +3,8 @@
 `vectors.json` has five lists. `planes`: noise to resize, pixel (x, y) of a plane of width w being the top
 byte of `splitmix64(y w + x)`, with the SHA-256 of the resized pixels. `pictures`: PNG files with all their
 codes, facts and notes. `terrains`: such noise, resized to twelve times its size and taken as a small luma, with the
-SHA-256 of the records of its anchors. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature.
+SHA-256 of the records of its anchors. `texts`: with the SHA-256 of the normalised bytes and of the 525-byte signature,
+and all fingerprints as [position, value].
 `addresses`: with their normal form (`null` for what is no address), their code, and their scopes with their codes.
 """
 
@@ -20,23 +21,19 @@ import numpy as np
 
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.fingerprints.addresses import fingerprint_url, parse_address, scopes_of
-from registry.core.fingerprints.algorithms import ANCHORS256, MINHASH128, SOURCE_URL
+from registry.core.fingerprints.algorithms import ANCHORS256, MINHASH128, SOURCE_URL, WINNOW32
 from registry.core.fingerprints.anchors import find
 from registry.core.fingerprints.anchors_engines import BY_NUMPY, Engine, by_kernels
 from registry.core.fingerprints.anchors_records import packed
 from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.files import fingerprint_bytes
-from registry.core.fingerprints.minhash import (
-    Signature,
-    compiled_signature,
-    normalise,
-    signature_by_numpy,
-    to_lean,
-)
+from registry.core.fingerprints.minhash import to_lean
 from registry.core.fingerprints.resize import Weights, resize, resize_by_kernel, resize_by_matrices, weights
+from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels, codes_by_numpy
+from registry.core.fingerprints.text_normal import normalise
 
 _Resizer = Callable[[Plane, Weights, Weights], Plane]
-_Signer = Callable[[str], Signature]
+_TextEngine = Callable[[str], TextCodes]
 
 
 def selftest(*, compiled: bool = False) -> int:
@@ -46,12 +43,12 @@ def selftest(*, compiled: bool = False) -> int:
     not been compiled before.
     """
     resizers: list[_Resizer] = [resize_by_matrices]
-    signers: list[_Signer] = [lambda text: signature_by_numpy(normalise(text))]
+    text_engines: list[_TextEngine] = [codes_by_numpy]
     engines = [BY_NUMPY]
     if compiled:
         engines.append(by_kernels())
         resizers.append(resize_by_kernel)
-        signers.append(lambda text: compiled_signature(text.encode())[0])
+        text_engines.append(lambda text: codes_by_kernels(text.encode()))
     checked = 0
     vectors = load_vectors()
     for plane in vectors["planes"]:
@@ -61,7 +58,7 @@ def selftest(*, compiled: bool = False) -> int:
     for terrain in vectors["terrains"]:
         checked += _check_terrain(terrain, engines)
     for text in vectors["texts"]:
-        checked += _check_text(text, signers)
+        checked += _check_text(text, text_engines)
     for address in vectors["addresses"]:
         checked += _check_address(address)
     return checked
@@ -117,16 +114,20 @@ def _check_picture(vector: dict[str, Any]) -> int:
     return len(codes) + 2
 
 
-def _check_text(vector: dict[str, Any], signers: list[_Signer]) -> int:
-    name = f"{MINHASH128} of “{vector['text'][:24]}”"
-    normalised = normalise(vector["text"])
-    _compare(f"{name}: length", len(normalised), vector["normalised_bytes"])
-    _compare(f"{name}: normalised", _sha256(normalised), vector["normalised_sha256"])
-    for signer in signers:
-        signature = signer(vector["text"])
-        _compare(f"{name}: first values", signature[:4].tolist(), vector["first_values"])
-        _compare(f"{name}: code", _sha256(to_lean(signature)), vector["code_sha256"])
-    return 2 + 2 * len(signers)
+def _check_text(vector: dict[str, Any], engines: list[_TextEngine]) -> int:
+    name = f"“{vector['text'][:24]}”"
+    _compare(f"{name}: normalised", _sha256(normalise(vector["text"])), vector["normalised_sha256"])
+    for engine in engines:
+        codes = engine(vector["text"])
+        _compare(f"{name}: length", codes.length, vector["normalised_bytes"])
+        _compare(
+            f"{MINHASH128} of {name}: first values", codes.signature[:4].tolist(), vector["first_values"]
+        )
+        _compare(f"{MINHASH128} of {name}", _sha256(to_lean(codes.signature)), vector["code_sha256"])
+        positions, values = codes.fingerprints
+        found = [[p, f"{v:016x}"] for p, v in zip(positions.tolist(), values.tolist(), strict=True)]
+        _compare(f"{WINNOW32} of {name}", found, vector["fingerprints"])
+    return 1 + 4 * len(engines)
 
 
 def _check_address(vector: dict[str, Any]) -> int:

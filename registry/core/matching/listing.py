@@ -14,10 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
-from registry.core.fingerprints import ALGORITHMS, ANCHORS256, COLOUR42, DHASH256, PHASH256
+from registry.core.fingerprints import (
+    ALGORITHMS,
+    ANCHORS256,
+    COLOUR42,
+    DHASH256,
+    PHASH256,
+    WINNOW32,
+    winnow_records,
+)
 from registry.core.fingerprints.anchors_records import PICTURE_SHIFT, RECORD
 from registry.core.matching.lists import KIND_CODES, ListColumns
 from registry.core.matching.outlines import samples_of
+from registry.core.matching.passages import COMMON, FILE_SHIFT
+from registry.core.matching.passages_common import is_background
 
 _KIND_BITS = 2
 
@@ -82,10 +92,11 @@ def lists_of(stored: Mapping[str, StoredCodes]) -> dict[str, ListColumns]:
     A frame's codes depend on each other. Its dhash256 is listed only where it has no phash256, that is where it is
     too symmetric for one, with its colour code in `aux`; a phash256 has a sample of the dhash256 in `aux`. The colour
     code by itself is no list, since it alone can identify nothing. Each anchor is an entry of its own, with the
-    number of its picture among those of the work, by which anchors of different pictures are kept apart.
+    number of its picture among those of the work, by which anchors of different pictures are kept apart. So is each
+    fingerprint of a text; these are in the order of (work row, text, position).
     """
     found = {}
-    for algorithm in sorted(stored.keys() - {COLOUR42, ANCHORS256}):
+    for algorithm in sorted(stored.keys() - {COLOUR42, ANCHORS256, WINNOW32}):
         codes, aux = _matrix(algorithm, stored[algorithm]), stored[algorithm].aux
         kept = np.ones(len(aux), np.bool_)
         if algorithm == PHASH256 and DHASH256 in stored:
@@ -103,6 +114,8 @@ def lists_of(stored: Mapping[str, StoredCodes]) -> dict[str, ListColumns]:
             found[algorithm] = entries
     if ANCHORS256 in stored:
         found[ANCHORS256] = _anchors(stored[ANCHORS256])
+    if WINNOW32 in stored:
+        found[WINNOW32] = _passages(stored[WINNOW32])
     return found
 
 
@@ -137,7 +150,7 @@ def _anchors(stored: StoredCodes) -> ListColumns:
     places = np.ascontiguousarray(records[:, 32:]).view(">u8").ravel().astype(np.uint64)
     if (places >> np.uint64(PICTURE_SHIFT)).any():
         raise Corrupt(f"A stored code of {ANCHORS256} numbers its picture; only lists do.")
-    pictures = (_picture_numbers(stored) % 256).astype(np.uint64) << np.uint64(PICTURE_SHIFT)
+    pictures = (_numbers_of_files(stored) % 256).astype(np.uint64) << np.uint64(PICTURE_SHIFT)
     return _ordered(
         np.repeat(stored.work_rows, counts),
         np.repeat(stored.kinds, counts),
@@ -146,8 +159,34 @@ def _anchors(stored: StoredCodes) -> ListColumns:
     )
 
 
-def _picture_numbers(stored: StoredCodes) -> NDArray[np.int64]:
-    """(N,) the number of each anchored picture among those of its work, in the order of (kind, code)."""
+def _passages(stored: StoredCodes) -> ListColumns:
+    """Each fingerprint of each text as an entry; `Corrupt` if these are no records.
+
+    In `aux`, the position in the text, above it the number of the text among those of the work, and at the top whether
+    it is a phrase that is known to be common.
+    """
+    counts, rest = np.divmod(stored.sizes, winnow_records.RECORD.itemsize)
+    if rest.any() or not counts.all():
+        raise Corrupt(f"A stored code of {WINNOW32} is no list of records.")
+    records = stored.codes.view(winnow_records.RECORD)
+    texts = _numbers_of_files(stored)
+    aux = np.repeat(texts.astype(np.uint64) << FILE_SHIFT, counts) | records["position"]
+    values = records["value"].astype("<u8")
+    aux |= np.where(is_background(values), COMMON, np.uint64(0))
+    order = np.lexsort((texts, stored.work_rows))
+    firsts = np.cumsum(counts) - counts
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts[order]) - counts[order], counts[order])
+    rows = np.repeat(firsts[order], counts[order]) + within
+    return ListColumns(
+        values[rows].view(np.uint8).reshape(-1, 8),
+        np.repeat(stored.work_rows[order], counts[order]),
+        np.repeat(stored.kinds[order], counts[order]),
+        aux[rows],
+    )
+
+
+def _numbers_of_files(stored: StoredCodes) -> NDArray[np.int64]:
+    """(N,) the number of each file with such a code among those of its work, in the order of (kind, code)."""
     numbers = np.zeros(len(stored), np.int64)
     order = np.argsort(stored.work_rows, kind="stable")
     rows = stored.work_rows[order]

@@ -17,6 +17,7 @@ from registry.core.fingerprints import (
     MINHASH128,
     PHASH256,
     SHA256,
+    WINNOW32,
     check_code,
     fingerprint_bytes,
     fingerprint_text,
@@ -47,6 +48,7 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         "image.colour42.v1": (8, ("full", "trimmed")),
         "image.anchors256.v1": (32, ("full", "trimmed")),
         "text.minhash128.v1": (525, ("whole",)),
+        "text.winnow32.v1": (8, ("whole",)),
         "source.url.v1": (32, ("whole",)),
         "source.domain.v1": (32, ("whole",)),
     }
@@ -67,6 +69,13 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         (ANCHORS256, "full", bytes(17 * 40), "not 680 bytes"),
         (ANCHORS256, "full", bytes(72) + b"\x01" + bytes(7), "first byte"),
         (ANCHORS256, "whole", bytes(40), "full or trimmed"),
+        (WINNOW32, "full", bytes(12), "whole"),
+        (WINNOW32, "whole", b"", "at least one; these are 0"),
+        (WINNOW32, "whole", bytes(13), "records of 12 bytes"),
+        (WINNOW32, "whole", b"\x20" + bytes(11), "number 1 of this code lies 33 behind"),
+        (WINNOW32, "whole", bytes(24), "number 2 of this code lies 0 behind"),
+        (WINNOW32, "whole", bytes(12) + b"\x21" + bytes(11), "number 2 of this code lies 33 behind"),
+        (WINNOW32, "whole", b"\x05" + bytes(11) + b"\x04" + bytes(11), "lies -1 behind"),
     ],
 )
 def test_impossible_codes_are_refused(algorithm: str, kind: str, code: bytes, words: str) -> None:
@@ -80,7 +89,7 @@ def test_impossible_codes_are_refused(algorithm: str, kind: str, code: bytes, wo
     ids=["other seed", "legacy scheme", "other size", "affine64", "unknown scheme"],
 )
 def test_signatures_with_other_parameters_are_refused(header: tuple[int, int, int]) -> None:
-    good = SIGNATURE.fingerprints[-1].code
+    (good,) = (f.code for f in SIGNATURE.fingerprints if f.algorithm == MINHASH128)
     with pytest.raises(InvalidInput, match="affine32"):
         check_code(MINHASH128, "whole", struct.pack("<qiB", *header) + good[13:])
 
@@ -101,10 +110,10 @@ def test_the_noise_of_the_vectors_is_splitmix64() -> None:
     assert vectors.noise(3, 1).tolist() == [[0xE2, 0x91, 0x97]]
 
 
-@pytest.mark.parametrize("part", ["planes", "pictures", "terrains", "texts", "addresses"])
+@pytest.mark.parametrize("part", ["planes", "pictures", "terrains", "texts", "passages", "addresses"])
 def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed: dict[str, Any] = json.loads(json.dumps(vectors.load_vectors()))
-    first = changed[part][-1]
+    first = changed["texts" if part == "passages" else part][-1]
     if part == "planes":
         first["resized_sha256"]["64x64"] = "00" * 32
     elif part == "pictures":
@@ -113,6 +122,8 @@ def test_a_changed_vector_fails_the_self_test(part: str, monkeypatch: pytest.Mon
         first["anchors_sha256"] = "00" * 32
     elif part == "addresses":
         first["url"] = "https://example.org/"
+    elif part == "passages":
+        first["fingerprints"][0][0] += 1
     else:
         first["code_sha256"] = "00" * 32
     monkeypatch.setattr(vectors, "load_vectors", lambda: changed)

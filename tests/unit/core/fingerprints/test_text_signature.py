@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from registry.core.errors import Corrupt, TooLarge, TooShort, Undecodable
 from registry.core.fingerprints import (
     MINHASH128,
+    Fingerprint,
     Limits,
     check_code,
     fingerprint_text,
@@ -23,8 +24,10 @@ from registry.core.fingerprints import (
     tables,
     to_lean,
 )
-from registry.core.fingerprints import minhash as engines
-from registry.core.fingerprints.minhash import Signature, compiled_signature, normalise, signature_by_numpy
+from registry.core.fingerprints import text_engines as engines
+from registry.core.fingerprints.minhash import Signature, signature_by_numpy
+from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels
+from registry.core.fingerprints.text_normal import normalise
 
 FOX = (
     "The quick brown fox jumps over the lazy dog; the quick brown fox sleeps — "
@@ -50,8 +53,18 @@ def by_datasketch(normalised: bytes) -> MinHash:
     return theirs
 
 
+def code_of(text: str) -> Fingerprint:
+    (found,) = (f for f in fingerprint_text(text).fingerprints if f.algorithm == MINHASH128)
+    return found
+
+
 def signature_in_code(text: str) -> Signature:
-    return from_lean(fingerprint_text(text).fingerprints[-1].code)
+    return from_lean(code_of(text).code)
+
+
+def compiled_signature(raw: bytes) -> tuple[Signature, int]:
+    codes = codes_by_kernels(raw)
+    return codes.signature, codes.length
 
 
 # -- equal to the reference and to datasketch --------------------------------------------------------------
@@ -87,8 +100,7 @@ def test_engines_agree_at_the_ends_of_blocks(size: int) -> None:
 
 
 def test_the_code_is_datasketchs_own_serialisation() -> None:
-    code = fingerprint_text(FOX).fingerprints[-1]
-    assert code.algorithm == MINHASH128
+    code = code_of(FOX)
     theirs = LeanMinHash(by_datasketch(normalise(FOX)))
     buffer = bytearray(theirs.bytesize("<"))
     theirs.serialize(buffer, "<")
@@ -209,7 +221,7 @@ def test_facts_and_digests_of_a_text() -> None:
     result = fingerprint_text(GOETHE)
     assert (result.media, result.media_type, result.size) == ("text", "text/plain", len(GOETHE.encode()))
     assert dict(result.facts) == {"characters": len(GOETHE), "normalised_bytes": 111}
-    sha256, md5, signature = result.fingerprints
+    sha256, md5, signature, _ = result.fingerprints
     assert sha256.code == hashlib.sha256(GOETHE.encode()).digest()
     assert md5.code == hashlib.md5(GOETHE.encode()).digest()
     check_code(signature.algorithm, signature.kind, signature.code)
@@ -239,15 +251,15 @@ def test_a_text_above_the_limit_is_refused() -> None:
 def test_a_long_text_goes_to_the_kernels_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
 
-    def spy(raw: bytes) -> tuple[Signature, int]:
+    def spy(raw: bytes) -> TextCodes:
         used.append(len(raw))
-        return compiled_signature(raw)
+        return codes_by_kernels(raw)
 
-    monkeypatch.setattr(engines, "compiled_signature", spy)
+    monkeypatch.setattr(engines, "codes_by_kernels", spy)
     monkeypatch.setattr(metering, "TEXT_BYTES", metering.Meter(1000))
     short = fingerprint_text(FOX)
     assert not used
-    long = fingerprint_text(FOX * 20)
+    long = signature_in_code(FOX * 20)
     assert used == [len((FOX * 20).encode())]
-    assert np.array_equal(from_lean(long.fingerprints[-1].code), signature_by_numpy(normalise(FOX * 20)))
+    assert np.array_equal(long, signature_by_numpy(normalise(FOX * 20)))
     assert fingerprint_text(FOX) == short

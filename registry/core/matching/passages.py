@@ -1,0 +1,268 @@
+"""Which registered works share fingerprints with a text: an exact table of winnowed fingerprints, mapped into memory.
+
+The list itself has the 64-bit values, works and positions. Beside it, about six bytes a fingerprint:
+
+| array | bytes a fingerprint | |
+|---|---|---|
+| `bitmap` | 0.5 | four bits a fingerprint, of which a fifth is set: four in five lookups that miss end here |
+| `starts` | 0.5 | first entry of each bucket of about eight |
+| `tags` | 1 | eight bits of the value, so that strangers in the bucket fall out |
+| `rows` | 4 | where it is in the list; there all 64 bits are compared |
+| `files`, `sizes` | | where each registered text begins in the list, and how many fingerprints it has that count |
+
+Winnowing chooses small hashes, so the upper bits of values are far from even; buckets are cut after a multiplication.
+Fingerprints that are common (see `passages_common`) are not in the tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.core.errors import Corrupt, InvalidInput
+from registry.core.fingerprints.metering import Meter
+from registry.core.matching import storage
+from registry.core.matching.hits import expand
+from registry.core.matching.lists import ListColumns
+
+MOST_ROWS: Final = 256
+"""Entries of one value that one fingerprint of an item meets: those first in the list, that is of the oldest works."""
+MOST_REPEATS: Final = 4
+"""Entries of one value that a registered text has in the tables; repetitive texts have thousands."""
+COMMON: Final = np.uint64(1 << 63)
+"""Bit of an entry's `aux`: a common phrase, which accuses nobody."""
+FILE_SHIFT: Final = np.uint64(32)
+"""Above this bit of `aux`, the number of the text among those of its work; below, the position in it."""
+_FORMAT = "vorbehalt-passages-v1"
+_ARRAYS = ("bitmap", "starts", "tags", "rows", "files", "sizes")
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+_HALF: Final = np.uint64(32)
+_LOW: Final = np.uint64(0xFFFFFFFF)
+_PER_BUCKET = 8
+_BITS_PER_VALUE = 4
+_MAX_ENTRIES = 1 << 30
+_AT_ONCE = 1 << 20
+LOOKUPS = Meter(200_000)
+"""Fingerprints looked up by numpy before loading the compiled lookup pays."""
+
+Pairs = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+"""Number of the query, and row of the list."""
+
+
+class PassageIndex:
+    """The registered fingerprints of all texts."""
+
+    def __init__(self, columns: ListColumns, arrays: storage.Arrays) -> None:
+        """From `build` or `open`; `Corrupt` if the tables do not fit the list."""
+        self._columns = columns
+        self._values = _values(columns)
+        self._bitmap, self._starts, self._tags, self._rows, self._files, self._sizes = (
+            arrays[name] for name in _ARRAYS
+        )
+        types = (np.uint64, np.uint32, np.uint8, np.uint32, np.uint32, np.uint32)
+        if (
+            any(arrays[name].dtype != dtype for name, dtype in zip(_ARRAYS, types, strict=True))
+            or len(self._tags) != len(self._rows)
+            or len(self._starts) != _buckets(len(columns)) + 1
+            or len(self._bitmap) != _words(len(columns))
+            or len(self._files) != len(self._sizes)
+        ):
+            raise Corrupt(
+                f"The tables of the index of passages do not fit {len(columns)} fingerprints. Build it again."
+            )
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the tables, without the list."""
+        parts = (self._bitmap, self._starts, self._tags, self._rows, self._files, self._sizes)
+        return sum(int(part.nbytes) for part in parts)
+
+    @classmethod
+    def build(cls, columns: ListColumns, folder: Path | None = None) -> Self:
+        """In memory or, with a folder, in files that all processes map."""
+        if len(columns) >= _MAX_ENTRIES:
+            raise InvalidInput("An index holds fewer than 2^30 fingerprints; cut the list into shards.")
+        if folder is None:
+            made: storage.Arrays = {}
+
+            def create(name: str, dtype: object, shape: tuple[int, ...]) -> NDArray[np.generic]:
+                made[name] = np.zeros(shape, dtype)  # type: ignore[call-overload]
+                return made[name]
+
+            _fill(columns, create)
+            return cls(columns, made)
+        with storage.building(folder, _FORMAT, _source(columns)) as create_file:
+            _fill(columns, create_file)
+        return cls.open(folder, columns)
+
+    @classmethod
+    def open(cls, folder: Path, columns: ListColumns, *, verify: bool = True) -> Self:
+        """Map what `build` wrote for this list; `Corrupt` if it is damaged or belongs to another.
+
+        `verify=False` skips the digests, for further processes after one has checked.
+        """
+        source = _source(columns) if verify else None
+        return cls(columns, storage.read(folder, _FORMAT, source, _ARRAYS))
+
+    def find(self, values: NDArray[np.uint64]) -> Pairs:
+        """All pairs of one of these values and a row of the list that has it, ordered by (value's number, row)."""
+        if not len(self._rows) or not len(values):
+            return np.empty(0, np.uint32), np.empty(0, np.uint32)
+        if LOOKUPS.compiled_pays(len(values)):
+            return self.find_by_kernel(values)
+        return self.find_by_numpy(values)
+
+    def find_by_kernel(self, values: NDArray[np.uint64]) -> Pairs:
+        """See `find`."""
+        from registry.core.matching import passages_kernels as kernels  # numba only where it pays
+
+        room = len(values)
+        while True:
+            queries, rows = np.empty(room, np.uint32), np.empty(room, np.uint32)
+            tables = (self._bitmap, self._starts, self._tags, self._rows, self._values)
+            count = kernels.find(values, *tables, MOST_ROWS, queries, rows)
+            if count <= room:
+                return queries[:count], rows[:count]
+            room = count
+
+    def find_by_numpy(self, values: NDArray[np.uint64]) -> Pairs:
+        """See `find`."""
+        bit = _bit(values, len(self._bitmap))
+        passed = np.flatnonzero(self._bitmap[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1))
+        asked = values[passed]
+        bucket = _bucket(asked, len(self._starts) - 1)
+        first = self._starts[bucket].astype(np.int64)
+        length = self._starts[bucket + np.uint64(1)] - first
+        queries, rows = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)]
+        for probe, position in expand(first, length):
+            alike = self._tags[position] == asked[probe].astype(np.uint8)
+            probe, row = probe[alike], self._rows[position[alike]]
+            same = self._values[row] == asked[probe]
+            queries.append(passed[probe[same]].astype(np.uint32))
+            rows.append(row[same])
+        query, row = np.concatenate(queries), np.concatenate(rows)
+        return _first_of_each(query, row, MOST_ROWS)
+
+    def texts(self, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """For rows of the list, the number of the registered text that each is of."""
+        return np.searchsorted(self._files, rows, side="right") - 1
+
+    def size(self, text: int) -> int:
+        """How many fingerprints of a registered text count."""
+        return int(self._sizes[text])
+
+    def places(self, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """For rows of the list, the positions in their texts."""
+        return (self._columns.aux[rows] & _LOW).astype(np.int64)
+
+    def work_row(self, text: int) -> int:
+        """The work that a registered text is of."""
+        return int(self._columns.work_rows[self._files[text]])
+
+
+def _fill(columns: ListColumns, create: storage.Create) -> None:
+    """Make all arrays; besides them, eight bytes a fingerprint are in memory."""
+    count = len(columns)
+    values = _values(columns)
+    common = columns.aux & COMMON != 0
+    files = _starts_of_texts(columns)
+    packed = np.flatnonzero(~common).astype(np.uint64)
+    for begin in range(0, len(packed), _AT_ONCE):
+        part = packed[begin : begin + _AT_ONCE]
+        part |= _bucket(values[part], _buckets(count)) << _HALF
+    packed.sort()
+    packed = packed[~_repeats(packed, values, files)]
+    bitmap = create("bitmap", np.uint64, (_words(count),))
+    starts = create("starts", np.uint32, (_buckets(count) + 1,))
+    tags = create("tags", np.uint8, (len(packed),))
+    rows = create("rows", np.uint32, (len(packed),))
+    texts = create("files", np.uint32, (len(files),))
+    texts[...] = files
+    counts = np.zeros(len(files), np.int64)
+    for begin in range(0, len(packed), _AT_ONCE):
+        part = packed[begin : begin + _AT_ONCE]
+        row = (part & _LOW).astype(np.uint32)
+        rows[begin : begin + len(part)] = row
+        tags[begin : begin + len(part)] = values[row].astype(np.uint8)
+        bit = _bit(values[row], len(bitmap))
+        np.bitwise_or.at(bitmap, bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63)))
+        counts += np.bincount(np.searchsorted(files, row, side="right") - 1, minlength=len(files))
+    bounds = np.arange(len(starts), dtype=np.uint64) << _HALF
+    starts[...] = np.searchsorted(packed, bounds)
+    create("sizes", np.uint32, (len(files),))[...] = counts
+
+
+def _repeats(
+    packed: NDArray[np.uint64], values: NDArray[np.uint64], files: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which entries repeat a value for the fifth time and more within one text. `packed`: bucket and row, sorted."""
+    found = np.zeros(len(packed), np.bool_)
+    for begin in range(MOST_REPEATS, len(packed), _AT_ONCE):
+        part = packed[begin - MOST_REPEATS : begin + _AT_ONCE]
+        row, before = part[MOST_REPEATS:] & _LOW, part[:-MOST_REPEATS] & _LOW
+        same = np.flatnonzero(values[row] == values[before])
+        text = np.searchsorted(files, row[same], side="right")
+        found[begin + same] = text == np.searchsorted(files, before[same], side="right")
+    return found
+
+
+def _starts_of_texts(columns: ListColumns) -> NDArray[np.int64]:
+    """Rows at which a text begins; the entries of one text follow each other."""
+    if not len(columns):
+        return np.empty(0, np.int64)
+    work, number = columns.work_rows, (columns.aux & ~COMMON) >> FILE_SHIFT
+    changes = (work[1:] != work[:-1]) | (number[1:] != number[:-1])
+    return np.concatenate([np.zeros(1, np.int64), 1 + np.flatnonzero(changes)])
+
+
+def _first_of_each(query: NDArray[np.uint32], row: NDArray[np.uint32], most: int) -> Pairs:
+    """The first `most` rows of each query."""
+    order = np.lexsort((row, query))
+    query, row = query[order], row[order]
+    rank = np.arange(len(query)) - np.searchsorted(query, query)
+    kept = rank < most
+    return query[kept], row[kept]
+
+
+def _values(columns: ListColumns) -> NDArray[np.uint64]:
+    if columns.codes.shape[1] != 8:
+        raise Corrupt(f"The list of fingerprints has codes of {columns.codes.shape[1]} bytes, not 8.")
+    flat = np.ascontiguousarray(columns.codes).reshape(-1).view("<u8")
+    return np.require(flat, np.uint64, ["ALIGNED"])
+
+
+def _buckets(count: int) -> int:
+    return max(count // _PER_BUCKET, 1)
+
+
+def _words(count: int) -> int:
+    """Words of 64 bits in the bitmap."""
+    return max(count * _BITS_PER_VALUE // 64, 1)
+
+
+def _bucket(values: NDArray[np.uint64], buckets: int) -> NDArray[np.uint64]:
+    """By the upper half of a product with an odd number, which is even whatever winnowing prefers."""
+    return np.asarray(((values * _ODD) >> _HALF) * np.uint64(buckets) >> _HALF)
+
+
+def _bit(values: NDArray[np.uint64], words: int) -> NDArray[np.uint64]:
+    """By the lower half of the same product."""
+    return np.asarray(((values * _ODD) & _LOW) * np.uint64(64 * words) >> _HALF)
+
+
+def _source(columns: ListColumns) -> str:
+    """Digest of the list that the tables belong to."""
+    digest = hashlib.sha256()
+    parts: Sequence[NDArray[np.generic]] = (columns.codes, columns.work_rows, columns.aux)
+    for column in parts:
+        for begin in range(0, len(column), _AT_ONCE):
+            digest.update(np.ascontiguousarray(column[begin : begin + _AT_ONCE]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""Phrases that many works share, and that therefore accuse nobody.
+
+Single coincidences of unrelated texts are hardly ever collisions of hashes. They are set phrases: licence headers,
+verses, imprints, the same agency's line in three newspapers. Two sources tell which fingerprints are of such phrases:
+
+* a background list that ships with the package, `background.v1.npz`, see `passages_background`;
+* the registry itself, whenever an edition is made: a fingerprint that works of three different owners have.
+
+The second rule has an exception, so that nobody can make another's text common by registering it under three names:
+a text keeps all of its own fingerprints if half of them or more are shared so. A phrase is a small part of a work; a
+work that others have copied whole is not made of phrases.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.core.errors import Corrupt
+from registry.core.matching.lists import ListColumns
+from registry.core.matching.passages import COMMON, FILE_SHIFT
+
+OWNERS: Final = 3
+"""Different owners whose works make a fingerprint common."""
+_FILE: Final = "background.v1.npz"
+_SHA256: Final = "17e24f163ae0beb22699810c4f3be00d8c11c3bc316e56808aba98f6b0edcdd9"
+KEPT_BITS: Final = 40
+"""Of each value in the background list. Of a billion registered fingerprints, some hundred are dropped by chance."""
+_MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
+
+
+def is_background(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of these fingerprints are of texts in the background list."""
+    background, kept = _background(), values & _MASK
+    place = np.minimum(np.searchsorted(background, kept), len(background) - 1)
+    return np.asarray(background[place] == kept)
+
+
+@cache
+def _background() -> NDArray[np.uint64]:
+    """Sorted; `Corrupt` if the file is not as it was shipped."""
+    source = resources.files(__package__).joinpath(_FILE)
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        kept = stored["values"]
+    if hashlib.sha256(kept.tobytes()).hexdigest() != _SHA256:
+        raise Corrupt(f"{_FILE} is damaged. Install the package again.")
+    wide = np.zeros((len(kept), 8), np.uint8)
+    wide[:, : kept.shape[1]] = kept
+    return wide.view("<u8").reshape(-1).astype(np.uint64)
+
+
+def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:
+    """The list with the fingerprints marked that works of `OWNERS` owners have. `owners`: by work row."""
+    values = columns.codes.reshape(-1).view("<u8")
+    order = np.argsort(values, kind="stable")
+    by_value = values[order]
+    same_as_before = np.r_[False, by_value[1:] == by_value[:-1]]
+    group = np.cumsum(~same_as_before) - 1
+    owner = owners[columns.work_rows[order]]
+    pairs = np.unique(np.stack([group, owner]), axis=1)  # each owner of each value once
+    shared_by_many = np.bincount(pairs[0], minlength=int(group[-1]) + 1 if len(group) else 0) >= OWNERS
+    shared = np.zeros(len(values), np.bool_)
+    shared[order] = shared_by_many[group]
+    text = np.cumsum(np.r_[True, _texts(columns)[1:] != _texts(columns)[:-1]]) - 1 if len(values) else group
+    mostly = np.bincount(text, weights=shared) * 2 >= np.bincount(text)
+    marked = shared & ~mostly[text]
+    aux = np.where(marked, columns.aux | COMMON, columns.aux)
+    return ListColumns(columns.codes, columns.work_rows, columns.kinds, aux)
+
+
+def _texts(columns: ListColumns) -> NDArray[np.uint64]:
+    """(N,) a number that differs between texts that follow each other."""
+    number = (columns.aux & ~COMMON) >> FILE_SHIFT
+    return columns.work_rows.astype(np.uint64) << np.uint64(31) | number
