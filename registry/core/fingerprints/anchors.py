@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.fingerprints import metering
-from registry.core.fingerprints.anchors_engines import BY_NUMPY, Engine, by_kernels
-from registry.core.fingerprints.anchors_patches import HALF
+from registry.core.fingerprints.anchors_patches import HALF, direction, patch
 from registry.core.fingerprints.anchors_records import MOST, SIDE, Anchor, packed
-from registry.core.fingerprints.anchors_scales import Spot, sigma_of
+from registry.core.fingerprints.anchors_scales import Spot, octaves, sigma_of, spots
 from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.frequencies import code_and_symmetry
 from registry.core.fingerprints.quality import quality_of
@@ -27,15 +26,15 @@ from registry.core.fingerprints.resize import resize
 LEAST_SIDE: Final = 24
 LEAST_QUALITY: Final = 20
 """Of 100. Squares with less to see are alike in many pictures."""
-_LEAST_INSIDE: Final = 0.8
+LEAST_INSIDE: Final = 0.8
 """Share of the square, as it lies unturned, inside the frame."""
-_TRIED: Final = 4 * MOST
+TRIED: Final = 4 * MOST
 """Squares looked at; in a picture that is flat or symmetric all over, the rest will be no better."""
-_APART: Final = 1.5
+APART: Final = 1.5
 """Anchors of like size and direction are the same if they are no further apart than so many sigmas."""
-_LIKE_SCALE: Final = 0.36
+LIKE_SCALE: Final = 0.36
 """Octaves."""
-_LIKE_DIRECTION: Final = 20 / 360
+LIKE_DIRECTION: Final = 20 / 360
 """Turns."""
 
 
@@ -52,24 +51,34 @@ def small_luma(luma: Plane) -> Plane:
     return resize(luma, width, height)
 
 
-def find(small: Plane, engine: Engine | None = None) -> list[Anchor]:
+def find(small: Plane) -> list[Anchor]:
     """The anchors of a small luma: large and clear, not too near the border or each other."""
-    if engine is None:
-        engine = by_kernels() if metering.ANCHORS.compiled_pays(small.size) else BY_NUMPY
+    return find_by_kernels(small) if metering.ANCHORS.compiled_pays(small.size) else find_by_numpy(small)
+
+
+def find_by_kernels(small: Plane) -> list[Anchor]:
+    """The numba engine."""
+    from registry.core.fingerprints import anchors_kernels  # numba only where it pays
+
+    return anchors_kernels.find(small)
+
+
+def find_by_numpy(small: Plane) -> list[Anchor]:
+    """The numpy engine, ready at once."""
     height, width = small.shape
-    blurs = engine.octaves(small)
+    blurs = octaves(small)
     found: list[Anchor] = []
     tried = 0
-    for spot in _best_first(engine.spots(blurs)):
-        if tried == _TRIED or len(found) == MOST:
+    for spot in _best_first(spots(blurs)):
+        if tried == TRIED or len(found) == MOST:
             break
         if not _inside(spot, width, height):
             continue
-        turns = engine.direction(blurs[spot.octave][spot.step], spot)
+        turns = direction(blurs[spot.octave][spot.step], spot)
         if any(_alike(spot, turns, other) for other in found):
             continue
         tried += 1
-        square = engine.patch(blurs, spot, turns)
+        square = patch(blurs, spot, turns)
         if (quality := quality_of(square)) < LEAST_QUALITY:
             continue
         code, symmetric = code_and_symmetry(square)
@@ -87,15 +96,15 @@ def _inside(spot: Spot, width: int, height: int) -> bool:
     half = HALF * sigma_of(spot.scale)
     across = min(spot.x + half, width) - max(spot.x - half, 0.0)
     down = min(spot.y + half, height) - max(spot.y - half, 0.0)
-    return across * down >= _LEAST_INSIDE * 4.0 * half * half
+    return across * down >= LEAST_INSIDE * 4.0 * half * half
 
 
 def _alike(spot: Spot, turns: float, other: Anchor) -> bool:
-    apart = _APART * sigma_of(spot.scale)
+    apart = APART * sigma_of(spot.scale)
     dx, dy = spot.x - other.x, spot.y - other.y
     turned = abs(turns - other.turns)
     return (
-        abs(spot.scale - other.scale) < _LIKE_SCALE
+        abs(spot.scale - other.scale) < LIKE_SCALE
         and dx * dx + dy * dy < apart * apart
-        and min(turned, 1.0 - turned) < _LIKE_DIRECTION
+        and min(turned, 1.0 - turned) < LIKE_DIRECTION
     )

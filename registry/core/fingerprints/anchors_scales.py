@@ -6,7 +6,6 @@ sums of integers, 7 bits after the point; what follows is made of doubles that e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -73,7 +72,7 @@ def blur(plane: Blurred, kernel: int) -> Blurred:
     return _across(_across(plane, KERNELS[kernel]).T, KERNELS[kernel]).T
 
 
-def octaves(small: Plane, blur: Callable[[Blurred, int], Blurred] = blur) -> Octaves:
+def octaves(small: Plane) -> Octaves:
     """Six blurs an octave, each octave at half the size of the one before."""
     base = blur(small.astype(np.int32) << FRACTION, 0)
     found = []

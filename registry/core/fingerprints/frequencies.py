@@ -23,7 +23,7 @@ _COSINE: Final = (  # rint(2**17 cos(pi k / 128)) for k = 0..64, a quarter turn
     25571, 22408, 19232, 16045, 12847, 9642, 6431, 3217, 0,
 )
 # fmt: on
-_SCALE: Final = 1 << 32
+SCALE: Final = 1 << 32
 """A coefficient is 2**32 times what floating point gives: 2**16 from either side."""
 NEAR_MEDIAN: Final = 32
 MOST_NEAR_MEDIAN: Final = 32
@@ -44,13 +44,13 @@ def _factors(frequencies: int, size: int) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-_A16: Final = _factors(16, 64)
+A16: Final = _factors(16, 64)
 _A8: Final = _factors(8, 32)
 
 
 def coefficients256(luma64: Plane) -> NDArray[np.int64]:
     """64x64 luma to the 16x16 lowest frequencies. |C| <= 2**56, so int64 holds even the doubled values."""
-    return np.asarray(_A16 @ luma64.astype(np.int64) @ _A16.T)
+    return np.asarray(A16 @ luma64.astype(np.int64) @ A16.T)
 
 
 def coefficients64(luma32: Plane) -> NDArray[np.int64]:
@@ -72,7 +72,7 @@ def code_of(c: NDArray[np.int64]) -> bytes:
 
 def is_symmetric(c256: NDArray[np.int64]) -> bool:
     """Whether too many coefficients lie so near the median that re-encoding would turn their bits about."""
-    near = np.abs(2 * c256 - _doubled_median(c256)) <= 2 * NEAR_MEDIAN * _SCALE
+    near = np.abs(2 * c256 - _doubled_median(c256)) <= 2 * NEAR_MEDIAN * SCALE
     return int(np.count_nonzero(near)) > MOST_NEAR_MEDIAN
 
 

@@ -22,9 +22,8 @@ import numpy as np
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.fingerprints.addresses import fingerprint_url, parse_address, scopes_of
 from registry.core.fingerprints.algorithms import ANCHORS256, MINHASH128, SOURCE_URL, WINNOW32
-from registry.core.fingerprints.anchors import find
-from registry.core.fingerprints.anchors_engines import BY_NUMPY, Engine, by_kernels
-from registry.core.fingerprints.anchors_records import packed
+from registry.core.fingerprints.anchors import find_by_kernels, find_by_numpy
+from registry.core.fingerprints.anchors_records import Anchor, packed
 from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.files import fingerprint_bytes
 from registry.core.fingerprints.minhash import to_lean
@@ -33,6 +32,7 @@ from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels,
 from registry.core.fingerprints.text_normal import normalise
 
 _Resizer = Callable[[Plane, Weights, Weights], Plane]
+_Finder = Callable[[Plane], list[Anchor]]
 _TextEngine = Callable[[str], TextCodes]
 
 
@@ -44,9 +44,9 @@ def selftest(*, compiled: bool = False) -> int:
     """
     resizers: list[_Resizer] = [resize_by_matrices]
     text_engines: list[_TextEngine] = [codes_by_numpy]
-    engines = [BY_NUMPY]
+    finders: list[_Finder] = [find_by_numpy]
     if compiled:
-        engines.append(by_kernels())
+        finders.append(find_by_kernels)
         resizers.append(resize_by_kernel)
         text_engines.append(lambda text: codes_by_kernels(text.encode()))
     checked = 0
@@ -56,7 +56,7 @@ def selftest(*, compiled: bool = False) -> int:
     for picture in vectors["pictures"]:
         checked += _check_picture(picture)
     for terrain in vectors["terrains"]:
-        checked += _check_terrain(terrain, engines)
+        checked += _check_terrain(terrain, finders)
     for text in vectors["texts"]:
         checked += _check_text(text, text_engines)
     for address in vectors["addresses"]:
@@ -96,13 +96,13 @@ def terrain(width: int, height: int) -> Plane:
     return resize(noise(width, height), 12 * width, 12 * height)
 
 
-def _check_terrain(vector: dict[str, Any], engines: list[Engine]) -> int:
+def _check_terrain(vector: dict[str, Any], finders: list[_Finder]) -> int:
     width, height = vector["width"], vector["height"]
-    for engine in engines:
+    for finder in finders:
         small = terrain(width, height)
-        found = packed(find(small, engine), *small.shape)
+        found = packed(finder(small), *small.shape)
         _compare(f"{ANCHORS256} of {width}x{height}", _sha256(found), vector["anchors_sha256"])
-    return len(engines)
+    return len(finders)
 
 
 def _check_picture(vector: dict[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,18 +13,22 @@ from PIL import Image
 
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ANCHORS256, fingerprint_image
-from registry.core.fingerprints import anchors_kernels as kernels
+from registry.core.fingerprints import anchors_kernels_patches as patch_kernels
+from registry.core.fingerprints import anchors_kernels_scales as scale_kernels
 from registry.core.fingerprints import anchors_maths as maths
 from registry.core.fingerprints import anchors_scales as scales
-from registry.core.fingerprints.anchors import anchors256, find, small_luma
-from registry.core.fingerprints.anchors_engines import BY_NUMPY, by_kernels
-from registry.core.fingerprints.anchors_patches import direction, patch
+from registry.core.fingerprints.anchors import (
+    anchors256,
+    find,
+    find_by_kernels,
+    find_by_numpy,
+    small_luma,
+)
+from registry.core.fingerprints.anchors_patches import PATCH, direction, patch
 from registry.core.fingerprints.anchors_records import MOST, RECORD, Anchor, geometry, packed, records
 from registry.core.fingerprints.anchors_scales import Spot
 from registry.core.fingerprints.decode import Plane
 from tests.unit.core.fingerprints.pictures import encoded, noise, opened, real, scene, symmetric
-
-KERNELS = by_kernels()
 
 
 def grey(name: str) -> Plane:
@@ -36,8 +41,8 @@ def grey(name: str) -> Plane:
 )
 def test_both_engines_find_the_same_anchors_bit_for_bit(name: str) -> None:
     small = small_luma(grey(name))
-    found = find(small, BY_NUMPY)
-    assert found == find(small, KERNELS)
+    found = find_by_numpy(small)
+    assert found == find_by_kernels(small)
     assert found
 
 
@@ -45,16 +50,32 @@ def test_both_engines_find_the_same_anchors_bit_for_bit(name: str) -> None:
 def test_both_engines_agree_on_any_picture(height: int, width: int, seed: int, grain: int) -> None:
     rough = np.repeat(np.repeat(noise(-(-height // grain), -(-width // grain), seed), grain, 0), grain, 1)
     small = np.ascontiguousarray(rough[:height, :width])
+    assert find_by_numpy(small) == find_by_kernels(small)
     blurs = scales.octaves(small)
-    for ours, theirs in zip(blurs, kernels.octaves(small), strict=True):
-        assert np.array_equal(ours, theirs)
+    buffer, shapes = scale_kernels.octaves(small)
+    assert len(shapes) == len(blurs) + 1
+    for number, ours in enumerate(blurs):
+        assert np.array_equal(ours, scale_kernels.octave(buffer, shapes, number))
     spots = scales.spots(blurs)
-    assert np.array_equal(spots, kernels.spots(blurs))
+    assert np.array_equal(spots, scale_kernels.spots(buffer, shapes))
+    square = np.empty((PATCH, PATCH), np.uint8)
     for x, y, scale, rank, octave, step in spots[:4].tolist():
         spot = Spot(x, y, scale, rank, int(octave), int(step))
+        size = 2.0**octave
+        here, sigma = (x / size, y / size), scales.sigma_of(scale) / size
         turns = direction(blurs[spot.octave][spot.step], spot)
-        assert turns == kernels.direction(blurs[spot.octave][spot.step], spot)
-        assert np.array_equal(patch(blurs, spot, turns), kernels.patch(blurs, spot, turns))
+        assert turns == patch_kernels.direction(blurs[spot.octave][spot.step], *here, sigma)
+        if spot.octave == 0:  # else the square may come from another octave than its spot
+            patch_kernels.patch(blurs[0][0], *here, 12.0 * sigma / PATCH, turns, square)
+            assert np.array_equal(patch(blurs[:1], spot, turns), square)
+
+
+def test_threads_do_not_share_what_they_work_in() -> None:
+    """Each in its own time: one picture's blurs may not turn up in another's."""
+    smalls = [small_luma(grey(name)) for name in ("astronaut.png", "coins.png", "motorcycle_left.png")]
+    expected = [find_by_kernels(small) for small in smalls]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(find_by_kernels, smalls * 20)) == expected * 20
 
 
 # -- arithmetic of our own ---------------------------------------------------------------------------------

@@ -1,0 +1,132 @@
+"""Directions and squares, compiled: the same bits as `anchors_patches`, whose functions these repeat."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from registry.core.fingerprints import anchors_maths
+from registry.core.fingerprints.anchors_kernels_scales import Doubles
+from registry.core.fingerprints.anchors_maths import ARC, TAN_EIGHTH
+from registry.core.fingerprints.anchors_patches import DIRECTIONS, PATCH
+from registry.core.fingerprints.anchors_scales import FRACTION, Blurred
+from registry.core.fingerprints.decode import Plane
+from registry.core.fingerprints.kernels import compiled
+
+_falling: Any = compiled(anchors_maths.falling)
+_cosine_and_sine: Any = compiled(anchors_maths.cosine_and_sine)
+_GREY: Final = 1.0 / (1 << FRACTION)
+
+
+@compiled
+def direction(blurred: Blurred, x: float, y: float, sigma: float) -> float:
+    """See `anchors_patches.direction`; lengths in pixels of this blur."""
+    height, width = blurred.shape
+    reach = math.floor(4.5 * sigma + 0.5)
+    column, row = math.floor(x + 0.5), math.floor(y + 0.5)
+    left, right = max(1, column - reach), min(width - 2, column + reach)
+    top, bottom = max(1, row - reach), min(height - 2, row + reach)
+    spread = 1.0 / (2.0 * (1.5 * sigma) * (1.5 * sigma))
+    size = right + 1 - left
+    across, share, place = np.empty(size), np.empty(size), np.empty(size)
+    for i in range(size):
+        across[i] = _falling((left + i - x) * (left + i - x) * spread)
+    histogram = np.zeros(DIRECTIONS)
+    for j in range(top, bottom + 1):
+        down = _falling((j - y) * (j - y) * spread)
+        line = blurred[j, left - 1 :]
+        _gradients(blurred[j - 1, left:], line, blurred[j + 1, left:], down, across, share, place)
+        for i in range(size):
+            lower = math.floor(place[i])
+            upper_share = math.floor(share[i] * (place[i] - lower))
+            histogram[lower % DIRECTIONS] += share[i] - upper_share
+            histogram[(lower + 1) % DIRECTIONS] += upper_share
+    return _highest(histogram)
+
+
+@compiled
+def _gradients(
+    above: Blurred,
+    row: Blurred,
+    below: Blurred,
+    down: float,
+    across: Doubles,
+    share: Doubles,
+    place: Doubles,
+) -> None:
+    """The weighted steepness and the direction, in bins, of each pixel of a row that begins one pixel earlier."""
+    after = row[2:]
+    for i in range(len(share)):
+        gx, gy = float(after[i] - row[i]), float(below[i] - above[i])
+        share[i] = np.floor(math.sqrt(gx * gx + gy * gy) * (down * across[i]))
+        place[i] = _turns(gx, gy) * DIRECTIONS
+
+
+@compiled
+def _turns(gx: float, gy: float) -> float:
+    ax, ay = abs(gx), abs(gy)
+    most, least = (ax, ay) if ax > ay else (ay, ax)
+    q = least / (1.0 if most == 0.0 else most)
+    steep = q > TAN_EIGHTH
+    q = (q - 1.0) / (q + 1.0) if steep else q
+    square = q * q
+    series = ARC[7]
+    series = series * square + ARC[6]
+    series = series * square + ARC[5]
+    series = series * square + ARC[4]
+    series = series * square + ARC[3]
+    series = series * square + ARC[2]
+    series = series * square + ARC[1]
+    series = series * square + ARC[0]
+    turns = series * q + (0.125 if steep else 0.0)
+    turns = 0.25 - turns if ay > ax else turns
+    turns = 0.5 - turns if gx < 0.0 else turns
+    return 1.0 - turns if gy < 0.0 else turns
+
+
+@compiled
+def _highest(histogram: Doubles) -> float:
+    n = len(histogram)
+    smooth = np.empty(n)
+    for k in range(n):
+        one = histogram[(k - 1) % n] + histogram[(k + 1) % n]
+        two = histogram[(k - 2) % n] + histogram[(k + 2) % n]
+        smooth[k] = 6.0 * histogram[k] + 4.0 * one + two
+    peak = int(np.argmax(smooth))
+    before, at, after = smooth[(peak - 1) % n], smooth[peak], smooth[(peak + 1) % n]
+    bend = before - 2.0 * at + after
+    offset = 0.5 * (before - after) / bend if bend < 0.0 else 0.0
+    turns = (peak + offset) / n
+    return turns - math.floor(turns)
+
+
+@compiled
+def patch(source: Blurred, at_x: float, at_y: float, step: float, turns: float, out: Plane) -> None:
+    """See `anchors_patches.patch`: from this blur, in its pixels, a sample every `step`."""
+    height, width = source.shape
+    cosine, sine = _cosine_and_sine(turns)
+    cosine *= step
+    sine *= step
+    for row in range(PATCH):
+        v = row - 31.5
+        for column in range(PATCH):
+            u = column - 31.5
+            x = _reflected((at_x + u * cosine) - v * sine, width)
+            y = _reflected((at_y + u * sine) + v * cosine, height)
+            j, i = np.uint64(x), np.uint64(y)
+            fx, fy = x - np.float64(j), y - np.float64(i)
+            one = np.uint64(1)
+            upper = source[i, j] * (1.0 - fx) + source[i, j + one] * fx
+            lower = source[i + one, j] * (1.0 - fx) + source[i + one, j + one] * fx
+            level = upper * (1.0 - fy) + lower * fy
+            out[row, column] = int(level * _GREY + 0.5)
+
+
+@compiled
+def _reflected(at: float, size: int) -> float:
+    last = size - 1.0
+    at = abs(at)
+    at = 2.0 * last - at if at > last else at
+    return min(max(at, 0.0), last - 0.001)
