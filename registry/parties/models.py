@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from registry.base.actor import Role, Scope
+from registry.base.actor import Role
 from registry.base.db import Base, BigId, Identified
 
 
@@ -45,18 +45,12 @@ class ApiKey(Identified, Base):
     __tablename__ = "api_key"
 
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
-    party: Mapped[Party] = relationship()
     name: Mapped[str] = mapped_column(String(100))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     scope_names: Mapped[list[str]]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-
-    @property
-    def scopes(self) -> frozenset[Scope]:
-        """What the key may do."""
-        return frozenset(map(Scope, self.scope_names))
 
 
 class Mandate(Identified, Base):
