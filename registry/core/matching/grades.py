@@ -14,6 +14,7 @@ frames; and 16 anchors, plain and mirrored, against 16.
 | dhash256 | <= 14 | match if the colours agree, else review | | symmetric pictures only, see below |
 | minhash128 | <= 25 | certain | | 103 of 128 values equal: Jaccard similarity 0.8, an all but literal copy |
 | minhash128 | <= 64 | match | | half of the values equal: the same work; 0 of 8,946 unrelated pages came so near |
+| winnow32 | | see `passages_search` | | certain from 5 shared fingerprints on, match from 3 on, trace below |
 | url, domain | 0 | match | none | found where its owner publishes, by proof; what is there may have changed since |
 
 The full and the trimmed frame have the same radii because the budget already counts both on both sides.
@@ -63,6 +64,7 @@ from registry.core.fingerprints import (
     SOURCE_URL,
     TRIMMED,
     WHOLE,
+    WINNOW32,
 )
 from registry.core.matching.anchors import SEED, Agreement
 
@@ -103,6 +105,7 @@ _PHOTO: Final[Steps] = (_sure(31, Grade.CERTAIN), _sure(36, Grade.MATCH), Step(4
 _ANCHORED: Final[Steps] = (Step(SEED, Grade.CERTAIN, None),)
 _SYMMETRIC: Final[Steps] = (Step(14, Grade.MATCH, Grade.REVIEW),)
 _TEXT: Final[Steps] = (_sure(128 - 103, Grade.CERTAIN), _sure(128 - 64, Grade.MATCH))
+_PASSAGE: Final[Steps] = (Step(2**16 - 1, Grade.CERTAIN, None),)
 _SAME_PLACE: Final[Steps] = (_sure(0, Grade.MATCH),)
 
 GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
@@ -116,6 +119,7 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
         (DHASH256, FULL): _SYMMETRIC,
         (DHASH256, TRIMMED): _SYMMETRIC,
         (MINHASH128, WHOLE): _TEXT,
+        (WINNOW32, WHOLE): _PASSAGE,
         (SOURCE_URL, WHOLE): _SAME_PLACE,
         (SOURCE_DOMAIN, WHOLE): _SAME_PLACE,
     }

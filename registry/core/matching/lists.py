@@ -29,7 +29,8 @@ class ListColumns:
     """(N,) one of `KIND_CODES`."""
     aux: NDArray[np.uint64]
     """(N,) for `image.dhash256.v1` the colour code (`image.colour42.v1`) of the same frame. For addresses, one more
-    than the work row of the next wider domain of the same owner, 0 if there is none. Else 0."""
+    than the work row of the next wider domain of the same owner, 0 if there is none. For `text.winnow32.v1` see
+    `listing`. Else 0."""
 
     def __post_init__(self) -> None:
         """Columns that do not fit each other would pair codes with the wrong works: `Corrupt`."""

@@ -32,6 +32,7 @@ from registry.core.fingerprints import (
     SOURCE_DOMAIN,
     SOURCE_URL,
     WHOLE,
+    WINNOW32,
     Fingerprint,
 )
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
@@ -46,6 +47,9 @@ from registry.core.matching.hits import Hits
 from registry.core.matching.lists import KIND_NAMES, ListColumns
 from registry.core.matching.opening import open_index
 from registry.core.matching.outlines import samples
+from registry.core.matching.passages import PassageIndex
+from registry.core.matching.passages_search import MIN_WORDS, Passage
+from registry.core.matching.passages_search import search as search_passages
 
 _EXACT = (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN)
 _HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
@@ -64,6 +68,9 @@ class Match:
     variant: str
     """Kind of the item's code, for pictures with the change by which it meets the registered one: `full/flip_h`."""
     distance: int
+    """Of a passage, how many of the registered text's fingerprints the item does not have."""
+    passage: Passage | None = None
+    """What is shared, where it is part of a text."""
 
     @property
     def by_address(self) -> bool:
@@ -99,15 +106,21 @@ class Matcher:
     """The indexes over one edition of the registered codes. Safe to use from several threads."""
 
     def __init__(
-        self, lists: Mapping[str, ListColumns], index_folder: Path | None = None, *, verify: bool = True
+        self,
+        lists: Mapping[str, ListColumns],
+        index_folder: Path | None = None,
+        *,
+        verify: bool = True,
+        min_words: int = MIN_WORDS,
     ) -> None:
         """Lists by algorithm id; those that never give a verdict (`image.phash64.v1`) are left aside.
 
         With an `index_folder`, which belongs to these lists alone, the indexes of texts and of long lists of
         codes are written there once and mapped by all later processes; a folder that cannot be written to costs
         memory, not answers. `verify=False` is for further processes after one has checked it. `Corrupt` if
-        lists or index are damaged.
+        lists or index are damaged. `min_words`: see `passages_search`.
         """
+        self._min_words = min_words
         self._lists = {a: columns for a, columns in lists.items() if a in _PREFERENCE and len(columns)}
         self._digests: dict[str, DigestIndex] = {
             a: DigestIndex(self._lists[a].codes) for a in _EXACT if a in self._lists
@@ -127,6 +140,9 @@ class Matcher:
         if MINHASH128 in self._lists:
             signatures = _registered_signatures(self._lists[MINHASH128].codes)
             self._texts = _text_index(signatures, index_folder, verify=verify)
+        self._passages: PassageIndex | None = None
+        if WINNOW32 in self._lists:
+            self._passages = _passage_index(self._lists[WINNOW32], index_folder, verify=verify)
 
     def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
         """For each item its best match with each work, the surest and nearest first.
@@ -161,6 +177,15 @@ class Matcher:
         if self._texts is not None and (asked := queries[MINHASH128]):
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))
             yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
+        if self._passages is not None and (asked := queries[WINNOW32]):
+            yield from self._by_passages(self._passages, asked)
+
+    def _by_passages(self, index: PassageIndex, asked: Sequence[_Query]) -> Iterator[tuple[int, Match, int]]:
+        """Works of which an item has a passage."""
+        for number, row, found in search_passages(index, [q.fingerprint.code for q in asked]):
+            missing = min(found.of - found.fingerprints, radius(WINNOW32))
+            reached = found.grade(self._min_words)
+            yield asked[number].item, Match(row, reached, WINNOW32, WHOLE, WHOLE, missing, found), 0
 
     def _graded(
         self, algorithm: str, asked: Sequence[_Query], hits: Hits, variants: Sequence[str]
@@ -297,3 +322,16 @@ def _text_index(signatures: NDArray[np.uint32], folder: Path | None, *, verify: 
         return BandIndex.build(signatures, place)
     except OSError:
         return BandIndex.build(signatures)
+
+
+def _passage_index(columns: ListColumns, folder: Path | None, *, verify: bool) -> PassageIndex:
+    """Opened if it is there, else built, on disk if possible."""
+    if folder is None:
+        return PassageIndex.build(columns)
+    place = folder / WINNOW32
+    if place.exists():
+        return PassageIndex.open(place, columns, verify=verify)
+    try:
+        return PassageIndex.build(columns, place)
+    except OSError:
+        return PassageIndex.build(columns)

@@ -56,21 +56,28 @@ def _background() -> NDArray[np.uint64]:
 
 def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:
     """The list with the fingerprints marked that works of `OWNERS` owners have. `owners`: by work row."""
-    values = columns.codes.reshape(-1).view("<u8")
-    order = np.argsort(values, kind="stable")
-    by_value = values[order]
-    same_as_before = np.r_[False, by_value[1:] == by_value[:-1]]
-    group = np.cumsum(~same_as_before) - 1
-    owner = owners[columns.work_rows[order]]
-    pairs = np.unique(np.stack([group, owner]), axis=1)  # each owner of each value once
-    shared_by_many = np.bincount(pairs[0], minlength=int(group[-1]) + 1 if len(group) else 0) >= OWNERS
-    shared = np.zeros(len(values), np.bool_)
-    shared[order] = shared_by_many[group]
-    text = np.cumsum(np.r_[True, _texts(columns)[1:] != _texts(columns)[:-1]]) - 1 if len(values) else group
+    if not len(columns):
+        return columns
+    shared = _of_many_owners(columns.codes.reshape(-1).view("<u8"), owners[columns.work_rows])
+    texts = _texts(columns)
+    text = np.cumsum(np.concatenate([[False], texts[1:] != texts[:-1]]))
     mostly = np.bincount(text, weights=shared) * 2 >= np.bincount(text)
     marked = shared & ~mostly[text]
     aux = np.where(marked, columns.aux | COMMON, columns.aux)
     return ListColumns(columns.codes, columns.work_rows, columns.kinds, aux)
+
+
+def _of_many_owners(values: NDArray[np.uint64], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which entries have a value that entries of `OWNERS` owners have."""
+    _, number = np.unique(owner, return_inverse=True)
+    order = np.argsort(values, kind="stable")
+    by_value = values[order]
+    group = np.cumsum(np.concatenate([[False], by_value[1:] != by_value[:-1]]))
+    each_once = np.unique(group << 32 | number[order])
+    owners_of_group = np.bincount(each_once >> 32)
+    shared = np.empty(len(values), np.bool_)
+    shared[order] = owners_of_group[group] >= OWNERS
+    return shared
 
 
 def _texts(columns: ListColumns) -> NDArray[np.uint64]:

@@ -94,6 +94,7 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
         "image.anchors256.v1": 31,
         "image.dhash256.v1": 14,
         "text.minhash128.v1": 64,
+        "text.winnow32.v1": 65_535,
         "source.url.v1": 0,
         "source.domain.v1": 0,
     }
