@@ -16,6 +16,7 @@ from registry.core.errors import InvalidInput, NetworkFailed
 from registry.core.fingerprints import (
     ALGORITHMS,
     ANCHORS256,
+    DEEP256,
     DHASH256,
     MD5,
     MINHASH128,
@@ -29,7 +30,7 @@ from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
 from registry.core.matching import Matcher
 from registry.core.snapshots import Snapshot
 
-_ASKED = (SHA256, PHASH256, DHASH256, ANCHORS256, MINHASH128)
+_ASKED = (SHA256, PHASH256, DHASH256, ANCHORS256, DEEP256, MINHASH128)
 """What a server is asked about; the digests' MD5 says nothing that SHA-256 does not."""
 _AT_ONCE = 10_000
 _STRONGEST = (Verdict.DENY, Verdict.LICENSED, Verdict.ALLOW, Verdict.REVIEW, Verdict.UNKNOWN)
@@ -72,14 +73,14 @@ class Answer:
         return self.verdict is Verdict.UNKNOWN and self.reason != "none-found"
 
 
-def file_item(path: Path, limits: Limits = DEFAULT_LIMITS) -> Item:
+def file_item(path: Path, limits: Limits = DEFAULT_LIMITS, *, deep: bool = False) -> Item:
     """A file as an item; what is wrong with its content becomes its reading's gap."""
     try:
         raw = read_file(path, limits)
     except InvalidInput as problem:
         gap = "error.too-large" if "size" in problem.details else "error.unreadable"
         return Item(str(path), Reading(None, None, gap=gap))
-    return Item(str(path), read(Sample(0, str(path), raw, len(raw)), limits))
+    return Item(str(path), read(Sample(0, str(path), raw, len(raw)), limits, deep=deep))
 
 
 def code_item(text: str, algorithm: str | None) -> Item:

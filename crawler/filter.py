@@ -98,8 +98,11 @@ class Matching(Protocol):
         """Per item the best match per work, surest first."""
 
 
-def read(sample: Sample, limits: Limits) -> Reading:
-    """Fingerprint one item. Whatever is wrong with it becomes its gap; nothing is raised for bad content."""
+def read(sample: Sample, limits: Limits, *, deep: bool = False) -> Reading:
+    """Fingerprint one item, with `deep` the parts of pictures too.
+
+    Whatever is wrong with it becomes its gap; nothing is raised for bad content.
+    """
     if sample.stated is not None:
         return Reading(None, _stated_sha256(sample.stated), sample.stated, sample.gap)
     if sample.gap is not None:
@@ -107,9 +110,9 @@ def read(sample: Sample, limits: Limits) -> Reading:
         digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
         return Reading(None, digest, gap=sample.gap)
     if sample.parts:
-        return _together([_read_part(part, limits) for part in sample.parts])
+        return _together([_read_part(part, limits, deep) for part in sample.parts])
     data = sample.raw if sample.text is None else sample.text.encode("utf-8")
-    return _read_part(Part(data, sample.text), limits)
+    return _read_part(Part(data, sample.text), limits, deep)
 
 
 def _stated_sha256(codes: Sequence[Fingerprint]) -> str | None:
@@ -142,13 +145,13 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
     return [fingerprints[a:b] for a, b in pairwise([*starts, len(fingerprints)])]
 
 
-def _read_part(part: Part, limits: Limits) -> Reading:
+def _read_part(part: Part, limits: Limits, deep: bool) -> Reading:
     digest = hashlib.sha256(part.data).hexdigest() if part.data or part.gap is None else None
     if part.gap is not None:
         return Reading(None, digest, gap=part.gap)
     try:
         found = (
-            fingerprint_bytes(part.data, limits=limits)
+            fingerprint_bytes(part.data, limits=limits, deep=deep)
             if part.text is None
             else fingerprint_text(part.text, part.data, limits=limits)
         )

@@ -60,7 +60,7 @@ def closeness(algorithm: str, distance: int) -> str:
         return (
             f"about {(128 - distance) * 100 // 128} % of the text in common ({128 - distance} of 128 samples)"
         )
-    if algorithm == "image.anchors256.v1":
+    if algorithm in ("image.anchors256.v1", "image.deep256.v1"):
         return f"places in both agree, the best of them but for {amount(distance, 'bit')} of 256"
     bits = "bit differs" if distance == 1 else "bits differ"
     return f"{distance} of 256 {bits}"
@@ -85,8 +85,16 @@ _FRAMES = {"full": "the whole picture", "trimmed": "the picture without its bord
 def variant(text: str) -> str:
     """`trimmed/flip_h` as “the picture without its border, mirrored”."""
     frame, _, turn = text.partition("/")
-    parts = [_FRAMES.get(frame, frame), _TURNS.get(turn, turn)]
+    parts = [_frame(frame), _TURNS.get(turn, turn)]
     return ", ".join(part for part in parts if part)
+
+
+def _frame(name: str) -> str:
+    if name.startswith(("half-", "third-")):
+        return "a part of the picture"
+    if name.startswith("as-"):
+        return f"the picture stretched to {name.removeprefix('as-').replace('x', ':')}"
+    return _FRAMES.get(name, name)
 
 
 def amount(number: int, noun: str) -> str:

@@ -83,6 +83,13 @@ def examples(*lines: str) -> str:
 
 
 # -- options -----------------------------------------------------------------------------------------------
+def deep_option(function: F) -> F:
+    """`--deep`."""
+    return click.option(
+        "--deep", is_flag=True, help="Look for pictures in collages and pages too: ten times the work."
+    )(function)
+
+
 def json_option(function: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(

@@ -12,6 +12,7 @@ from crawler.commands.asking import request_from, request_options
 from crawler.commands.base import (
     Command,
     api_key_option,
+    deep_option,
     emit,
     end,
     examples,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @server_option(required=False)
 @api_key_option
 @request_options(purpose=Purpose.TRAIN_GENAI, policy=Policy.CONSENT_FIRST)
+@deep_option
 @click.option("--allow-stale", metavar="REASON", help="Use a snapshot that has expired, for this reason.")
 @click.option("--fail-on-match", is_flag=True, help="End with 2 if anything on record was found.")
 @json_option
@@ -59,6 +61,7 @@ def check(
     purpose: str,
     policy: str,
     territory: str,
+    deep: bool,
     allow_stale: str | None,
     fail_on_match: bool,
     as_json: bool,
@@ -78,7 +81,7 @@ def check(
         raise InvalidInput("There is nothing to check: name a file, or a code with --hash.")
     present = now()
     request = request_from(purpose, policy, territory, int(present.timestamp()))
-    items = [file_item(path) for path in files] + [code_item(code, algorithm) for code in codes]
+    items = [file_item(path, deep=deep) for path in files] + [code_item(code, algorithm) for code in codes]
     if snapshot is not None:
         opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
         answers = check_in_snapshot(items, opened, request)

@@ -8,7 +8,16 @@ from pathlib import Path
 import click
 
 from crawler.commands.asking import parse_moment, request_from, request_options
-from crawler.commands.base import Command, emit, examples, json_option, note, now, snapshot_option
+from crawler.commands.base import (
+    Command,
+    deep_option,
+    emit,
+    examples,
+    json_option,
+    note,
+    now,
+    snapshot_option,
+)
 from registry.core.errors import InvalidInput
 
 
@@ -38,6 +47,7 @@ from registry.core.errors import InvalidInput
     is_flag=True,
     help="Rows name items elsewhere: compare their addresses and digests, and open nothing.",
 )
+@deep_option
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
@@ -58,6 +68,7 @@ def filter_command(
     territory: str,
     column: str | None,
     metadata_only: bool,
+    deep: bool,
     workers: int | None,
     resume: bool,
     max_errors: int | None,
@@ -93,7 +104,7 @@ def filter_command(
         out=out,
         snapshot=opened,
         settings=Settings(
-            request_from(purpose, policy, territory, moment), column, metadata_only, shard_size
+            request_from(purpose, policy, territory, moment), column, metadata_only, deep, shard_size
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

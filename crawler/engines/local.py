@@ -140,6 +140,7 @@ def _screen(job: Job, partial: Partial) -> Screen:
         partial.licences if licences else None,
         job.settings.request,
         job.settings.limits,
+        job.settings.deep,
     )
     screen.open()
     return screen

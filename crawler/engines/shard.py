@@ -38,6 +38,8 @@ class Screen:
     """The lab's own licences, if it asks in its name."""
     request: Request
     limits: Limits
+    deep: bool
+    """Whether the parts of pictures are looked for as well."""
 
     def open(self) -> Judge:
         """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory."""
@@ -66,7 +68,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         pa.ipc.new_file(codes_file, papers.CODES) as codes,
     ):
         for samples in _batches(shard.read(screen.limits.max_file_bytes, source.see)):
-            readings = [read(sample, screen.limits) for sample in samples]
+            readings = [read(sample, screen.limits, deep=screen.deep) for sample in samples]
             judgements = judge.judge(readings)
             items = list(zip(samples, readings, judgements, strict=True))
             for sample, _, judgement in items:

@@ -31,6 +31,8 @@ class Settings:
     """Of tables and JSON lines, and extensions in a tar; `None` for what each format does then."""
     metadata_only: bool = False
     """Nothing was opened: only what each row states of an item elsewhere was compared."""
+    deep: bool = False
+    """The parts of pictures were looked for as well, for collages and pages."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
 
@@ -39,6 +41,7 @@ class Settings:
         licences = snapshot.standing.licences
         return {
             "column": self.column,
+            "deep": self.deep,
             "grades": {
                 f"{algorithm}/{kind}": [step.as_json() for step in steps]
                 for (algorithm, kind), steps in GRADES.items()

@@ -16,7 +16,7 @@ from registry.base.actor import Actor, Role
 from registry.checking.live import KnownWork, LiveIndex, known_works
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import Fingerprint, check_code, fingerprint_url
+from registry.core.fingerprints import ALGORITHMS, Fingerprint, check_code, fingerprint_url
 from registry.core.matching import Match
 
 __all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes", "check_urls"]
@@ -36,7 +36,7 @@ class Checked:
 def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprint, ...]]:
     """Codes as they come in a request, one item each; `InvalidInput` names the first bad one."""
     _check_number(len(codes), "hashes")
-    kind = "full" if algorithm.startswith("image.") else "whole"
+    kind = ALGORITHMS[algorithm].kinds[0] if algorithm in ALGORITHMS else ""
     for number, code in enumerate(codes):
         try:
             check_code(algorithm, kind, code)

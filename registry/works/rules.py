@@ -9,7 +9,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from registry.core.errors import Conflict, InvalidInput
-from registry.core.fingerprints import FileFingerprints, Fingerprint, Note, check_code
+from registry.core.fingerprints import ANCHORS256, DEEP256, FileFingerprints, Fingerprint, Note, check_code
 from registry.core.fingerprints.addresses import parse_address
 from registry.core.ids import format_id
 
@@ -111,6 +111,8 @@ def check_client_codes(kind: Kind, codes: Sequence[Fingerprint]) -> tuple[Finger
     seen: dict[str, set[str]] = {}
     for code in codes:
         check_code(code.algorithm, code.kind, code.code)
+        if code.algorithm == DEEP256:
+            raise InvalidInput(f"{DEEP256} is for looking only; leave it out, {ANCHORS256} is what it meets.")
         algorithms = seen.setdefault(code.kind, set())
         if code.algorithm in algorithms:
             raise InvalidInput(

@@ -10,6 +10,7 @@ from typing import Final
 
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.anchors_records import records
+from registry.core.fingerprints.deep import VIEWS
 from registry.core.fingerprints.model import FULL, TRIMMED, WHOLE
 from registry.core.fingerprints.winnow_records import unpacked
 
@@ -20,6 +21,7 @@ DHASH256: Final = "image.dhash256.v1"
 PHASH64: Final = "image.phash64.v1"
 COLOUR42: Final = "image.colour42.v1"
 ANCHORS256: Final = "image.anchors256.v1"
+DEEP256: Final = "image.deep256.v1"
 MINHASH128: Final = "text.minhash128.v1"
 WINNOW32: Final = "text.winnow32.v1"
 SOURCE_URL: Final = "source.url.v1"
@@ -59,6 +61,7 @@ _ALL = (
     Algorithm(
         ANCHORS256, "image", 32, _FRAMES, "up to 16 places in a picture, each with its surroundings' phash256"
     ),
+    Algorithm(DEEP256, "image", 32, VIEWS, "anchors of a picture's parts; only looked for, never registered"),
     Algorithm(MINHASH128, "text", 525, (WHOLE,), "128 minima over all 16-byte grams of the normalised text"),
     Algorithm(WINNOW32, "text", 8, (WHOLE,), "where a 32-byte gram is the least of 32, and its 64-bit hash"),
     Algorithm(SOURCE_URL, "address", 32, (WHOLE,), "tagged SHA-256 of a page's or file's normal address"),
@@ -79,7 +82,7 @@ def check_code(algorithm: str, kind: str, code: bytes) -> None:
         )
     if kind not in known.kinds:
         raise InvalidInput(f"{algorithm} has codes of kind {' or '.join(known.kinds)}, not “{kind[:80]}”.")
-    if algorithm == ANCHORS256:
+    if algorithm in (ANCHORS256, DEEP256):
         records(code)
     elif algorithm == WINNOW32:
         unpacked(code)

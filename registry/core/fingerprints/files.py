@@ -9,9 +9,12 @@ from registry.core.fingerprints.sniff import decode_text, document_format, image
 from registry.core.fingerprints.text import fingerprint_text
 
 
-def fingerprint_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFingerprints:
+def fingerprint_bytes(
+    data: bytes, *, limits: Limits = DEFAULT_LIMITS, deep: bool = False
+) -> FileFingerprints:
     """Everything that can be computed from these bytes; what they are is told from the bytes alone.
 
+    With `deep`, pictures have the codes of their parts as well, which are for looking only.
     Raises `UnsupportedMedia`, `Undecodable`, `TooLarge` or `TooShort`, each with what to do about it.
     """
     if not data:
@@ -22,7 +25,7 @@ def fingerprint_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFi
             size=len(data),
         )
     if image_format(data) is not None:
-        return fingerprint_image(data, limits=limits)
+        return fingerprint_image(data, limits=limits, deep=deep)
     if (form := document_format(data)) is not None:
         from registry.core.fingerprints.documents import fingerprint_document  # lxml only where it is needed
 

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 
 from registry.core.errors import UnsupportedMedia
-from registry.core.fingerprints.algorithms import ANCHORS256, COLOUR42, DHASH256, PHASH64, PHASH256
+from registry.core.fingerprints.algorithms import ANCHORS256, COLOUR42, DEEP256, DHASH256, PHASH64, PHASH256
 from registry.core.fingerprints.anchors import anchors256
 from registry.core.fingerprints.colour import colour42
 from registry.core.fingerprints.decode import Picture, Plane, decode
+from registry.core.fingerprints.deep import deep256
 from registry.core.fingerprints.digests import digests
 from registry.core.fingerprints.frequencies import code_of, coefficients64, coefficients256, is_symmetric
 from registry.core.fingerprints.model import (
@@ -42,9 +43,12 @@ class FrameCodes:
     codes: MappingProxyType[str, bytes]
 
 
-def fingerprint_image(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFingerprints:
+def fingerprint_image(
+    data: bytes, *, limits: Limits = DEFAULT_LIMITS, deep: bool = False
+) -> FileFingerprints:
     """Digests of the file, and the codes of its full frame and of the frame inside its border, if it has one.
 
+    With `deep`, which takes some ten times as long, those of its parts as well: for looking, not for registering.
     Raises `UnsupportedMedia`, `TooLarge` (from the header) or `Undecodable`.
     """
     form = image_format(data)
@@ -72,8 +76,10 @@ def fingerprint_image(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> FileFi
             "trimmed_height": rows.stop - rows.start,
             "trimmed_quality": trimmed.quality,
         }
-    if full.codes and (places := anchors256(anchored[1])):
-        codes.append(Fingerprint(ANCHORS256, anchored[0], places))
+    if full.codes:
+        places = anchors256(anchored[1])
+        codes += [Fingerprint(ANCHORS256, anchored[0], places)] if places else []
+        codes += [Fingerprint(DEEP256, *view) for view in deep256(anchored[1], places)] if deep else []
     return FileFingerprints(
         "image", form.media_type, len(data), tuple(codes), _notes(full), MappingProxyType(facts)
     )

@@ -19,6 +19,8 @@ from registry.core.fingerprints.anchors_records import Geometry
 
 SEED: Final = 31
 """Bits between two codes that may be the same place."""
+DEEP_SEED: Final = 47
+"""The same in a deep search, where two others have to agree with one so far."""
 CONFIRM: Final = 72
 """Bits between two codes that are the same place, where the geometry says so."""
 _PLACE: Final = 1.5
@@ -79,16 +81,16 @@ def distances(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.in
 
 
 def agreement(
-    query: Anchors, registered: Anchors, allowed: NDArray[np.bool_] | None = None
+    query: Anchors, registered: Anchors, allowed: NDArray[np.bool_] | None = None, seed: int = SEED
 ) -> Agreement | None:
     """The best agreement of an item's anchors with those of a registered picture; `None` without a seed.
 
-    `allowed` (Q,) leaves out anchors of the item that occur in many works.
+    `allowed` (Q,) leaves out anchors of the item that occur in many works; `seed` is how far a seed may be.
     """
     apart = distances(query.codes, registered.codes)
     if allowed is not None:
         apart[~allowed] = 256
-    of_query, of_registered = np.nonzero(apart <= SEED)
+    of_query, of_registered = np.nonzero(apart <= seed)
     if not len(of_query):
         return None
     holds = _confirming(query.geometry, registered.geometry, of_query, of_registered) & (apart.T <= CONFIRM)

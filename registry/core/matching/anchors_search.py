@@ -50,12 +50,15 @@ class AnchorSearch:
         self._frames = frames
         self._frame_works = None if frames is None else _ByWork(frames.work_rows)
 
-    def find(self, codes: Sequence[bytes]) -> Iterator[tuple[int, int, str, Agreement]]:
-        """For each item, given by its records: (item, an entry of the picture, variant, how they agree)."""
+    def find(self, codes: Sequence[bytes], seed: int = SEED) -> Iterator[tuple[int, int, str, Agreement]]:
+        """For each item, given by its records: (item, an entry of the picture, variant, how they agree).
+
+        `seed`: bits between two codes that may be the same place.
+        """
         asked = [_anchors(code) for code in codes]
         for variant, items in ((PLAIN, asked), (MIRRORED, [mirrored(a) for a in asked])):
             owner = np.repeat(np.arange(len(items)), [len(a) for a in items])
-            hits = self._index.search(np.concatenate([a.codes for a in items]), SEED)
+            hits = self._index.search(np.concatenate([a.codes for a in items]), seed)
             item_of_hit = owner[hits.query]
             first = np.searchsorted(owner, np.arange(len(items)))
             for item in np.unique(item_of_hit).tolist():
@@ -64,12 +67,17 @@ class AnchorSearch:
                 yield from (
                     (item, entry, variant, found)
                     for entry, found in self._agreements(
-                        items[item], anchor, hits.row[mine].astype(np.int64), hits.distance[mine]
+                        items[item], anchor, hits.row[mine].astype(np.int64), hits.distance[mine], seed
                     )
                 )
 
     def _agreements(
-        self, item: Anchors, anchor: NDArray[np.int64], row: NDArray[np.int64], distance: NDArray[np.uint16]
+        self,
+        item: Anchors,
+        anchor: NDArray[np.int64],
+        row: NDArray[np.int64],
+        distance: NDArray[np.uint16],
+        seed: int,
     ) -> Iterable[tuple[int, Agreement]]:
         """The pictures that one item's hits are in, each by an entry of it, as far as rare anchors agree."""
         nearest = np.lexsort((row, distance))
@@ -80,7 +88,7 @@ class AnchorSearch:
         for one in np.unique(anchor).tolist():
             rare[one] = not self._many_contents(row[anchor == one].tolist())
         rare &= ~covered(item.geometry, ~rare)
-        found = self._agreeing(item, entries, rare)
+        found = self._agreeing(item, entries, rare, seed)
         met: dict[int, list[int]] = defaultdict(list)
         for entry, agreed in found.items():
             for one in agreed.part if agreed.confirmed else ():
@@ -89,13 +97,13 @@ class AnchorSearch:
         if common:
             rare[common] = False
             rare &= ~covered(item.geometry, ~rare)
-            found = self._agreeing(item, list(found), rare)
+            found = self._agreeing(item, list(found), rare, seed)
         return found.items()
 
     def _agreeing(
-        self, item: Anchors, entries: Iterable[int], allowed: NDArray[np.bool_]
+        self, item: Anchors, entries: Iterable[int], allowed: NDArray[np.bool_], seed: int
     ) -> dict[int, Agreement]:
-        agreed = ((entry, agreement(item, self._picture(entry), allowed)) for entry in entries)
+        agreed = ((entry, agreement(item, self._picture(entry), allowed, seed)) for entry in entries)
         return {entry: found for entry, found in agreed if found is not None}
 
     # -- contents ------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from registry.core.fingerprints import (
     ADDRESSES,
     ANCHORS256,
     COLOUR42,
+    DEEP256,
     DHASH256,
     MD5,
     MINHASH128,
@@ -156,9 +157,10 @@ class Matcher:
             _keep_better(best[item], match)
             if match.by_address and aux:
                 wider[item].add(aux - 1)
-        doubtful = [q for q in queries[ANCHORS256] if not _is_certain(best[q.item])]
-        for item, match in self._by_anchors(doubtful):
-            _keep_better(best[item], match)
+        for algorithm in (ANCHORS256, DEEP256):
+            doubtful = [q for q in queries[algorithm] if not _is_certain(best[q.item])]
+            for item, match in self._by_anchors(algorithm, doubtful):
+                _keep_better(best[item], match)
         return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
 
     def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match, int]]:
@@ -205,19 +207,20 @@ class Matcher:
             match = Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
             yield query.item, match, aux
 
-    def _by_anchors(self, asked: Sequence[_Query]) -> Iterator[tuple[int, Match]]:
+    def _by_anchors(self, algorithm: str, asked: Sequence[_Query]) -> Iterator[tuple[int, Match]]:
         """What anchors say about items of which no other code is certain: the dearest search, and often needless."""
         if self._anchors is None or not asked:
             return
         columns = self._lists[ANCHORS256]
-        for number, entry, change, found in self._anchors.find([q.fingerprint.code for q in asked]):
+        codes = [q.fingerprint.code for q in asked]
+        for number, entry, change, found in self._anchors.find(codes, radius(algorithm)):
             if (reached := anchored(found)) is None:
                 continue
             query = asked[number]
             kind = KIND_NAMES[columns.kinds[entry]]
             variant = f"{query.fingerprint.kind}/{change}"
             row = int(columns.work_rows[entry])
-            yield query.item, Match(row, reached, ANCHORS256, kind, variant, found.distance)
+            yield query.item, Match(row, reached, algorithm, kind, variant, found.distance)
 
 
 def _keep_better(held: dict[int, Match], match: Match) -> None:

@@ -136,6 +136,9 @@ def test_other_faults_of_codes_are_refused() -> None:
         check_client_codes(Kind.IMAGE, (*frame("Dunes", "trimmed"), *SHA))
     with pytest.raises(InvalidInput, match="given twice"):
         check_client_codes(Kind.IMAGE, (*SHA, *SHA))
+    part = Fingerprint("image.deep256.v1", "whole", bytes(40))
+    with pytest.raises(InvalidInput, match="looking only"):
+        check_client_codes(Kind.IMAGE, (*SHA, part))
     with pytest.raises(InvalidInput, match="no algorithm"):
         check_client_codes(Kind.IMAGE, (*SHA, Fingerprint("image.ahash.v1", "full", bytes(8))))
     with pytest.raises(InvalidInput, match="32 bytes"):

@@ -24,6 +24,7 @@ from registry.core.fingerprints import (
     selftest,
     vectors,
 )
+from registry.core.fingerprints.deep import VIEWS
 from registry.core.fingerprints.metering import Meter
 from tests.unit.core.fingerprints.pictures import real
 
@@ -47,6 +48,7 @@ def test_sizes_of_codes_are_part_of_the_format() -> None:
         "image.phash64.v1": (8, ("full", "trimmed")),
         "image.colour42.v1": (8, ("full", "trimmed")),
         "image.anchors256.v1": (32, ("full", "trimmed")),
+        "image.deep256.v1": (32, VIEWS),
         "text.minhash128.v1": (525, ("whole",)),
         "text.winnow32.v1": (8, ("whole",)),
         "source.url.v1": (32, ("whole",)),
