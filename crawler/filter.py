@@ -146,6 +146,8 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
 
 
 def _read_part(part: Part, limits: Limits, deep: bool) -> Reading:
+    if part.stated:
+        return Reading(None, None, part.stated, part.gap)
     digest = hashlib.sha256(part.data).hexdigest() if part.data or part.gap is None else None
     if part.gap is not None:
         return Reading(None, digest, gap=part.gap)

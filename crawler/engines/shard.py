@@ -140,7 +140,7 @@ def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
     held = 0
     for sample in samples:
         batch.append(sample)
-        held += len(sample.raw)
+        held += sample.held
         if len(batch) >= BATCH_ITEMS or held >= BATCH_BYTES:
             yield batch
             batch, held = [], 0

@@ -26,6 +26,8 @@ class Part:
     """The same as text, where the format says that it is one; else `data` is sniffed."""
     gap: str | None = None
     """Why this part cannot be checked."""
+    stated: tuple[Fingerprint, ...] = ()
+    """Instead of a content, what is said of the item beside it: where it was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Sample:
     """What lies before the item and is no part of one (a folder's entry in a tar): written back in any case."""
     origin: Any = None
     """Whatever the format's own sink needs to write the item back; nobody else looks at it."""
+
+    @property
+    def held(self) -> int:
+        """Bytes that it takes in memory: what was packed small may be large."""
+        return len(self.raw) + sum(len(part.data) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,16 @@ from itertools import islice
 
 from registry.core.errors import InvalidInput
 
-JSON_LINES = tuple(f"{plain}{packed}" for plain in (".jsonl", ".ndjson") for packed in ("", ".gz", ".zst"))
+JSON_LINES = (
+    *(f"{plain}{packed}" for plain in (".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")),
+    *(".json.gz", ".json.zst"),
+)
+"""C4 and Dolma call packed ones `.json.gz`; a `.json` that is not packed is one document."""
 PARQUET = (".parquet",)
 TAR = (".tar", ".tgz", ".tar.gz", ".tar.zst")
+WARC = tuple(f"{plain}{packed}" for plain in (".warc", ".wet", ".wat") for packed in ("", ".gz"))
 
-_FORMATS = {"jsonl": JSON_LINES, "parquet": PARQUET, "webdataset": TAR}
+_FORMATS = {"jsonl": JSON_LINES, "parquet": PARQUET, "webdataset": TAR, "warc": WARC}
 _COMPANIONS = re.compile(
     r"(?:.*/)?(?:README(?:\.\w+)?|LICEN[CS]E(?:\.\w+)?|dataset_infos?\.json|state\.json|_SUCCESS|[^/]*_stats\.json"
     r"|[^/]*\.idx)",
@@ -23,7 +28,7 @@ _MOST_NAMES = 1_000_000
 
 
 def format_of(name: str) -> str | None:
-    """`jsonl`, `parquet`, `webdataset`, or `None` for what is no dataset in one file."""
+    """`jsonl`, `parquet`, `webdataset`, `warc`, or `None` for what is no dataset in one file."""
     lower = name.lower()
     return next((form for form, ends in _FORMATS.items() if lower.endswith(ends)), None)
 

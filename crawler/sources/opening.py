@@ -14,10 +14,11 @@ from crawler.sources.base import Shard, Source
 from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
 from crawler.sources.jsonl import JsonLinesShard
-from crawler.sources.names import JSON_LINES, PARQUET, TAR, expand, format_of, shards_among
+from crawler.sources.names import JSON_LINES, PARQUET, TAR, WARC, expand, format_of, shards_among
 from crawler.sources.objects import ObjectsSource
 from crawler.sources.parquet import ParquetShard
 from crawler.sources.places import LocalFile, Place
+from crawler.sources.warc import WarcShard
 from crawler.sources.webdataset import TarShard, index_name, index_version
 from registry.core.errors import InvalidInput, NotFound
 
@@ -114,7 +115,7 @@ def _look_here(path: Path) -> _Found:
         raise InvalidInput(f"There is no file or folder {path}.")
     if format_of(name) is None or not path.is_file():
         raise InvalidInput(
-            f"{path} is neither a folder nor a dataset in one file ({', '.join((*JSON_LINES, *PARQUET, *TAR))})."
+            f"{path} is neither a folder nor a dataset in one file ({', '.join((*JSON_LINES, *PARQUET, *TAR, *WARC))})."
         )
     index = path.with_name(index_name(path.name))
     beside = {index_name(name): LocalFile.at(index)} if index.is_file() else {}
@@ -171,6 +172,10 @@ def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _A
         plain = index is not None and name.lower().endswith(".tar")
         version = index_version(index, index_name(name)) if index is not None and plain else None
         shard = TarShard(place, uri, columns, version)
+    elif form == "warc":
+        if columns:
+            raise InvalidInput(f"{name} has no columns: of web archives all of a capture is compared.")
+        shard = WarcShard(place, uri, ask.metadata_only)
     elif ask.metadata_only:
         shard = JsonLinesShard(place, uri, TEXT, columns)
     else:
@@ -182,7 +187,7 @@ def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _A
 
 def _no_rows(name: str) -> InvalidInput:
     return InvalidInput(
-        f"{name} has no rows that state addresses; --metadata-only is for parquet and JSON lines."
+        f"{name} has no rows that state addresses; --metadata-only is for parquet, JSON lines and WARC."
     )
 
 

@@ -144,13 +144,14 @@ class Output:
     An interrupted attempt is overwritten from the start, and has no digest.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, packed: bool = True) -> None:
+        """`packed=False` for content that is written in its own packing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb", buffering=CHUNK)
         self._digest = sha256()
         self._packed: io.RawIOBase | None = None
         self.size = 0
-        if codec := codec_of(path.name):
+        if packed and (codec := codec_of(path.name)):
             self._packed = pa.CompressedOutputStream(self.as_arrow(), codec)
 
     def as_arrow(self) -> pa.NativeFile:

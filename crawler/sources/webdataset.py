@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Self
 from crawler.sources.base import Part, Sample, Sink, Written
 from crawler.sources.places import Output, Place, Watch, reading, state_of
 from crawler.sources.tar import Damaged, Kind, Member, end_of_archive, members
+from crawler.sources.unpacking import NotUnpacked, packing_of, unpack
 from registry.core.errors import InvalidInput
 
 _SAMPLE = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
@@ -29,7 +29,6 @@ _MOST_MEMBERS = 1_000
 """Of one sample."""
 _MAY_BE_EMPTY = frozenset({"txt", "text", "caption", "json", "cls"})
 """Captions are often empty; a picture never is."""
-_GZIP = b"\x1f\x8b"
 INDEX_VERSIONS = ("v1.1", "v1.2")
 """Of DALI's `wds2idx`; the second also has the members' names."""
 
@@ -208,19 +207,14 @@ def _refusal(member: Member) -> str | None:
 
 
 def _part(data: bytes, max_bytes: int) -> Part:
-    """A member as it is compared; one that is packed with gzip, unpacked, as the library does."""
-    if not data.startswith(_GZIP):
+    """A member as it is compared; one that is packed, unpacked, as the library does."""
+    codec = packing_of(data)
+    if codec is None:
         return Part(data)
-    unpacker = zlib.decompressobj(wbits=31)
     try:
-        inner = unpacker.decompress(data, max_bytes + 1)
-    except zlib.error:
-        return Part(data, gap="error.undecodable")
-    if len(inner) > max_bytes:
-        return Part(data, gap="error.too-large")
-    if not unpacker.eof or unpacker.unused_data:
-        return Part(data, gap="error.undecodable")
-    return Part(inner)
+        return Part(unpack(data, codec, max_bytes))
+    except NotUnpacked as problem:
+        return Part(data, gap=problem.gap)
 
 
 def _shown(name: str) -> str:

@@ -60,10 +60,13 @@ def decode_page(data: bytes) -> str:
 def _declared(data: bytes) -> str | None:
     """The encoding that a page says it has, by Python's name; none if browsers do not know it."""
     found = _DECLARED.search(data[:_PRESCAN])
-    if found is None:
-        return None
+    return None if found is None else encoding_named(found[1].decode("ascii"))
+
+
+def encoding_named(label: str) -> str | None:
+    """Python's name of what a page or a server calls its encoding; none if browsers do not know it."""
     try:
-        name = codecs.lookup(found[1].decode("ascii")).name
+        name = codecs.lookup(label).name
     except LookupError:
         return None
     name = "cp1252" if name in _LATIN else name

@@ -38,7 +38,7 @@ def test_ranges_without_measure_are_refused(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_any_name_can_be_asked_about(text: str) -> None:
-    assert format_of(text) in {None, "jsonl", "parquet", "webdataset"}
+    assert format_of(text) in {None, "jsonl", "parquet", "warc", "webdataset"}
     assert text in expand(text) or "{" in text
 
 
@@ -49,6 +49,7 @@ def test_any_name_can_be_asked_about(text: str) -> None:
         (["00000.tar", "00000.parquet", "00000_stats.json", "00000.idx"], ["00000.tar"]),
         (["README.md", "data/train-0.parquet", ".gitattributes"], ["data/train-0.parquet"]),
         (["a.jsonl.gz", "_SUCCESS", "LICENSE.txt"], ["a.jsonl.gz"]),
+        (["documents/c4-0.json.gz", "dataset_info.json"], ["documents/c4-0.json.gz"]),
         (["00000.tar", "cat.jpg"], None),
         (["cat.jpg", "cat.txt"], None),
         (["README.md"], None),
