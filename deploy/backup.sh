@@ -47,16 +47,17 @@ postgresql)
   ;;
 esac
 
-# The timestamp names the newest metadata, which must not be missing: so it is copied before all the rest.
+# The timestamp names the newest metadata, and the log's checkpoint its newest tiles, which must not be missing: so these
+# two are copied before all the rest.
 if [ -n "$files" ]; then
   mkdir "$partial/files"
   if [ -d "$files" ]; then
-    newest=snapshot/metadata/timestamp.json
-    if [ -e "$files/$newest" ]; then
+    for newest in snapshot/metadata/timestamp.json log/checkpoint; do
+      [ -e "$files/$newest" ] || continue
       mkdir -p "$partial/files/${newest%/*}"
       cp -p "$files/$newest" "$partial/files/$newest"
-    fi
-    (cd "$files" && find . -type f ! -name '.*' ! -path "./$newest" -exec cp -p --parents -t "$partial/files" {} +)
+    done
+    (cd "$files" && find . -type f ! -name '.*' ! -path ./snapshot/metadata/timestamp.json ! -path ./log/checkpoint -exec cp -p --parents -t "$partial/files" {} +)
   fi
 fi
 

@@ -5,7 +5,7 @@
 #
 # The backup is verified before anything is touched. An SQLite file that is there is moved aside; a PostgreSQL database
 # must be empty. Published files are completed: what is missing or damaged is replaced, what is newer stays, because a
-# name is used only once and labs refuse an older timestamp. Keys are not touched.
+# name is used only once and labs refuse an older timestamp or checkpoint. Keys are not touched.
 set -euo pipefail
 umask 077
 here=$(dirname "$(readlink -f "$0")")
@@ -49,7 +49,7 @@ if [ -n "$files" ] && [ -d "$backup/files" ]; then
   mkdir -p "$files"
   (cd "$backup/files" && find . -type f -print0) | while IFS= read -r -d '' file; do
     if [ -e "$files/$file" ]; then
-      case $file in */timestamp.json) continue ;; esac
+      case $file in */timestamp.json | ./log/checkpoint) continue ;; esac
       if cmp -s "$backup/files/$file" "$files/$file"; then continue; fi
     fi
     mkdir -p "$files/$(dirname "$file")"

@@ -7,7 +7,7 @@ in `trust/`. The offline keys are never here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,6 +21,7 @@ from registry.base.db import Database
 from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
+from registry.core.errors import NotReady
 from registry.core.ids import format_id, parse_id
 from registry.core.snapshots.trust import Publisher
 from registry.core.snapshots.trust import init_trust as make_trust
@@ -80,7 +81,7 @@ class Registry:
 
     def publish(self, *, recreate: bool = False) -> Edition:
         """Publish an edition, and sign the log's new head. Waits a while for another publish to end."""
-        with self._publishing() as publisher:
+        with self._publishing(recreate=recreate) as publisher:
             return publishing.publish(
                 self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS, recreate=recreate
             )
@@ -91,13 +92,13 @@ class Registry:
             return publishing.keep_fresh(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
 
     @contextmanager
-    def _publishing(self) -> Iterator[Publisher]:
-        """All keys are there before anything is done with one of them; the log's new head is signed at the end."""
+    def _publishing(self, *, recreate: bool = False) -> Iterator[Publisher]:
+        """All keys are there before anything is done with one of them; the log's new head is made public at the end."""
         key = LogKey.load(log_keys(self.settings))
         publisher = Publisher(trust_keys(self.settings), self.files)
         self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
         yield publisher
-        self._sign_log(key)
+        self._publish_log(key, recreate=recreate)
 
     def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""
@@ -107,12 +108,18 @@ class Registry:
             log.hold(session)  # of two commands at once, only one makes the account of the command line
             actor = parties.command_line(session, self.sources)
             settlement = remuneration.settle(session, actor, period, self.sources)
-        self._sign_log(key)
+        log.sign_head(self.database, key, self.sources.now())
         return settlement
 
     def _sign_log(self, key: LogKey) -> None:
         with self.database.writing() as session:
             log.sign_checkpoint(session, key, self.sources.now())
+
+    def _publish_log(self, key: LogKey, *, recreate: bool) -> None:
+        """Have the head witnessed, and bring the log's files up to the newest public checkpoint, if there is one."""
+        log.sign_head(self.database, key, self.sources.now())
+        with suppress(NotReady):
+            log.project(self.database, self.files, recreate=recreate)
 
     def create_account(self, role: Role, name: str, email: str | None, password: str | None) -> str:
         """Open an account, an operator's too; returns its public id."""

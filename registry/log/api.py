@@ -28,7 +28,7 @@ _BYTES = "application/octet-stream"
     200, content_type="text/plain", description="A signed checkpoint (c2sp.org/tlog-checkpoint)."
 )
 def checkpoint() -> Response:
-    """Read the latest signed checkpoint."""
+    """Read the newest public checkpoint: signed, and witnessed as the policy asks."""
     with reading() as session:
         note = service.latest_checkpoint(session).note
     return Response(str(note), content_type=_TEXT, headers={"Cache-Control": "no-cache"})

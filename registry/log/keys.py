@@ -6,7 +6,8 @@ a file that is no part of the database or its backups: it signs a checkpoint onl
 old size, exactly the tree that was signed last.
 
 `log.key` holds the secret (mode 0600), `log.head` the last checkpoint, written durably before its note is released.
-Keep both out of the backups of the database, and never restore `log.head`.
+Keep both out of the backups of the database, and never restore `log.head`. `log.policy`, if the operator has written
+one, names the witnesses that checkpoints are submitted to, and the quorum that makes one public.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from registry.core.tlog.policies import Policy
 
 KEY_FILE = "log.key"
 HEAD_FILE = "log.head"
+POLICY_FILE = "log.policy"
 
 
 class LogKey:
@@ -34,6 +36,9 @@ class LogKey:
     def __init__(self, folder: Path, key: SigningKey) -> None:
         self._store = FolderStore(folder)
         self._key = key
+        self.policy = _read_policy(folder / POLICY_FILE, key.verifier())
+        """What makes a checkpoint public: this log's signature, and the quorum of witnesses in `log.policy`, if any.
+        Its file is what a lab stores once, on the first day."""
 
     @classmethod
     def generate(cls, folder: Path, origin: str) -> LogKey:
@@ -56,18 +61,22 @@ class LogKey:
 
     @classmethod
     def load(cls, folder: Path) -> LogKey:
-        """The key in this folder; `NotReady` if there is none, `TrustRefused` if others could have read it."""
+        """The key in this folder; `NotReady` if there is none, `TrustRefused` if others could have read it.
+
+        `InvalidInput` if there is a policy beside it that cannot be used.
+        """
         path = folder / KEY_FILE
         try:
             if path.stat().st_mode & 0o077:
                 raise TrustRefused(f"Others may read {path}. If nobody has, run: chmod 600 {path}")
-            return cls(folder, SigningKey.parse(path.read_text("utf-8")))
+            key = SigningKey.parse(path.read_text("utf-8"))
         except FileNotFoundError as problem:
             raise NotReady(
                 f"The usage log has no signing key at {path}. Make one with: vorbehalt-server trust init"
             ) from problem
         except (InvalidInput, UnicodeDecodeError) as problem:
             raise TrustRefused(f"{path} is damaged; restore it from where the key is kept safe.") from problem
+        return cls(folder, key)
 
     @property
     def origin(self) -> str:
@@ -78,11 +87,6 @@ class LogKey:
     def verifier(self) -> VerifierKey:
         """The public key; as text, the vkey that policies list."""
         return self._key.verifier()
-
-    @property
-    def policy(self) -> Policy:
-        """Trust in this log alone. Its file is what a lab stores once, on the first day."""
-        return Policy.of_log(self.verifier)
 
     def last_signed(self) -> Checkpoint:
         """What the key remembers; `TrustRefused` if the memory is gone or belongs to another log."""
@@ -135,6 +139,19 @@ class LogKey:
         with self._store.path(KEY_FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _read_policy(path: Path, key: VerifierKey) -> Policy:
+    """The operator's policy for this log; trust in its key alone if there is no file."""
+    try:
+        policy = Policy.parse(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Policy.of_log(key)
+    except (InvalidInput, UnicodeDecodeError) as problem:
+        raise InvalidInput(f"{path} cannot be used: {problem}") from problem
+    if key not in policy.logs:
+        raise InvalidInput(f"{path} does not list this log. Add the line: log {key}")
+    return policy
 
 
 def _write_secret(path: Path, text: str) -> None:

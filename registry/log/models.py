@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, LargeBinary, SmallInteger, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from registry.base.db import Base, BigId
@@ -59,4 +59,8 @@ class LogCheckpoint(Base):
     size: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     root: Mapped[bytes] = mapped_column(LargeBinary(32))
     note: Mapped[str] = mapped_column(Text)
+    """Signed by the log, and by the witnesses that have cosigned it so far."""
     published_at: Mapped[datetime]
+    """When the log signed it."""
+    witnessed: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    """Whether the log's own policy is satisfied; before that it is not shown to the public."""

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response
 
 from registry.base.actor import Scope
+from registry.base.context import database
 from registry.base.http import Blueprint, current_actor, part, reading, require, sources, writing
 from registry.base.schemas import page_query
-from registry.core.errors import NotReady
 from registry.core.ids import format_id
 from registry.core.records.receipts import SUFFIX
 from registry.log.service import LogKey
@@ -66,10 +66,4 @@ def get_receipt(public_id: bytes) -> Response:
 
 
 def _receipt(public_id: bytes) -> str:
-    """Only where no signed checkpoint covers the claim yet does this need a transaction that writes."""
-    try:
-        with reading() as session:
-            return service.receipt_of(session, current_actor(), public_id)
-    except NotReady:
-        with writing() as session:
-            return service.sign_receipt(session, current_actor(), public_id, part(LogKey), sources())
+    return service.receipt_now(database(), current_actor(), public_id, lambda: part(LogKey), sources())

@@ -9,7 +9,7 @@ from flask import Response, render_template, request
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Role
-from registry.base.context import part, reading, sources, writing
+from registry.base.context import database, part, reading, sources
 from registry.base.paging import Page
 from registry.core.ids import format_id, parse_id
 from registry.core.records.receipts import SUFFIX
@@ -67,8 +67,8 @@ def show(public_id: bytes) -> str:
 @signed_in(Role.LAB)
 def receipt(public_id: bytes) -> Response:
     """The receipt as a file, signed now if no checkpoint covers the report yet."""
-    with writing() as session:
-        text = service.sign_receipt(session, current_visitor().actor, public_id, part(LogKey), sources())
+    actor = current_visitor().actor
+    text = service.receipt_now(database(), actor, public_id, lambda: part(LogKey), sources())
     return _download(text.encode(), "text/plain; charset=utf-8", format_id("claim", public_id) + SUFFIX)
 
 

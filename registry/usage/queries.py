@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
 from registry.base.clock import Sources
+from registry.base.db import Database
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.base.periods import whole_second
 from registry.core.errors import NotFound, NotReady
@@ -78,16 +79,17 @@ def receipt_of(session: Session, actor: Actor, public_id: bytes) -> str:
     return log.receipt(session, get_claim(session, actor, public_id).log_index)
 
 
-def sign_receipt(session: Session, actor: Actor, public_id: bytes, key: LogKey, sources: Sources) -> str:
-    """The receipt of a batch, under a checkpoint that is signed now if none covers it yet.
-
-    In a transaction after the one that submitted the batch: only what is committed is signed.
-    """
+def receipt_now(
+    database: Database, actor: Actor, public_id: bytes, key: Callable[[], LogKey], sources: Sources
+) -> str:
+    """The receipt of a batch that is committed; only if no checkpoint covers it yet, one is signed and witnessed."""
     try:
-        return receipt_of(session, actor, public_id)
+        with database.reading() as session:
+            return receipt_of(session, actor, public_id)
     except NotReady:
-        log.sign_checkpoint(session, key, whole_second(sources.now()))
-        return receipt_of(session, actor, public_id)
+        log.sign_head(database, key(), whole_second(sources.now()))
+        with database.reading() as session:
+            return receipt_of(session, actor, public_id)
 
 
 # -- for settlements and statements ------------------------------------------------------------------------

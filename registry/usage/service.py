@@ -34,10 +34,10 @@ from registry.usage.queries import (
     claims_by_id,
     get_claim,
     list_claims,
+    receipt_now,
     receipt_of,
     rows_of,
     run_of,
-    sign_receipt,
 )
 from registry.usage.runs import RunDetails, get_run, list_runs, record_run, runs_seen, submit_run
 from registry.usage.uses import UseOfWork, uses_of_work
@@ -57,11 +57,11 @@ __all__ = [
     "get_run",
     "list_claims",
     "list_runs",
+    "receipt_now",
     "receipt_of",
     "rows_of",
     "run_of",
     "runs_seen",
-    "sign_receipt",
     "submit_claim",
     "submit_run",
     "uses_of_work",

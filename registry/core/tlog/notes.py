@@ -36,6 +36,11 @@ def key_id(name: str, kind: KeyType, public: bytes) -> bytes:
     return sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
 
 
+def cosigned(text: str, time: int) -> bytes:
+    """What a cosignature signs: the note's text under a line with the time (POSIX seconds)."""
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
 def check_key_name(name: str) -> str:
     """A key name: not empty, no spaces of any script, no plus, nothing unprintable; else `InvalidInput`."""
     if not name or len(name) > 255 or "+" in name or not name.isprintable() or any(c.isspace() for c in name):
@@ -123,7 +128,7 @@ class VerifierKey:
             time, value = int.from_bytes(value[:8], "big"), value[8:]
             if time >= 2**63:
                 raise VerificationFailed(f"The cosignature by {self.name} states an impossible time.")
-            message = f"cosignature/v1\ntime {time}\n".encode() + message
+            message = cosigned(text, time)
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)
         except InvalidSignature as problem:
@@ -133,15 +138,16 @@ class VerifierKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """The secret half of a log's key (type 0x01). Never printed: only `secret()` gives it away."""
+    """The secret half of a log's key, or of a witness's. Never printed: only `secret()` gives it away."""
 
     name: str
     _seed: bytes
+    kind: KeyType = KeyType.ED25519
 
     @classmethod
-    def generate(cls, name: str) -> Self:
+    def generate(cls, name: str, kind: KeyType = KeyType.ED25519) -> Self:
         """A new random key."""
-        return cls(check_key_name(name), Ed25519PrivateKey.generate().private_bytes_raw())
+        return cls(check_key_name(name), Ed25519PrivateKey.generate().private_bytes_raw(), kind)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -152,27 +158,36 @@ class SigningKey:
             data = from_base64(encoded)
         except ValueError:
             data = b""
-        if not text.startswith(_SECRET_PREFIX) or len(data) != 33 or data[0] != KeyType.ED25519:
+        if not text.startswith(_SECRET_PREFIX) or len(data) != 33 or data[0] not in set(KeyType):
             raise InvalidInput("This is no signing key for notes (PRIVATE+KEY+name+id+base64).")
-        key = cls(check_key_name(name), data[1:])
+        key = cls(check_key_name(name), data[1:], KeyType(data[0]))
         if key.verifier().id.hex() != digits:
             raise InvalidInput(f"The signing key “{name[:80]}” is damaged: its id does not belong to it.")
         return key
 
     def secret(self) -> str:
         """The text that is kept in the key file."""
-        encoded = to_base64(bytes([KeyType.ED25519]) + self._seed)
+        encoded = to_base64(bytes([self.kind]) + self._seed)
         return f"{_SECRET_PREFIX}{self.name}+{self.verifier().id.hex()}+{encoded}\n"
 
     def verifier(self) -> VerifierKey:
         """The public half."""
         public = Ed25519PrivateKey.from_private_bytes(self._seed).public_key().public_bytes_raw()
-        return VerifierKey(self.name, KeyType.ED25519, public)
+        return VerifierKey(self.name, self.kind, public)
 
     def sign(self, text: str) -> Signature:
-        """Sign a note's text, which ends with a line feed."""
-        value = Ed25519PrivateKey.from_private_bytes(self._seed).sign(text.encode())
-        return Signature(self.name, self.verifier().id, value)
+        """Sign a note's text, which ends with a line feed, as the log whose key this is."""
+        return self._line(KeyType.ED25519, b"", text.encode())
+
+    def cosign(self, text: str, time: int) -> Signature:
+        """State, as a witness, to have seen this checkpoint at this time (POSIX seconds), and nothing that forks it."""
+        return self._line(KeyType.COSIGNATURE, time.to_bytes(8, "big"), cosigned(text, time))
+
+    def _line(self, kind: KeyType, head: bytes, message: bytes) -> Signature:
+        if self.kind is not kind:
+            raise InvalidInput(f"The key “{self.name}” is of type {self.kind:#04x}; this needs {kind:#04x}.")
+        value = Ed25519PrivateKey.from_private_bytes(self._seed).sign(message)
+        return Signature(self.name, self.verifier().id, head + value)
 
     def __repr__(self) -> str:
         """Without the secret, so that no log or traceback shows it."""

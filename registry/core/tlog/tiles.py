@@ -76,12 +76,16 @@ class Tile:
         return self.stop <= size >> (HEIGHT * (self.level or 0))
 
 
-def tiles_of(size: int) -> Iterator[Tile]:
-    """Every tile and bundle that a tree of this size consists of, with the partial ones at the right end."""
+def tiles_of(size: int, since: int = 0) -> Iterator[Tile]:
+    """Every tile and bundle that a tree of this size consists of, with the partial ones at the right end.
+
+    With `since`, only those that are not part of the tree of that many entries.
+    """
     for level in (None, *range(_MAX_LEVEL + 1)):
-        full, rest = divmod(size >> (HEIGHT * (level or 0)), WIDTH)
-        yield from (Tile(level, index) for index in range(full))
-        if rest:
+        shift = HEIGHT * (level or 0)
+        full, rest = divmod(size >> shift, WIDTH)
+        yield from (Tile(level, index) for index in range((since >> shift) // WIDTH, full))
+        if rest and size >> shift != since >> shift:
             yield Tile(level, full, rest)
 
 

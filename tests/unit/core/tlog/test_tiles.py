@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.core.errors import Corrupt, InvalidInput
-from registry.core.tlog.tiles import Tile, bundle, tiles_of, unbundle
+from registry.core.tlog.tiles import WIDTH, Tile, bundle, tiles_of, unbundle
 
 PATHS = {
     Tile(0, 255): "tile/0/255",
@@ -94,3 +96,12 @@ def test_bundles() -> None:
 def test_a_bundle_that_is_cut_off_is_refused(data: bytes) -> None:
     with pytest.raises(Corrupt):
         unbundle(data)
+
+
+@given(since=st.integers(0, 70_000), more=st.integers(0, 70_000))
+def test_what_is_new_and_what_was_whole_are_all_there_is(since: int, more: int) -> None:
+    size = since + more
+    new, old, all_ = (set(tiles_of(*args)) for args in ((size, since), (since,), (size,)))
+    assert new <= all_
+    assert all_ - new <= old
+    assert not {tile for tile in new & old if tile.width == WIDTH}
