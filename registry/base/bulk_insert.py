@@ -6,14 +6,15 @@ what comes out is what an ordinary insert would have stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import LargeBinary, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
-from registry.base.db import Base
+from registry.base.db import Base, UtcDateTime
 
 Row = Sequence[Any]
 
@@ -24,8 +25,7 @@ def insert_many(session: Session, model: type[Base], columns: Sequence[str], row
         return
     table = cast("Table", model.__table__)
     connection = session.connection()
-    convert = _converters(table, columns, connection.dialect)
-    values = [tuple(f(v) if f is not None else v for f, v in zip(convert, row, strict=True)) for row in rows]
+    values = _converted(table, columns, connection.dialect, rows)
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(name) for name in columns)
     target = f"{quote(table.name)} ({names})"
@@ -37,16 +37,31 @@ def insert_many(session: Session, model: type[Base], columns: Sequence[str], row
                 copy.write_row(row)
     else:
         marks = ", ".join("?" for _ in columns)
-        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", values)  # noqa: S608 - our own names
+        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", list(values))  # noqa: S608 - our own names
 
 
-def _converters(table: Table, columns: Sequence[str], dialect: Dialect) -> list[Callable[[Any], Any] | None]:
-    """For each column what makes its Python value one of the driver's; equal neighbours are converted once."""
-    found = []
-    for name in columns:
-        processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        found.append(None if processor is None else _remembering(processor))
-    return found
+def _converted(table: Table, columns: Sequence[str], dialect: Dialect, rows: Sequence[Row]) -> Iterable[Row]:
+    """The rows as the driver takes them, converted column by column: most columns need nothing."""
+    converters = [_converter(table.c[name].type, dialect) for name in columns]
+    by_column = zip(*rows, strict=True)
+    converted = [
+        values if f is None else map(f, values) for f, values in zip(converters, by_column, strict=True)
+    ]
+    return zip(*converted, strict=True)
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """What makes a Python value one of the driver's; `None` if it is one already. Equal neighbours cost once."""
+    if isinstance(kind, LargeBinary):
+        return None  # bytes are bytes everywhere; the type would wrap each of them
+    processor = kind.dialect_impl(dialect).bind_processor(dialect)
+    if processor is None:
+        return None
+    if isinstance(kind, UtcDateTime) and dialect.name == "postgresql":
+        return _remembering(
+            lambda moment: None if moment is None else str(processor(moment))
+        )  # as COPY sends it
+    return _remembering(processor)
 
 
 def _remembering(processor: Callable[[Any], Any]) -> Callable[[Any], Any]:
