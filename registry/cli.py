@@ -223,6 +223,79 @@ def apikey_create(home: Path | None, party: str, name: str, scopes: tuple[str, .
 
 
 @cli.group()
+def title() -> None:
+    """Titles in conflict: a machine puts the newer one in doubt, a person decides."""
+
+
+@title.command("list")
+@_HOME
+@_JSON
+@click.option("--limit", default=100, show_default=True, help="How many at most.")
+def title_list(home: Path | None, limit: int, as_json: bool) -> None:
+    """List contests about which nobody has decided yet, the oldest first.
+
+    Example: vorbehalt-server title list
+    """
+    from registry.wiring import Registry
+
+    with Registry.open(_settings(home)) as registry:
+        found = registry.undecided_titles(limit)
+    lines = [
+        f"{c['since']}  {c['newer']} by {c['earlier']}  {c['rule']}, {c['distance']} apart" for c in found
+    ]
+    _say(as_json, {"contests": found}, "\n".join(lines) or "No contest waits for a decision.")
+
+
+def _decision(outcome: str, sentence: str) -> None:
+    @title.command(
+        outcome, help=sentence + f'\n\nExample: vorbehalt-server title {outcome} work_… --reason "…"'
+    )
+    @_HOME
+    @_JSON
+    @click.argument("work")
+    @click.option("--reason", required=True, help="Why, for both owners to read.")
+    @click.option("--earlier", help="The earlier work, if the title was contested by several.")
+    def decide(home: Path | None, work: str, reason: str, earlier: str | None, as_json: bool) -> None:
+        from registry.wiring import Registry
+
+        with Registry.open(_settings(home)) as registry:
+            index = registry.decide_title(work, outcome, reason, earlier)
+        _say(
+            as_json,
+            {"work": work, "outcome": outcome, "log_index": index},
+            f"Decided: entry {index} in the log.",
+        )
+
+
+_decision(
+    "uphold", "The contest of WORK is right: its title stays contested, and the earlier work is free of it."
+)
+_decision("release", "The contest of WORK is wrong: both titles stand.")
+_decision("reverse", "WORK is the original: its title stands, and that of the earlier work is contested.")
+
+
+@cli.command()
+@_HOME
+@_JSON
+@click.option("--limit", default=100, show_default=True, help="How many at most.")
+def hints(home: Path | None, limit: int, as_json: bool) -> None:
+    """List weaker likenesses of works of different owners, the newest first. Nothing follows from them.
+
+    Example: vorbehalt-server hints --limit 20
+    """
+    from registry.wiring import Registry
+
+    with Registry.open(_settings(home)) as registry:
+        found = registry.hints(limit)
+    lines = [
+        f"{h['found']}  {h['newer']} like {h['other']}  {h['algorithm']} {h['variant']}, "
+        f"{h['distance']} apart, {h['grade']}"
+        for h in found
+    ]
+    _say(as_json, {"hints": found}, "\n".join(lines) or "There are no hints.")
+
+
+@cli.group()
 def trust() -> None:
     """The keys with which snapshots and the log are signed."""
 

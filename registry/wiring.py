@@ -33,6 +33,7 @@ from registry.publishing import service as publishing
 from registry.publishing.models import Edition
 from registry.remuneration import service as remuneration
 from registry.remuneration.models import Settlement
+from registry.works import service as works
 
 _WAIT_SECONDS = 60
 """How long a publish waits for another one."""
@@ -110,6 +111,53 @@ class Registry:
             settlement = remuneration.settle(session, actor, period, self.sources)
         log.sign_head(self.database, key, self.sources.now())
         return settlement
+
+    def decide_title(self, work: str, outcome: str, reason: str, earlier: str | None) -> int:
+        """What a person decides about a contested title, logged; the entry's index."""
+        key = LogKey.load(log_keys(self.settings))
+        self._sign_log(key)  # as above
+        command = works.DecideTitle(
+            parse_id("work", work),
+            works.Outcome(outcome),
+            reason,
+            None if earlier is None else parse_id("work", earlier),
+        )
+        with self.database.writing() as session:
+            log.hold(session)
+            actor = parties.command_line(session, self.sources)
+            index = works.decide_title(session, actor, command, self.sources).log_index
+        self._sign_log(key)
+        return index
+
+    def undecided_titles(self, limit: int) -> list[dict[str, str | int]]:
+        """Contests that wait for a person, oldest first, as the command prints them."""
+        with self.database.reading() as session:
+            return [
+                {
+                    "newer": format_id("work", contest.newer),
+                    "earlier": format_id("work", contest.earlier),
+                    "rule": contest.rule.value,
+                    "distance": contest.distance,
+                    "since": f"{contest.began_at:%Y-%m-%dT%H:%M:%SZ}",
+                }
+                for contest in works.undecided(session, limit)
+            ]
+
+    def hints(self, limit: int) -> list[dict[str, str | int]]:
+        """Weaker likenesses of works of different owners, newest first, as the command prints them."""
+        with self.database.reading() as session:
+            return [
+                {
+                    "newer": format_id("work", hint.newer),
+                    "other": format_id("work", hint.other),
+                    "algorithm": hint.algorithm,
+                    "variant": hint.variant,
+                    "grade": hint.grade,
+                    "distance": hint.distance,
+                    "found": f"{hint.found_at:%Y-%m-%dT%H:%M:%SZ}",
+                }
+                for hint in works.hints(session, limit)
+            ]
 
     def _sign_log(self, key: LogKey) -> None:
         with self.database.writing() as session:

@@ -16,6 +16,7 @@ from registry.base.db import Database
 from registry.base.jobs import Handler, Periodic, Worker
 from registry.base.locks import exclusive
 from registry.base.settings import Settings
+from registry.checking import hints
 from registry.core.errors import Conflict
 from registry.domains.service import recheck_domains
 from registry.parties import service as parties
@@ -29,6 +30,7 @@ TIDY = "tidy"
 PERIODICS = (
     Periodic(PUBLISH, timedelta(hours=1)),
     Periodic(RECHECK_DOMAINS, timedelta(hours=1)),
+    Periodic(hints.KIND, timedelta(days=1)),
     Periodic(TIDY, timedelta(days=1)),
 )
 
@@ -48,6 +50,7 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
     return {
         PUBLISH: publish,
         RECHECK_DOMAINS: recheck_domains,
+        hints.KIND: hints.look_for_hints,
         TIDY: tidy,
         bulk.KIND: bulk.register_bulk,
     }

@@ -31,6 +31,8 @@ from registry.works.bulk import (
 )
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
 from registry.works.codes import rows_changed_since, stored_codes
+from registry.works.contests import DecideTitle, Outcome, decide_title, undecided
+from registry.works.hints import NewHint, codes_to_look_at, hints, looked, record_hints
 from registry.works.holdings import (
     NewReservation,
     NewShare,
@@ -81,13 +83,16 @@ __all__ = [
     "AddVersion",
     "BulkProgress",
     "ClientCodes",
+    "DecideTitle",
     "Disclosure",
     "FingerprintRow",
     "Kind",
     "MadeBy",
+    "NewHint",
     "NewReservation",
     "NewShare",
     "OpenedWork",
+    "Outcome",
     "PublishedUrl",
     "PublishedWork",
     "RegisterWork",
@@ -103,14 +108,19 @@ __all__ = [
     "bulk_outcomes",
     "change_work",
     "codes_to_draw",
+    "codes_to_look_at",
+    "decide_title",
     "denials",
     "details",
     "get_bulk",
     "get_work",
+    "hints",
     "is_shown",
     "list_works",
+    "looked",
     "open_work",
     "published_urls",
+    "record_hints",
     "record_place",
     "register_bulk",
     "register_work",
@@ -125,6 +135,7 @@ __all__ = [
     "standing",
     "standing_by_row",
     "stored_codes",
+    "undecided",
     "upload_works",
     "withdraw_work",
     "work_ids_by_public_id",
