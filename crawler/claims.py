@@ -60,12 +60,15 @@ class Acknowledged:
 def build_claim(run: Path) -> Batch:
     """All licensed uses of a run, one unit an item.
 
-    `InvalidInput` if there are none: nothing has to be reported. `VerificationFailed` if the verdicts are not those
+    `InvalidInput` if there are none, or it was a dry run: nothing has to be reported.
+    `VerificationFailed` if the verdicts are not those
     that the manifest names, so that nobody reports from papers that were changed.
     """
     manifest = open_manifest(run)
     if durable.sha256_of(run / VERDICTS) != manifest.verdicts.sha256:
         raise VerificationFailed(f"{run / VERDICTS} was changed after the run; do not report from it.")
+    if manifest.parameters.get("dry_run"):
+        raise InvalidInput(f"{run} was a dry run, which used nothing; there is nothing to report.")
     units: Counter[tuple[str, str, How]] = Counter()
     for row in papers.read_parquet(run / VERDICTS, papers.VERDICTS):
         for use in row["uses"]:

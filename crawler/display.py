@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crawler import words
+from crawler.modes import Mode, mode_of
 from crawler.runs.layout import CODES, DATA, RUN, VERDICTS
 from crawler.watching import Done
 from registry.core.records.runs import RunManifest
@@ -66,9 +67,10 @@ class Progress:
 def summary(manifest: RunManifest, out: Path) -> None:
     """The headline, the funnel's end, why the rest was left out, and where everything is."""
     screen = console()
-    counts = manifest.counts
+    counts, mode, dry_run = manifest.counts, mode_of(manifest), bool(manifest.parameters.get("dry_run"))
     screen.print()
-    screen.print(Text(f"{counts.kept:,} of {counts.seen:,} items kept", style="bold"))
+    fate = "would be kept" if dry_run else "may be used" if mode is Mode.ANNOTATE else "kept"
+    screen.print(Text(f"{counts.kept:,} of {counts.seen:,} items {fate}", style="bold"))
     screen.print(
         f"for {manifest.purpose} by policy {manifest.policy}, edition {manifest.snapshot.sequence} of the registry"
     )
@@ -77,13 +79,13 @@ def summary(manifest: RunManifest, out: Path) -> None:
             Text(f"The edition had expired; used because: {manifest.snapshot.stale_override}", style="yellow")
         )
     licensed = counts.by_verdict.get("licensed", 0)
-    if licensed:
+    if licensed and not dry_run and mode is not Mode.DROP_LICENSED_TOO:
         screen.print(f"{licensed:,} of them under your licences: report them with `vorbehalt claim {out}`")
     if counts.dropped:
         screen.print()
         screen.print(_reasons(manifest))
     screen.print()
-    screen.print(_places(out))
+    screen.print(_places(out, mode, dry_run=dry_run))
     screen.print(Text(f"run {manifest.run_id}", style="dim"))
 
 
@@ -104,15 +106,20 @@ def _reasons(manifest: RunManifest) -> Table:
 
 
 def _kept_reasons(manifest: RunManifest) -> set[str]:
-    """The reasons for which this policy keeps an item; a signal's yes and no have one reason code, told by verdict."""
-    kept = {"licence.anyone", "licence.licensee"}
-    return kept | {"none-found"} if manifest.policy == "eu-art4" else kept
+    """The reasons for which this run keeps an item; a signal's yes and no have one reason code, told by verdict."""
+    mode, kept = mode_of(manifest), {"licence.anyone"}
+    if mode is not Mode.DROP_LICENSED_TOO:
+        kept.add("licence.licensee")
+    if mode is not Mode.ALLOWLIST and manifest.policy == "eu-art4":
+        kept.add("none-found")
+    return kept
 
 
-def _places(out: Path) -> Table:
+def _places(out: Path, mode: Mode, *, dry_run: bool) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
+    data = "which items of each file may be used" if mode is Mode.ANNOTATE else "what may be used, byte for byte"
     for name, what in (
-        (DATA, "what may be used, byte for byte"),
+        (DATA, "nothing: this was a dry run" if dry_run else data),
         (VERDICTS, "each item, its verdict and the reason"),
         (CODES, "the fingerprints of all items, for verification"),
         (RUN, "what was done, by which its id is made"),

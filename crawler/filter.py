@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import Protocol
 
+from crawler.modes import Mode, in_mode
 from crawler.sources.base import Part, Sample
 from registry.core import errors
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, Terms, Verdict, decide
@@ -179,12 +180,15 @@ def _order(match: Match) -> tuple[int, bool, int, int]:
 
 
 class Judge:
-    """Decides about readings by one snapshot and one request."""
+    """Decides about readings by one snapshot and one request, as a run's mode carries it out."""
 
-    def __init__(self, matcher: Matching, registered: Registered, request: Request) -> None:
+    def __init__(
+        self, matcher: Matching, registered: Registered, request: Request, mode: Mode = Mode.DROP
+    ) -> None:
         self._matcher = matcher
         self._registered = registered
         self._request = request
+        self._mode = mode
 
     def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
         """One judgement per reading, in order."""
@@ -208,7 +212,8 @@ class Judge:
             for work, match in found
         ]
         decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))
-        licensed = decision.verdict is Verdict.LICENSED
+        decision = in_mode(decision, self._mode)
+        licensed = decision.verdict is Verdict.LICENSED and decision.kept
         deciding = [match for match in asked if match.work in decision.works]
         return Judgement(decision, found, tuple(self._uses(deciding, dict(found))) if licensed else ())
 

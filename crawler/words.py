@@ -35,6 +35,8 @@ _REASONS = {
     "unchecked.low-quality": "too little in the picture to compare",
     "unchecked.symlink": "a symbolic link, which is not followed",
     "unchecked.special-file": "no plain file",
+    "unchecked.revisit": "stands for an earlier capture, which was not looked up",
+    "unchecked.no-content": "a record of a web archive without anything that was captured",
     "unchecked.no-address": "names no address where it should, so nobody can tell where it lies",
     "unchecked.address-only": "lies where anyone may use a work, but was not looked at: that is no licence to it",
     "unchecked.no-fingerprint": "had nothing to compare",

@@ -18,6 +18,7 @@ from crawler.commands.base import (
     now,
     snapshot_option,
 )
+from crawler.modes import Mode
 from registry.core.errors import InvalidInput
 
 
@@ -48,6 +49,15 @@ from registry.core.errors import InvalidInput
     help="Rows name items elsewhere: compare their addresses and digests, and open nothing.",
 )
 @deep_option
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    default=Mode.DROP.value,
+    show_default=True,
+    help="What is left out; `annotate` writes no data but, beside each file, what may be used of it.",
+)
+@click.option("--dry-run", is_flag=True, help="Write the papers, and no data.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N items of each input.")
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
@@ -69,6 +79,9 @@ def filter_command(
     column: str | None,
     metadata_only: bool,
     deep: bool,
+    mode: str,
+    dry_run: bool,
+    limit: int | None,
     workers: int | None,
     resume: bool,
     max_errors: int | None,
@@ -79,7 +92,8 @@ def filter_command(
 ) -> None:
     """Write what may be used to DIR/data, byte for byte, and beside it why the rest is not there.
 
-    Inputs are folders of pictures and texts, WebDataset tars, parquet and JSON lines, here or at s3://bucket/name.
+    Inputs are folders of pictures and texts, WebDataset tars, parquet, JSON lines and web archives, here or at
+    s3://bucket/name.
     DIR/verdicts.parquet has one row per item, DIR/codes.parquet the fingerprints of all, DIR/run.json what was done;
     the last is written last.
     """
@@ -91,7 +105,7 @@ def filter_command(
     from registry.core.fingerprints import selftest
 
     present = now()
-    sources = open_sources(inputs, column=column, metadata_only=metadata_only)
+    sources = open_sources(inputs, column=column, metadata_only=metadata_only, limit=limit)
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
     begun = begun_at(out) if resume else None
     moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
@@ -104,7 +118,14 @@ def filter_command(
         out=out,
         snapshot=opened,
         settings=Settings(
-            request_from(purpose, policy, territory, moment), column, metadata_only, deep, shard_size
+            request_from(purpose, policy, territory, moment),
+            column,
+            metadata_only,
+            deep,
+            mode=Mode(mode),
+            dry_run=dry_run,
+            limit=limit,
+            items_per_shard=shard_size,
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

@@ -141,6 +141,8 @@ def _screen(job: Job, partial: Partial) -> Screen:
         job.settings.request,
         job.settings.limits,
         job.settings.deep,
+        job.settings.mode,
+        job.settings.dry_run,
     )
     screen.open()
     return screen

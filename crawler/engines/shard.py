@@ -15,7 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from crawler import durable
+from crawler.engines.outputs import outlet
 from crawler.filter import Judge, Judgement, Reading, read
+from crawler.modes import Mode
 from crawler.runs import papers
 from crawler.runs.partial import Facts, Marker, Partial
 from crawler.sources.base import Sample, Shard
@@ -40,6 +42,8 @@ class Screen:
     limits: Limits
     deep: bool
     """Whether the parts of pictures are looked for as well."""
+    mode: Mode = Mode.DROP
+    dry_run: bool = False
 
     def open(self) -> Judge:
         """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory."""
@@ -50,7 +54,7 @@ class Screen:
 def _open(screen: Screen) -> Judge:
     licences = PersonalLicences.parse(screen.licences.read_bytes()) if screen.licences else None
     snapshot = Snapshot.open(screen.edition, verify=False, standing=Standing(licences))
-    return Judge(Matcher(snapshot.lists, screen.edition / "index"), snapshot, screen.request)
+    return Judge(Matcher(snapshot.lists, screen.edition / "index"), snapshot, screen.request, screen.mode)
 
 
 def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:
@@ -59,7 +63,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
     tally = _Tally()
     source = _Watched()
     with (
-        shard.sink(partial.data) as sink,
+        outlet(number, shard, partial.data, screen.mode, dry_run=screen.dry_run) as out,
         durable.replacing(partial.verdicts(number)) as verdicts_path,
         durable.replacing(partial.codes(number)) as codes_path,
         pa.OSFile(str(verdicts_path), "wb") as verdicts_file,
@@ -72,7 +76,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
             judgements = judge.judge(readings)
             items = list(zip(samples, readings, judgements, strict=True))
             for sample, _, judgement in items:
-                (sink.write if judgement.decision.kept else sink.skip)(sample)
+                out.put(sample, judgement.decision)
             verdicts.write_batch(
                 papers.batch([papers.verdict_row(number, *item) for item in items], papers.VERDICTS)
             )
@@ -82,6 +86,7 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
                 )
             )
             tell(tally.add(items))
+    rows = tally.done.seen if screen.mode is Mode.ANNOTATE else tally.done.kept
     marker = Marker(
         state=shard.state(),
         verdicts_sha256=durable.sha256_of(partial.verdicts(number)),
@@ -89,7 +94,8 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         done=tally.done,
         errors=tally.errors,
         source=source.facts(tally.done.seen) if shard.whole_file else None,
-        outputs={w.uri: Facts(w.sha256, w.bytes, tally.done.kept) for w in sink.written},
+        outputs={w.uri: Facts(w.sha256, w.bytes, rows) for w in out.written},
+        loose=not (shard.whole_file or screen.dry_run or screen.mode is Mode.ANNOTATE),
     )
     durable.replace_file(partial.marker(number), marker.to_bytes())
     return marker

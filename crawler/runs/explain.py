@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from crawler import words
+from crawler.modes import Mode, mode_of
 from crawler.runs.layout import VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from registry.core.decisions import Verdict
@@ -64,7 +65,7 @@ def _rows(run: Path, key: str) -> list[dict[str, Any]]:
 
 
 def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:
-    verdict = Verdict(row["verdict"])
+    verdict, mode = Verdict(row["verdict"]), mode_of(manifest)
     fate = "was kept" if row["kept"] else "was left out"
     found = [f"{row['key']} {fate}: {words.reason(row['reason'])}."]
     if row["mark"] == "no-reservation-found":
@@ -72,7 +73,10 @@ def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:
             f"Policy {manifest.policy} keeps what nobody has reserved; it is marked no-reservation-found."
         )
     elif not row["kept"] and verdict is Verdict.UNKNOWN and row["reason"] == "none-found":
-        found.append(f"Policy {manifest.policy} keeps only what a licence permits.")
+        asked = mode if mode is Mode.ALLOWLIST else f"policy {manifest.policy}"
+        found.append(f"This run, by {asked}, keeps only what a licence permits.")
+    elif not row["kept"] and verdict is Verdict.LICENSED:
+        found.append(f"This run, by {mode}, leaves out what would have to be reported.")
     if row["work_id"]:
         found.append(_match(row))
     if row["licence_id"]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 import registry
 from crawler import durable
+from crawler.modes import Mode
 from crawler.runs import papers
 from crawler.runs.layout import CODES, DATA, VERDICTS
 from crawler.runs.partial import Facts, Marker, Partial
@@ -93,8 +95,8 @@ def finish(
             whole = done[0] if source.format != "folder" else None
             read = whole.source if whole else None
             inputs.append(_file_used(source.name, source.format, read or _listed(files.read)))
-            if whole is not None:
-                outputs.extend(_files_written(source, whole))
+            if whole is not None or not _writes_data(settings):
+                outputs.extend(chain.from_iterable(_files_written(source, m, settings) for m in done))
                 continue
             (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
             uri = f"{DATA}/{source.data_uri}".rstrip("/")
@@ -151,10 +153,15 @@ def _listed(listing: Listing) -> Facts:
     return Facts(listing.hexdigest(), listing.bytes, listing.files)
 
 
-def _files_written(source: Source, marker: Marker) -> Iterator[FileUsed]:
+def _writes_data(settings: Settings) -> bool:
+    return settings.mode is not Mode.ANNOTATE and not settings.dry_run
+
+
+def _files_written(source: Source, marker: Marker, settings: Settings) -> Iterator[FileUsed]:
     """The file that holds what was kept, and those that only describe it. None for an input that was no such file."""
+    beside = "index" if _writes_data(settings) else "attributes"
     for uri, facts in sorted(marker.outputs.items()):
-        yield _file_used(f"{DATA}/{uri}", source.format if uri == source.data_uri else "index", facts)
+        yield _file_used(f"{DATA}/{uri}", source.format if uri == source.data_uri else beside, facts)
 
 
 def _file_used(uri: str, form: str, facts: Facts) -> FileUsed:

@@ -57,7 +57,9 @@ class Marker:
     source: Facts | None
     """The input, where it is one file."""
     outputs: Mapping[str, Facts]
-    """The files that were written, by their path below the data folder, where the source is one file."""
+    """The files that were written, by their path below the data folder."""
+    loose: bool
+    """Whether what was kept lies in the data folder as files of its own instead, one per item."""
 
     def to_bytes(self) -> bytes:
         """The file's content."""
@@ -182,10 +184,10 @@ class Partial:
 
     def _kept_intact(self, number: int, shard: Shard, marker: Marker) -> bool:
         """After a power cut, files that were written may be empty: compare them with their digests."""
-        if marker.source is not None:
-            files = marker.outputs.items()
-            return all(durable.sha256_of(self.data / uri) == facts.sha256 for uri, facts in files)
-        return all(
+        files = marker.outputs.items()
+        if any(durable.sha256_of(self.data / uri) != facts.sha256 for uri, facts in files):
+            return False
+        return not marker.loose or all(
             durable.sha256_of(shard.kept_path(self.data, row["row"])) == row["sha256"]
             for row in self.rows(self.verdicts(number))
             if row["kept"]

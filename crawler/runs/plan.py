@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import registry
+from crawler.modes import Mode
 from crawler.runs.layout import RUN
 from crawler.sources.base import Source
 from registry.core.decisions import Request
@@ -33,6 +34,11 @@ class Settings:
     """Nothing was opened: only what each row states of an item elsewhere was compared."""
     deep: bool = False
     """The parts of pictures were looked for as well, for collages and pages."""
+    mode: Mode = Mode.DROP
+    dry_run: bool = False
+    """Everything but the data is written."""
+    limit: int | None = None
+    """Only so many items of each input were read."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
 
@@ -46,13 +52,16 @@ class Settings:
                 f"{algorithm}/{kind}": [step.as_json() for step in steps]
                 for (algorithm, kind), steps in GRADES.items()
             },
+            "dry_run": self.dry_run,
             "items_per_shard": self.items_per_shard,
+            "limit": self.limit,
             "limits": {
                 "max_file_bytes": self.limits.max_file_bytes,
                 "max_pixels": self.limits.max_pixels,
                 "max_text_bytes": self.limits.max_text_bytes,
             },
             "metadata_only": self.metadata_only,
+            "mode": self.mode.value,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
         }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler import durable
 from crawler.filter import Judge, Reading
+from crawler.modes import mode_of
 from crawler.runs import papers
 from crawler.runs.finish import Files, Totals
 from crawler.runs.layout import CODES, DATA, LICENCES, VERDICTS
@@ -119,7 +120,8 @@ def _nothing_else(run: Path, manifest: RunManifest) -> None:
 def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     """Judge every item again, in order, and count."""
     request = Request(Purpose(manifest.purpose), Policy(manifest.policy), manifest.at, manifest.territory)
-    judge = Judge(Matcher(edition.lists, edition.path / "index"), edition, request)
+    mode = mode_of(manifest)
+    judge = Judge(Matcher(edition.lists, edition.path / "index"), edition, request, mode)
     totals, folders = Totals(), _Folders(manifest)
     rows = iter(_joined(run))
     while part := list(islice(rows, _BATCH)):

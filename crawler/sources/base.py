@@ -96,6 +96,10 @@ class Shard(Protocol):
     """A part of a source that one worker handles; picklable, knows only names."""
 
     @property
+    def name(self) -> str:
+        """Where it goes below the data folder: the file's name, of files in a folder the folder's."""
+
+    @property
     def size(self) -> int:
         """In bytes, as far as it is known without reading; for the time left."""
 
@@ -129,7 +133,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> str:
-        """`folder`, `jsonl`, `parquet`, `webdataset`."""
+        """`folder`, `jsonl`, `parquet`, `warc`, `webdataset`."""
 
     @property
     def data_uri(self) -> str:

@@ -108,6 +108,11 @@ class FolderShard:
     whole_file: bool = False
 
     @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.data_uri
+
+    @property
     def size(self) -> int:
         """Of all its files."""
         return sum(entry.size for entry in self.entries)

@@ -78,6 +78,11 @@ class ObjectsShard:
     whole_file: bool = False
 
     @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.data_uri
+
+    @property
     def size(self) -> int:
         """Of all its objects."""
         return sum(entry.what.size for entry in self.entries)

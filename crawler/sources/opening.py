@@ -14,6 +14,7 @@ from crawler.sources.base import Shard, Source
 from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
 from crawler.sources.jsonl import JsonLinesShard
+from crawler.sources.limited import LimitedSource
 from crawler.sources.names import JSON_LINES, PARQUET, TAR, WARC, expand, format_of, shards_among
 from crawler.sources.objects import ObjectsSource
 from crawler.sources.parquet import ParquetShard
@@ -64,9 +65,13 @@ class _Ask:
 
 
 def open_sources(
-    inputs: Sequence[Path | str], *, column: str | None = None, metadata_only: bool = False
+    inputs: Sequence[Path | str],
+    *,
+    column: str | None = None,
+    metadata_only: bool = False,
+    limit: int | None = None,
 ) -> list[Source]:
-    """The sources behind these addresses, each under its own name in the output.
+    """The sources behind these addresses, each under its own name in the output; with a `limit`, their first items.
 
     A folder of shards is as many sources; any other folder is walked, every file an item. One folder alone keeps
     its layout directly; several inputs each get a folder or file of their name, and so need different names.
@@ -80,7 +85,7 @@ def open_sources(
     ask = _Ask(columns, metadata_only)
     sources = [source for one in found for source in _sources(one, ask, nested=len(found) > 1)]
     _try_columns(sources)
-    return sources
+    return sources if limit is None else [LimitedSource(source, limit) for source in sources]
 
 
 def local_paths(inputs: Sequence[Path | str]) -> list[Path]:

@@ -98,11 +98,15 @@ def reading(place: Place, watch: Watch, *, name: str = "") -> Iterator[BinaryIO]
     """The file's content; `watch` sees the bytes of the file itself.
 
     With a `name` that ends in .gz, .tgz or .zst the content is unpacked on the way, in bounded memory; damage shows
-    as `OSError` then. On leaving without error, `watch` has seen the whole file.
+    as `OSError` then. On leaving without error, and when whoever reads has enough, `watch` has seen the whole file.
     """
     with place.open() as file:
         raw = Watched(file, watch)
-        yield cast("BinaryIO", io.BufferedReader(_unpacked(raw, name), CHUNK))
+        try:
+            yield cast("BinaryIO", io.BufferedReader(_unpacked(raw, name), CHUNK))
+        except GeneratorExit:
+            raw.drain()
+            raise
         raw.drain()
 
 
