@@ -16,6 +16,7 @@ from crawler.commands.receipt import receipt
 from crawler.commands.register import register
 from crawler.commands.sync import sync
 from crawler.commands.verify import verify
+from crawler.commands.witness import witness
 from crawler.exits import Exit
 
 
@@ -39,6 +40,7 @@ for command in (
     verify,
     claim,
     receipt,
+    witness,
 ):
     cli.add_command(command)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from registry.core.snapshots.durable import flush_folder, replace_file
+from registry.core.durable import flush_folder, replace_file
 
 __all__ = ["replace_file", "replacing", "sha256_of"]
 

@@ -20,10 +20,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from registry.core.durable import flush_folder, flush_tree, replace_file
 from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady
 from registry.core.records.canonical import canonical, parse_canonical
 from registry.core.snapshots import PersonalLicences
-from registry.core.snapshots.durable import flush_folder, flush_tree, replace_file
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain
 
 KEPT = 2

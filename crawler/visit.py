@@ -21,10 +21,10 @@ from tuf.api.metadata import TargetFile
 
 from crawler.downloads import ClockedUpdater, Fetcher
 from crawler.editions import Editions, keep_only, licence_path, read_trust, write_trust
+from registry.core.durable import flush_folder, flush_tree, replace_file
 from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, StaleSnapshot, TrustRefused
 from registry.core.records.canonical import parse
 from registry.core.snapshots import PersonalLicences, Snapshot, licence_target
-from registry.core.snapshots.durable import flush_folder, flush_tree, replace_file
 from registry.core.snapshots.manifest import MANIFEST, Manifest
 from registry.core.snapshots.times import to_seconds, to_text
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain

@@ -24,10 +24,10 @@ from crawler.runs.partial import Marker, Partial
 from crawler.runs.plan import Settings, make_plan
 from crawler.sources.base import Source
 from crawler.watching import Done, Unwatched, Watcher
+from registry.core.durable import replace_file
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot
-from registry.core.snapshots.durable import replace_file
 from registry.core.snapshots.times import to_text
 
 

@@ -13,12 +13,12 @@ one, names the witnesses that checkpoints are submitted to, and the quorum that 
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from registry.base.files import FolderStore
+from registry.core.durable import write_new
 from registry.core.errors import InvalidInput, NotReady, OutputExists, TrustRefused, VerificationFailed
 from registry.core.tlog.checkpoints import Checkpoint
 from registry.core.tlog.merkle import empty_root
@@ -56,7 +56,7 @@ class LogKey:
                 "origin and folder: a new key must not continue an old log in silence."
             )
         store.put(HEAD_FILE, str(nothing).encode())
-        _write_secret(folder / KEY_FILE, key.secret())
+        write_new(folder / KEY_FILE, key.secret().encode(), 0o600)
         return cls(folder, key)
 
     @classmethod
@@ -152,17 +152,3 @@ def _read_policy(path: Path, key: VerifierKey) -> Policy:
     if key not in policy.logs:
         raise InvalidInput(f"{path} does not list this log. Add the line: log {key}")
     return policy
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """A new file, readable by its owner only from the first instant, durable on return."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -12,8 +12,8 @@ from typing import TypeVar
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Targets
 
+from registry.core.durable import write_new
 from registry.core.errors import InvalidInput, OutputExists
-from registry.core.snapshots.durable import write_new
 from registry.core.snapshots.trust.keys import create_key
 from registry.core.snapshots.trust.roles import (
     OFFLINE_KEYS,

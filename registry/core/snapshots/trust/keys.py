@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
+from registry.core.durable import write_new
 from registry.core.errors import Corrupt, NotReady, OutputExists
-from registry.core.snapshots.durable import write_new
 
 
 def create_key(path: Path, passphrase: bytes | None = None) -> CryptoSigner:

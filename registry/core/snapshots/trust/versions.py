@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from registry.core.durable import replace_file
 from registry.core.errors import Corrupt, NotReady
-from registry.core.snapshots.durable import replace_file
 from registry.core.snapshots.trust.roles import PUBLISHER, SNAPSHOT, TIMESTAMP
 
 _FILE = "versions.json"
