@@ -50,11 +50,11 @@ def find_columns(schema: pa.Schema, asked: Sequence[str], where: str) -> list[Co
         return [_asked(schema, name, where) for name in asked]
     hidden = _other_features(schema)
     fields = [f for f in schema if schema.names.count(f.name) == 1 and f.name not in hidden]
-    for kind in (_is_struct, _is_bytes, _is_text):
+    for kind in (_is_struct, _is_bytes, is_text):
         found = [f for f in fields if kind(_element(f.type))]
         if len(found) == 1:
             return [Column(found[0].name, found[0].type)]
-        if kind is _is_text and (plain := [f for f in found if f.name == TEXT]):
+        if kind is is_text and (plain := [f for f in found if f.name == TEXT]):
             return [Column(plain[0].name, plain[0].type)]
         if found:
             names = ", ".join(f.name for f in found)
@@ -70,7 +70,7 @@ def plain_values(batch: pa.RecordBatch, name: str) -> list[str | bytes | None]:
     values = batch.column(batch.schema.get_field_index(name))
     if types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if not _is_text(values.type):
+    if not is_text(values.type):
         return cast("list[str | bytes | None]", values.to_pylist())
     return [_decoded(data) for data in values.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()]
 
@@ -79,7 +79,7 @@ def is_plain(kind: Any) -> bool:
     """Whether a column of this type has `plain_values`."""
     while types.is_dictionary(kind):
         kind = kind.value_type
-    return _is_text(kind) or _is_bytes(kind)
+    return is_text(kind) or _is_bytes(kind)
 
 
 def _decoded(data: bytes | None) -> str | bytes | None:
@@ -93,7 +93,7 @@ def _asked(schema: pa.Schema, name: str, where: str) -> Column:
     if schema.names.count(name) != 1:
         raise InvalidInput(f"{where} has no column {name} (or two of that name); it has {_listed(schema)}.")
     kind = schema.field(name).type
-    if not any(fits(_element(kind)) for fits in (_is_struct, _is_bytes, _is_text)):
+    if not any(fits(_element(kind)) for fits in (_is_struct, _is_bytes, is_text)):
         raise InvalidInput(
             f"{where}: column {name} is of type {kind}; pictures are bytes or struct<bytes, path>, texts are strings."
         )
@@ -127,7 +127,8 @@ def _is_list(kind: Any) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Whether this is a type of texts."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
@@ -152,7 +153,7 @@ def _cells(values: pa.Array) -> Cells:
         return lambda index, most: list(_elements(values, index, most))
     if _is_struct(values.type):
         values = pc.struct_field(values, "bytes")
-    if _is_text(values.type):
+    if is_text(values.type):
         plain = values.cast(pa.large_string()).cast(pa.large_binary())
         return lambda index, most: [_text_part(plain[index].as_py(), most)]
     return lambda index, most: [_bytes_part(values[index].as_py(), most)]

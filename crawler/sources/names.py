@@ -44,8 +44,8 @@ def shards_among(names: Iterable[str]) -> list[str] | None:
     """The shards in a folder that holds nothing but shards and what usually lies beside them; else `None`.
 
     Stops at the first name that is neither, so a folder of ten million pictures is known by its first. Hidden files
-    count as companions here. A parquet beside a tar of the same name is the list that img2dataset keeps of it: it
-    also names what could not be fetched, and is no shard.
+    count as companions here. A parquet beside a tar of the same name is the list that img2dataset keeps of it
+    (`sources.lists`), and no shard.
     """
     shards = []
     for name in names:

@@ -20,7 +20,7 @@ from crawler.sources.objects import ObjectsSource
 from crawler.sources.parquet import ParquetShard
 from crawler.sources.places import LocalFile, Place
 from crawler.sources.warc import WarcShard
-from crawler.sources.webdataset import TarShard, index_name, index_version
+from crawler.sources.webdataset import TarShard, index_name, index_version, list_name
 from registry.core.errors import InvalidInput, NotFound
 
 
@@ -57,6 +57,14 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
+class _Beside:
+    """What describes a tar and lies beside it."""
+
+    index: Place | None
+    listed: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Ask:
     """What is to be compared."""
 
@@ -84,6 +92,7 @@ def open_sources(
         raise InvalidInput(f"Two inputs are called “{twins[0]}”; filter them into two folders, one run each.")
     ask = _Ask(columns, metadata_only)
     sources = [source for one in found for source in _sources(one, ask, nested=len(found) > 1)]
+    _refuse_lists(sources)
     _try_columns(sources)
     return sources if limit is None else [LimitedSource(source, limit) for source in sources]
 
@@ -122,9 +131,9 @@ def _look_here(path: Path) -> _Found:
         raise InvalidInput(
             f"{path} is neither a folder nor a dataset in one file ({', '.join((*JSON_LINES, *PARQUET, *TAR, *WARC))})."
         )
-    index = path.with_name(index_name(path.name))
-    beside = {index_name(name): LocalFile.at(index)} if index.is_file() else {}
-    return _Found(name, place=LocalFile.at(path), files=beside)
+    beside = {other: path.with_name(other) for other in (index_name(name), list_name(name))}
+    files = {other: LocalFile.at(there) for other, there in beside.items() if there.is_file()}
+    return _Found(name, place=LocalFile.at(path), files=files)
 
 
 def _remembering(entries: Iterator[Entry], into: dict[str, Entry]) -> Iterator[str]:
@@ -137,8 +146,9 @@ def _look_in_bucket(address: str) -> _Found:
     path = s3.split_uri(address)
     name = path.rsplit("/", 1)[-1]
     if format_of(name) is not None and (found := s3.find(path)) is not None:
-        index = s3.find(index_name(path)) if format_of(name) == "webdataset" else None
-        return _Found(name, place=found, files={index_name(name): index} if index else {})
+        beside = (index_name, list_name) if format_of(name) == "webdataset" else ()
+        near = {named(name): s3.find(named(path)) for named in beside}
+        return _Found(name, place=found, files={other: there for other, there in near.items() if there})
     objects = s3.listing(path)
     if not objects:
         raise NotFound(f"There is nothing at {address}.")
@@ -152,12 +162,12 @@ def _look_in_bucket(address: str) -> _Found:
 # -- making sources ------------------------------------------------------------------------------------------
 def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
     if found.place is not None:
-        yield _file_source(found.name, found.name, found.place, found.files.get(index_name(found.name)), ask)
+        yield _file_source(found.name, found.name, found.place, _beside(found, found.name), ask)
     elif found.shards is not None:
         for shard in found.shards:
             uri = f"{found.name}/{shard}" if nested else shard
-            index = found.files.get(index_name(shard))
-            yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], index, ask)
+            beside = _beside(found, shard)
+            yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], beside, ask)
     elif ask.metadata_only:
         raise _no_rows(found.name)
     elif isinstance(found.folder, Path):
@@ -166,8 +176,12 @@ def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
         yield ObjectsSource.of(str(found.folder), found.objects, found.name, nested=nested)
 
 
-def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _Ask) -> Source:
-    form, columns = format_of(name), ask.columns
+def _beside(found: _Found, shard: str) -> _Beside:
+    return _Beside(found.files.get(index_name(shard)), found.files.get(list_name(shard)))
+
+
+def _file_source(name: str, uri: str, place: Place, beside: _Beside, ask: _Ask) -> Source:
+    form, columns, index = format_of(name), ask.columns, beside.index
     shard: Shard
     if form == "parquet":
         shard = ParquetShard(place, uri, columns, ask.metadata_only)
@@ -176,7 +190,7 @@ def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _A
             raise _no_rows(name)
         plain = index is not None and name.lower().endswith(".tar")
         version = index_version(index, index_name(name)) if index is not None and plain else None
-        shard = TarShard(place, uri, columns, version)
+        shard = TarShard(place, uri, columns, version, beside.listed)
     elif form == "warc":
         if columns:
             raise InvalidInput(f"{name} has no columns: of web archives all of a capture is compared.")
@@ -188,6 +202,17 @@ def _file_source(name: str, uri: str, place: Place, index: Place | None, ask: _A
             raise InvalidInput("Of JSON lines one column is compared; name one with --column.")
         shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT)
     return FileSource(name, str(form), uri, shard)
+
+
+def _refuse_lists(sources: Sequence[Source]) -> None:
+    """The list beside a tar comes out with the tar; as an input of its own it would be written twice."""
+    given = {source.data_uri for source in sources}
+    for source in sources:
+        shard = source.shard if isinstance(source, FileSource) else None
+        if isinstance(shard, TarShard) and shard.listed is not None and list_name(shard.name) in given:
+            raise InvalidInput(
+                f"{list_name(shard.name)} is the list of {shard.name} and is filtered with it; give the tar alone."
+            )
 
 
 def _no_rows(name: str) -> InvalidInput:

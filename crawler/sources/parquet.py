@@ -211,6 +211,11 @@ class ParquetSink:
     def skip(self, sample: Sample) -> None:
         """Nothing: a dropped row just is not there."""
 
+    def take(self, batch: pa.RecordBatch, kept: list[int]) -> None:
+        """These rows of a batch, of which no other row will come."""
+        self._gather()
+        self._batch, self._kept = batch, kept
+
     def _gather(self) -> None:
         """The kept rows of the batch that is left behind; a full group goes to the file."""
         if self._batch is None or not self._kept:

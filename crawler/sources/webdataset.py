@@ -4,7 +4,8 @@ A sample is one item. Its picture, its caption and whatever else is in it are co
 not be used, no member of the sample is written. Where `columns` names extensions, only such members are compared.
 
 Folders' entries and global headers belong to no sample and stay. A tar packed with gzip or Zstandard is packed again.
-A DALI index beside a tar (`00000.idx`) would be wrong for what is left, so it is made anew.
+A DALI index beside a tar (`00000.idx`) would be wrong for what is left, so it is made anew; img2dataset's list
+(`00000.parquet`) keeps the rows of what is left.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from crawler.sources.base import Part, Sample, Sink, Written
+from crawler.sources.lists import write_list
+from crawler.sources.names import stem
 from crawler.sources.places import Output, Place, Watch, reading, state_of
 from crawler.sources.tar import Damaged, Kind, Member, end_of_archive, members
 from crawler.sources.unpacking import NotUnpacked, packing_of, unpack
@@ -44,6 +47,8 @@ class TarShard:
     """Extensions of the members that are compared; empty for all."""
     index: str | None = None
     """Version of the index beside it, if it has one."""
+    listed: Place | None = None
+    """The list of img2dataset beside it, if there is one."""
     whole_file: bool = True
 
     @property
@@ -52,8 +57,9 @@ class TarShard:
         return self.place.size
 
     def state(self) -> str:
-        """Digest over name, columns, index, size and time."""
-        return state_of(self.place, self.name, ",".join(self.columns), str(self.index))
+        """Digest over name, columns, index, size and time, those of the list as well."""
+        listed = [] if self.listed is None else [state_of(self.listed, list_name(self.name))]
+        return state_of(self.place, self.name, ",".join(self.columns), str(self.index), *listed)
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Sample by sample; what cannot be read any further is one broken item."""
@@ -69,7 +75,7 @@ class TarShard:
 
     def sink(self, data: Path) -> Sink:
         """Kept samples go to a tar of the same name."""
-        return TarSink(data, self.name, self.index)
+        return TarSink(data, self.name, self.index, self.listed)
 
     def kept_path(self, data: Path, row: int) -> Path:
         """One file for all samples."""
@@ -226,10 +232,12 @@ def _shown(name: str) -> str:
 class TarSink:
     """Writes what is kept as it was; an interrupted attempt is overwritten from the start."""
 
-    def __init__(self, data: Path, name: str, index: str | None) -> None:
+    def __init__(self, data: Path, name: str, index: str | None, listed: Place | None = None) -> None:
         self._data = data
         self._name = name
         self._version = index
+        self._listed = listed
+        self._keys: set[str] = set()
         self._index: list[str] = []
         self._at = 0
         self.written: tuple[Written, ...] = ()
@@ -239,6 +247,8 @@ class TarSink:
         self.skip(sample)
         if self._version is not None:
             self._index.append(" ".join(self._line(where) for where in sample.origin))
+        if self._listed is not None:
+            self._keys.add(sample.key.rsplit("/", 1)[-1])
         self._put(sample.raw)
 
     def skip(self, sample: Sample) -> None:
@@ -265,7 +275,8 @@ class TarSink:
             self._file.abandon()
             return
         self._put(end_of_archive(self._at))
-        self.written = (Written(self._name, self._file.close(), self._file.size), *self._written_index())
+        tar = Written(self._name, self._file.close(), self._file.size)
+        self.written = (tar, *self._written_index(), *self._written_list())
 
     def _written_index(self) -> Iterator[Written]:
         if self._version is None:
@@ -275,6 +286,15 @@ class TarSink:
         lines = [f"{self._version} {len(self._index)}", *self._index, ""]
         file.write("\n".join(lines).encode("utf-8", "surrogateescape"))
         yield Written(name, file.close(), file.size)
+
+    def _written_list(self) -> Iterator[Written]:
+        if self._listed is not None:
+            yield from write_list(self._data, list_name(self._name), self._listed, self._keys)
+
+
+def list_name(tar: str) -> str:
+    """`00000.parquet` for `00000.tar`."""
+    return stem(tar) + ".parquet"
 
 
 def index_name(tar: str) -> str:

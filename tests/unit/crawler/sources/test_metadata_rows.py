@@ -219,7 +219,7 @@ def test_a_column_of_any_name_can_be_the_address(tmp_path: Path) -> None:
 def test_only_rows_state_anything(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"x")
-    with pytest.raises(InvalidInput, match="parquet and JSON lines"):
+    with pytest.raises(InvalidInput, match="parquet, JSON lines and WARC"):
         samples(tmp_path / "pictures")
 
 
