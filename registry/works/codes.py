@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 from sqlalchemy.orm import Session
 
@@ -44,6 +46,11 @@ def stored_codes(session: Session, since: int | None = None) -> dict[str, Stored
         for algorithm, codes in by_algorithm(cast("Sequence[StoredRow]", page)).items():
             parts[algorithm].append(codes)
     return {algorithm: StoredCodes.joined(found) for algorithm, found in parts.items()}
+
+
+def owners_by_row(session: Session) -> NDArray[np.int64]:
+    """(rows,) the private key of each work's owner, by row of the published table, which has no gaps."""
+    return np.array(session.scalars(select(Work.owner_id).order_by(Work.row)).all(), np.int64)
 
 
 def rows_changed_since(session: Session, change_seq: int) -> frozenset[int]:

@@ -30,7 +30,7 @@ from registry.works.bulk import (
     upload_works,
 )
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
-from registry.works.codes import rows_changed_since, stored_codes
+from registry.works.codes import owners_by_row, rows_changed_since, stored_codes
 from registry.works.contests import DecideTitle, Outcome, decide_title, undecided
 from registry.works.hints import NewHint, codes_to_look_at, hints, looked, record_hints
 from registry.works.holdings import (
@@ -119,6 +119,7 @@ __all__ = [
     "list_works",
     "looked",
     "open_work",
+    "owners_by_row",
     "published_urls",
     "record_hints",
     "record_place",

@@ -95,8 +95,8 @@ def sentence_for(state: str, found: FileFingerprints) -> str:
     """What the maker of a registered file should know."""
     if state == "contested":
         return _(
-            "Somebody else has registered this file before. Yours is on record too; while that is open, nobody may "
-            "train on it, and it cannot be licensed."
+            "Somebody else has registered this file before, or nearly the same. Yours is on record too; while that is "
+            "open, nobody may train on it, and it cannot be licensed."
         )
     return " ".join(note_in_words(note.code) for note in found.notes)
 

@@ -8,16 +8,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.decisions import Purpose
-from registry.core.ids import format_id
+from registry.core.ids import format_id, parse_id
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.works import service as works
-from tests.factories import Clock
+from tests.factories import Clock, make_actor
 from tests.support import manuscripts
 from tests.support.browsing import text_of
 from tests.support.pictures import TEXT, blank_png, png
@@ -103,10 +104,42 @@ def test_somebody_elses_file_is_contested(person: Callable[..., Person]) -> None
     page = send(ben, [(png(1), "mine.png")], "de")
 
     assert STATE.findall(page.text) == ["contested"]
-    assert "Jemand anderes hat diese Datei früher eingetragen." in page.text
+    assert "Jemand anderes hat diese Datei oder fast dieselbe früher eingetragen." in page.text
     work = re.search(r"/de/works/(work_\w+)", page.text)
     assert work is not None
     assert "Ein Mensch sieht es sich an" in ben.browser.read(f"/de/works/{work[1]}")
+
+
+def test_both_owners_see_a_near_duplicate_and_what_a_person_decided(
+    person: Callable[..., Person], database: Database, sources: Sources
+) -> None:
+    """The later one is told how to object, the earlier one that nothing has changed."""
+    anna, ben = person(), person(name="Ben")
+    (older,) = re.findall(r"/works/(work_\w+)", send(anna, [(png(1), "clouds.png")]).text)[:1]
+    copy = io.BytesIO()
+    Image.open(io.BytesIO(png(1))).save(copy, "JPEG", quality=40)
+    (newer,) = re.findall(r"/works/(work_\w+)", send(ben, [(copy.getvalue(), "mine.jpg")]).text)[:1]
+
+    bens, annas = ben.browser.read(f"/en/works/{newer}"), anna.browser.read(f"/en/works/{older}")
+    assert "Somebody else registered something very similar before." in bens
+    assert "a picture that looks the same" in bens
+    assert "a person will look at it" in bens
+    assert "somebody else has registered later" in annas
+    assert "yours is as it was" in annas
+    assert newer in annas
+
+    with database.writing() as session:
+        operator = make_actor(session, sources, Role.OPERATOR, "Office")
+        command = works.DecideTitle(
+            parse_id("work", newer), works.Outcome.REVERSE, "The negative is with Ben."
+        )
+        works.decide_title(session, operator, command, sources)
+    bens, annas = ben.browser.read(f"/en/works/{newer}"), anna.browser.read(f"/en/works/{older}")
+    for page in (bens, annas):
+        assert "the later entry is the original" in page
+        assert "The negative is with Ben." in page
+    assert "a decision can be corrected" in annas
+    assert "a decision can be corrected" not in bens
 
 
 def test_what_is_said_about_a_work_is_kept(person: Callable[..., Person]) -> None:
