@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
@@ -105,6 +105,39 @@ def log_in(session: Session, email: str, password: str) -> Actor:
     if not verify_password(party.password if party else None, password) or party is None:
         raise Unauthenticated("E-mail address and password do not fit together.")
     return actor_of(party)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A password that may take another's place, both as hashes."""
+
+    old: str
+    new: str
+
+
+def accept_password(session: Session, actor: Actor, current: str, new: str) -> NewPassword:
+    """The new password, for `set_password`: checking and hashing take long, so nothing is locked meanwhile.
+
+    `Unauthenticated` if `current` is not the actor's password, `InvalidInput` if the new one would be guessed first
+    or is the same.
+    """
+    party = own_party(session, actor)
+    if not verify_password(party.password, current) or party.password is None:
+        raise Unauthenticated("This is not the current password.")
+    if rules.normalise_password(current) == rules.normalise_password(new):
+        raise InvalidInput("The new password is the current one.")
+    personal = (party.name, party.email or "", (party.email or "").partition("@")[0])
+    return NewPassword(
+        party.password, hash_password(rules.check_password(new, personal=filter(None, personal)))
+    )
+
+
+def set_password(session: Session, actor: Actor, password: NewPassword) -> None:
+    """Put the new password in the old one's place; `Conflict` if somebody else was quicker."""
+    same = (Party.id == actor.party_id, Party.password == password.old)
+    changed = session.scalar(update(Party).where(*same).values(password=password.new).returning(Party.id))
+    if changed is None:
+        raise Conflict("The password was changed meanwhile.")
 
 
 def own_party(session: Session, actor: Actor) -> Party:

@@ -1,7 +1,7 @@
-"""Signing in by password at the edge, for pages and API alike: counted first, then checked, then forgotten.
+"""Asking for a password at the edge, for pages and API alike: counted first, then checked, then forgotten.
 
-Three transactions, so that the count stands whatever comes of the attempt, and no lock is held while the password
-is hashed.
+Transactions of their own, so that the count stands whatever comes of the attempt, and no lock is held while the
+password is hashed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from flask import request
 
 from registry.base.actor import Actor
 from registry.base.context import reading, sources, writing
-from registry.core.errors import RateLimited
+from registry.core.errors import RateLimited, Unauthenticated
 from registry.parties import service
 
 
@@ -21,6 +21,34 @@ def log_in_counted(email: str, password: str) -> Actor:
 
     `RateLimited` after too many attempts, with the seconds to wait in `retry_after`; the password is not looked at.
     """
+    _count(email)
+    with reading() as session:
+        actor = service.log_in(session, email, password)
+    with writing() as session:
+        service.forget_attempts(session, email)
+    return actor
+
+
+def change_password_counted(actor: Actor, session_kept: bytes, current: str, new: str) -> None:
+    """Change the actor's own password, and end its sessions but the one with this public id.
+
+    `Unauthenticated` if `current` is not the password, `InvalidInput` for a new one that is not taken. Whoever finds a
+    browser open may not guess either: attempts count, and are `RateLimited`, like those to sign in.
+    """
+    with reading() as session:
+        email = service.own_party(session, actor).email
+    if email is None:
+        raise Unauthenticated("This account has no password.")
+    _count(email)
+    with reading() as session:
+        password = service.accept_password(session, actor, current, new)
+    with writing() as session:
+        service.set_password(session, actor, password)
+        service.end_other_sessions(session, actor, session_kept, sources().now())
+        service.forget_attempts(session, email)
+
+
+def _count(email: str) -> None:
     with writing() as session:
         wait = service.count_attempt(session, email, request.remote_addr, sources().now())
     if wait:
@@ -28,8 +56,3 @@ def log_in_counted(email: str, password: str) -> Actor:
         raise RateLimited(
             f"There were too many attempts to sign in; wait {seconds} s, then try again.", retry_after=seconds
         )
-    with reading() as session:
-        actor = service.log_in(session, email, password)
-    with writing() as session:
-        service.forget_attempts(session, email)
-    return actor

@@ -17,8 +17,10 @@ from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.core.errors import Conflict, Forbidden, NotFound
 from registry.core.ids import format_id
 from registry.parties.accounts import (
+    NewPassword,
     PublicProfile,
     RegisterParty,
+    accept_password,
     actor_of,
     command_line,
     log_in,
@@ -28,6 +30,7 @@ from registry.parties.accounts import (
     public_profile,
     register_operator,
     register_party,
+    set_password,
 )
 from registry.parties.keys import (
     CreateApiKey,
@@ -42,6 +45,7 @@ from registry.parties.rules import May, Repertoire, WorkRef, check_name
 from registry.parties.sessions import (
     SESSION_LONGEST,
     SESSION_SEEN_EVERY,
+    end_other_sessions,
     end_session,
     forget_sessions,
     list_sessions,
@@ -59,10 +63,12 @@ __all__ = [
     "LoginSession",
     "May",
     "Model",
+    "NewPassword",
     "PublicProfile",
     "RegisterParty",
     "Repertoire",
     "WorkRef",
+    "accept_password",
     "acting_for",
     "actor_of",
     "authenticate_key",
@@ -72,6 +78,7 @@ __all__ = [
     "create_mandate",
     "create_model",
     "end_mandate",
+    "end_other_sessions",
     "end_session",
     "forget_attempts",
     "forget_sessions",
@@ -92,6 +99,7 @@ __all__ = [
     "register_party",
     "revoke_api_key",
     "session_of",
+    "set_password",
 ]
 
 

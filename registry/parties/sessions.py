@@ -77,6 +77,13 @@ def end_session(session: Session, actor: Actor, public_id: bytes, now: datetime)
         row.ended_at = now
 
 
+def end_other_sessions(session: Session, actor: Actor, kept: bytes, now: datetime) -> None:
+    """Make all of the actor's sessions worthless but the one with this public id."""
+    others = (LoginSession.party_id == actor.party_id, LoginSession.public_id != kept)
+    open_ones = update(LoginSession).where(*others, LoginSession.ended_at.is_(None))
+    session.execute(open_ones.values(ended_at=now))
+
+
 def forget_sessions(session: Session, now: datetime) -> int:
     """Remove sessions that hold no more, with what their browsers called themselves; how many."""
     over = or_(

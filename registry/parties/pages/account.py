@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response
 
 from registry.base.actor import Scope
 from registry.base.context import reading, sources, writing
-from registry.core.errors import Conflict, InvalidInput
+from registry.core.errors import Conflict, InvalidInput, RateLimited, Unauthenticated
 from registry.parties import passkeys, rules, service
-from registry.parties.pages.entry import posted_json, site
+from registry.parties.logging_in import change_password_counted
+from registry.parties.pages.entry import password_rule, posted_json, site, too_many_attempts
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -22,7 +23,7 @@ blueprint = Pages("account", "registry.parties")
 @signed_in()
 def show() -> str:
     """Who I am here, and what can act for me."""
-    return _page(Form())
+    return _page()
 
 
 @blueprint.post("/account/keys")
@@ -36,11 +37,11 @@ def make_key() -> str | tuple[str, int]:
     if not scopes:
         form.errors["scope"] = _("Choose at least one thing that the key may do.")
     if name is None or form.errors:
-        return _page(form), 422
+        return _page(key_form=form), 422
     with writing() as session:
         command = service.CreateApiKey(name, scopes)
         _key, text = service.create_api_key(session, actor, command, sources())
-    return _page(Form(), new_key=text)
+    return _page(new_key=text)
 
 
 @blueprint.post("/account/keys/<id(key):public_id>/revoke")
@@ -50,6 +51,24 @@ def revoke_key(public_id: bytes) -> Response:
     with writing() as session:
         service.revoke_api_key(session, current_visitor().actor, public_id, sources().now())
     return redirect(url_for("account.show", _anchor="keys"), 303)
+
+
+@blueprint.post("/account/password")
+@signed_in()
+def change_password() -> str | tuple[str, int]:
+    """Take another password; everybody else who is signed in to this account is not any more."""
+    form, me = Form.sent(), current_visitor()
+    new = form.values.get("password", "")
+    try:
+        change_password_counted(me.actor, me.session, form.values.get("current", ""), new)
+    except RateLimited as error:
+        form.errors[""] = too_many_attempts(error)
+        return _page(password_form=form), 429
+    except (Unauthenticated, Conflict):
+        form.errors["current"] = _("This is not your current password.")
+    except InvalidInput:
+        form.errors["password"] = password_rule()
+    return (_page(password_form=form), 422) if form.errors else _page(password_changed=True)
 
 
 @blueprint.post("/account/sessions/<id(session):public_id>/end")
@@ -97,13 +116,22 @@ def remove_passkey(public_id: bytes) -> Response:
     return redirect(url_for("account.show", _anchor="passkeys"), 303)
 
 
-def _page(form: Form, new_key: str | None = None) -> str:
+def _page(
+    *,
+    key_form: Form | None = None,
+    new_key: str | None = None,
+    password_form: Form | None = None,
+    password_changed: bool = False,
+) -> str:
     me = current_visitor()
     with reading() as session:
         return render_template(
             "parties/account.html",
-            form=form,
+            form=key_form or Form(),
             new_key=new_key,
+            password_form=password_form or Form(),
+            password_changed=password_changed,
+            least=rules.PASSWORD_MIN,
             party=service.own_party(session, me.actor),
             keys=service.list_api_keys(session, me.actor, limit=500).items,
             sessions=service.list_sessions(session, me.actor, sources().now()),

@@ -64,11 +64,7 @@ def _new_account(form: Form) -> service.RegisterParty | None:
     password = form.take(
         "password",
         lambda text: rules.check_password(text, personal=personal),
-        _(
-            "Take %(least)s to %(most)s characters, for example four words that have nothing to do with you.",
-            least=rules.PASSWORD_MIN,
-            most=rules.PASSWORD_MAX,
-        ),
+        password_rule(),
     )
     if role not in ROLES or form.errors or name is None:
         return None
@@ -95,8 +91,7 @@ def sign_in_by_password() -> Response | tuple[str, int]:
     try:
         actor = log_in_counted(form.text("email"), form.values.get("password", ""))
     except RateLimited as error:
-        minutes = math.ceil(error.details["retry_after"] / 60)
-        form.errors[""] = _("Too many attempts. Wait %(minutes)s min, then try again.", minutes=minutes)
+        form.errors[""] = too_many_attempts(error)
         return render_template("parties/sign_in.html", form=form), 429
     except Unauthenticated:
         form.errors[""] = _("E-mail address and password do not fit together.")
@@ -129,6 +124,21 @@ def sign_out() -> Response:
     """End this session."""
     end()
     return redirect(url_for("home.start"), 303)
+
+
+def password_rule() -> str:
+    """What is said of a password that is not taken."""
+    return _(
+        "Take %(least)s to %(most)s characters, for example four words that have nothing to do with you.",
+        least=rules.PASSWORD_MIN,
+        most=rules.PASSWORD_MAX,
+    )
+
+
+def too_many_attempts(error: RateLimited) -> str:
+    """When the next attempt is taken."""
+    minutes = math.ceil(error.details["retry_after"] / 60)
+    return _("Too many attempts. Wait %(minutes)s min, then try again.", minutes=minutes)
 
 
 def site() -> passkeys.Site:

@@ -7,8 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from registry.base.actor import Role
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.core.errors import Conflict
+from registry.parties import service as parties
+from registry.parties.throttle import FREE_BY_ACCOUNT
+from tests.support.browsing import Browser, signed_in
 
 Person = Any
 
@@ -106,3 +113,92 @@ def test_a_mandate_needs_somebody_and_something(
 
     assert answer.status_code == 422
     assert sentence in answer.text
+
+
+# -- password -------------------------------------------------------------------------------------------------
+OLD, NEW = "vier blaue Reiher 7", "ein Kamm aus Horn 12"
+
+
+@pytest.fixture
+def wanda(app: Flask, database: Database, sources: Sources) -> Callable[[], Browser]:
+    """Signs somebody with a password in, each time in another browser."""
+    with database.writing() as session:
+        command = parties.RegisterParty(Role.CREATOR, "Wanda", "wanda@example.org", OLD)
+        actor = parties.actor_of(parties.register_party(session, command, sources))
+    return lambda: signed_in(app, database, sources, actor)
+
+
+def sign_in(app: Flask, password: str) -> int:
+    browser = Browser(app)
+    browser.open("/en/sign-in")
+    return int(browser.send("/en/sign-in", {"email": "wanda@example.org", "password": password}).status_code)
+
+
+def test_a_new_password_ends_other_sessions_and_the_old_one(app: Flask, wanda: Callable[[], Browser]) -> None:
+    here, there = wanda(), wanda()
+    here.open("/en/account")
+    assert there.open("/en/account").status_code == 200
+    changed = here.send("/en/account/password", {"current": OLD, "password": NEW})
+
+    assert changed.status_code == 200
+    assert "Your password is changed." in changed.text
+    assert OLD not in changed.text
+    assert NEW not in changed.text
+    assert here.open("/en/account").status_code == 200
+    assert there.open("/en/account").status_code == 303
+    assert sign_in(app, OLD) == 401
+    assert sign_in(app, NEW) == 303
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "sentence"),
+    [
+        ("geraten geraten 1", NEW, "Das ist nicht Ihr jetziges Passwort."),
+        (OLD, "kurz", "Nehmen Sie 12 bis 256 Zeichen"),
+        (OLD, "wanda@example.org", "Nehmen Sie 12 bis 256 Zeichen"),
+        (OLD, OLD, "Nehmen Sie 12 bis 256 Zeichen"),
+    ],
+)
+def test_a_password_that_is_not_taken_changes_nothing(
+    wanda: Callable[[], Browser], database: Database, current: str, new: str, sentence: str
+) -> None:
+    here, there = wanda(), wanda()
+    here.open("/de/account")
+    refused = here.send("/de/account/password", {"current": current, "password": new})
+
+    assert refused.status_code == 422
+    assert sentence in refused.text
+    assert there.open("/de/account").status_code == 200
+    with database.reading() as session:
+        assert parties.log_in(session, "wanda@example.org", OLD).role is Role.CREATOR
+
+
+def test_guessing_the_current_password_is_slowed_down(wanda: Callable[[], Browser]) -> None:
+    """As at the door: who finds a browser open has no more attempts, and not even the right one helps then."""
+    here = wanda()
+    here.open("/en/account")
+    for n in range(FREE_BY_ACCOUNT):
+        guess = {"current": f"geraten geraten {n}", "password": NEW}
+        assert here.send("/en/account/password", guess).status_code == 422
+    late = here.send("/en/account/password", {"current": OLD, "password": NEW})
+
+    assert late.status_code == 429
+    assert "Too many attempts." in late.text
+
+
+def test_of_two_changes_at_once_one_is_refused(
+    wanda: Callable[[], Browser], database: Database, sources: Sources
+) -> None:
+    with database.reading() as session:
+        actor = parties.log_in(session, "wanda@example.org", OLD)
+        first, second = (parties.accept_password(session, actor, OLD, f"{NEW} {n}") for n in range(2))
+    with database.writing() as session:
+        parties.set_password(session, actor, first)
+    with pytest.raises(Conflict), database.writing() as session:
+        parties.set_password(session, actor, second)
+
+
+def test_an_account_without_a_password_is_not_offered_one(person: Callable[..., Person]) -> None:
+    anna = person()
+    assert "/account/password" not in anna.browser.open("/en/account").text
+    assert anna.browser.send("/en/account/password", {"current": "", "password": NEW}).status_code == 422
