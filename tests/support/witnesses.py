@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +53,14 @@ class RunningWitness:
 
 
 @contextmanager
-def serving(folder: Path, name: str, *logs: VerifierKey) -> Iterator[RunningWitness]:
-    """A witness of these logs on a free port, until the block ends."""
+def serving(
+    folder: Path, name: str, *logs: VerifierKey, now: Callable[[], int] | None = None
+) -> Iterator[RunningWitness]:
+    """A witness of these logs on a free port, until the block ends; its clock ticks with every look at it."""
     folder.mkdir(exist_ok=True)
     key = open_key(folder / KEY_FILE, name)
     seconds = itertools.count(START)
-    witness = Witness(folder, key, logs, lambda: next(seconds))
+    witness = Witness(folder, key, logs, now or (lambda: next(seconds)))
     with WitnessServer(("127.0.0.1", 0), witness) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
