@@ -42,7 +42,8 @@ match or certain, which keeps a page out of a dataset. What is edited is the exc
 
 *If two were enough* counts what would be found if two fingerprints of 64 bytes in all were a match, not three.
 Excerpts of books stand inside 2,000 words of another book; whole poems and articles (pieces of 300 words of a book,
-registered alone) between 200 words of something else. The peers see the first of the same pages.
+registered alone) between 200 words of something else. The peers see the first of the same pages; they are made of words
+as they stand, so a line broken inside a word is two other words to them.
 """
 
 

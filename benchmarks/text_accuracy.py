@@ -1,6 +1,6 @@
 """Claim: winnowed fingerprints find every quotation of 50 words in a page; whole-document signatures find none.
 
-    python benchmarks/text_accuracy.py --texts FILE_OR_DIR [--trials 1000] [--peer-trials 20] [--page FILE.md]
+    python benchmarks/text_accuracy.py --texts FILE_OR_DIR [--trials 1000] [--peer-trials 50] [--page FILE.md]
 
 Works are registered as a registry does it, pages go through the whole chain (fingerprints, matcher, grades), and found
 means graded match or certain. Texts: JSON lines with `id`, `lang` and `text` (`.gz` too), or LANGUAGE/NAME.txt in a
@@ -280,7 +280,7 @@ def main() -> None:
     options.add_argument(
         "--trials", type=int, default=1000, help="of 50 words; five times as many if unchanged"
     )
-    options.add_argument("--peer-trials", type=int, default=20)
+    options.add_argument("--peer-trials", type=int, default=50)
     options.add_argument("--page", type=Path)
     asked = options.parse_args()
     if asked.texts is None:
