@@ -23,16 +23,20 @@ from registry.core.fingerprints import (
     PHASH64,
     PHASH256,
     SHA256,
+    WINNOW32,
     Fingerprint,
     check_code,
 )
 from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
-from registry.core.matching import Matcher
+from registry.core.matching import Match, Matcher
+from registry.core.matching.passages_search import MIN_WORDS
 from registry.core.snapshots import Snapshot
 
-_ASKED = (SHA256, PHASH256, DHASH256, ANCHORS256, DEEP256, MINHASH128)
+_ASKED = (SHA256, PHASH256, DHASH256, ANCHORS256, DEEP256, MINHASH128, WINNOW32)
 """What a server is asked about; the digests' MD5 says nothing that SHA-256 does not."""
 _AT_ONCE = 10_000
+_BYTES_AT_ONCE = 400_000
+"""Of codes, twice as many in hexadecimal; the fingerprints of a novel alone are 300,000."""
 _STRONGEST = (Verdict.DENY, Verdict.LICENSED, Verdict.ALLOW, Verdict.REVIEW, Verdict.UNKNOWN)
 """Where several codes of one item were asked about separately, the first of these that any of them got holds."""
 
@@ -54,6 +58,22 @@ class Found:
     algorithm: str
     variant: str
     distance: int
+    shared: tuple[int, int, int] | None = None
+    """Of a passage: about how many words, and where in the item it begins and ends; see `words.passage`."""
+
+    @classmethod
+    def of(cls, work: str, match: Match) -> Found:
+        """As the matcher found it."""
+        passage = match.passage
+        shared = (passage.words, passage.begin, passage.end) if passage else None
+        return cls(work, match.grade.name.lower(), match.algorithm, match.variant, match.distance, shared)
+
+    @classmethod
+    def parse(cls, told: Mapping[str, Any]) -> Found:
+        """As a server told it."""
+        passage = told.get("passage")
+        shared = (passage["words"], passage["begin"], passage["end"]) if passage else None
+        return cls(told["work"], told["grade"], told["algorithm"], told["variant"], told["distance"], shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +127,19 @@ def code_item(text: str, algorithm: str | None) -> Item:
     return Item(text, Reading(None, None, tuple(codes)))
 
 
-def check_in_snapshot(items: Sequence[Item], snapshot: Snapshot, request: Request) -> list[Answer]:
+def check_in_snapshot(
+    items: Sequence[Item], snapshot: Snapshot, request: Request, min_words: int = MIN_WORDS
+) -> list[Answer]:
     """Ask an opened edition: nothing leaves this machine."""
-    judge = Judge(Matcher(snapshot.lists, snapshot.path / "index"), snapshot, request)
+    matcher = Matcher(snapshot.lists, snapshot.path / "index", min_words=min_words)
+    judge = Judge(matcher, snapshot, request)
     return [
         Answer(
             item.name,
             judged.decision.verdict,
             judged.decision.reason,
             judged.decision.kept,
-            tuple(
-                Found(work, match.grade.name.lower(), match.algorithm, match.variant, match.distance)
-                for work, match in judged.matches
-            ),
+            tuple(Found.of(work, match) for work, match in judged.matches),
             tuple(grant.licence for grant in judged.decision.grants),
         )
         for item, judged in zip(items, judge.judge([item.reading for item in items]), strict=True)
@@ -131,12 +151,23 @@ def check_at_server(items: Sequence[Item], client: Client, request: Request) -> 
     answers: list[list[Answer]] = [[] for _ in items]
     for algorithm in (*_ASKED, MD5):
         asked = [(n, code) for n, item in enumerate(items) for code in _codes(item.reading, algorithm)]
-        for start in range(0, len(asked), _AT_ONCE):
-            part = asked[start : start + _AT_ONCE]
+        for part in _portions(asked):
             answered = _ask(client, algorithm, [code for _, code in part], request)
             for (number, _), answer in zip(part, answered, strict=True):
                 answers[number].append(answer)
     return [_together(item, found) for item, found in zip(items, answers, strict=True)]
+
+
+def _portions(asked: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:
+    """As many as one request may have, by number and by size; at least one."""
+    start = held = 0
+    for end, (_, code) in enumerate(asked):
+        held += len(code)
+        if end > start and (end - start == _AT_ONCE or held > _BYTES_AT_ONCE):
+            yield asked[start:end]
+            start, held = end, len(code)
+    if asked[start:]:
+        yield asked[start:]
 
 
 def _codes(reading: Reading, algorithm: str) -> Iterator[bytes]:
@@ -171,9 +202,7 @@ def _ask(client: Client, algorithm: str, codes: Sequence[bytes], request: Reques
                 verdict,
                 str(found[0]["reason"]) if found else "none-found",
                 keep,
-                tuple(
-                    Found(m["work"], m["grade"], m["algorithm"], m["variant"], m["distance"]) for m in found
-                ),
+                tuple(Found.parse(m) for m in found),
                 tuple(str(licence) for m in found[:1] for licence in m["licences"]),
             )
             for verdict, keep, found in zip(verdicts, kept, matches, strict=True)  # as many as codes

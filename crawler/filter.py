@@ -16,7 +16,7 @@ from typing import Protocol
 from crawler.modes import Mode, in_mode
 from crawler.sources.base import Part, Sample
 from registry.core import errors
-from registry.core.decisions import Decision, Gap, MatchedWork, Request, Terms, Verdict, decide
+from registry.core.decisions import Decision, Gap, Grade, MatchedWork, Request, Terms, Verdict, decide
 from registry.core.fingerprints import Fingerprint, Limits, fingerprint_bytes, fingerprint_text
 from registry.core.fingerprints.algorithms import MD5, SHA256, SOURCE_URL
 from registry.core.matching import Match
@@ -77,6 +77,11 @@ class Judgement:
     def deciding(self) -> tuple[str, Match] | None:
         """The surest match among those that decided."""
         return next((found for found in self.matches if found[0] in self.decision.works), None)
+
+    @property
+    def trace(self) -> tuple[str, Match] | None:
+        """The longest passage that was too short to decide, if nothing decided."""
+        return next((found for found in self.matches if found[1].grade is Grade.TRACE), None)
 
 
 class Registered(Protocol):

@@ -62,10 +62,17 @@ def closeness(algorithm: str, distance: int) -> str:
         return (
             f"about {(128 - distance) * 100 // 128} % of the text in common ({128 - distance} of 128 samples)"
         )
+    if algorithm == "text.winnow32.v1":
+        return "a passage of the text in common"
     if algorithm in ("image.anchors256.v1", "image.deep256.v1"):
         return f"places in both agree, the best of them but for {amount(distance, 'bit')} of 256"
     bits = "bit differs" if distance == 1 else "bits differ"
     return f"{distance} of 256 {bits}"
+
+
+def passage(shared: int, begin: int, end: int) -> str:
+    """How much of a text is shared, and where: places are counted in its letters and digits alone."""
+    return f"about {amount(shared, 'word')}, from letter {begin + 1:,} to {end:,}"
 
 
 _TURNS = {

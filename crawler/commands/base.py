@@ -90,6 +90,18 @@ def deep_option(function: F) -> F:
     )(function)
 
 
+def min_words_option(function: F) -> F:
+    """`--min-words`."""
+    return click.option(
+        "--min-words",
+        type=click.IntRange(0),
+        default=12,
+        show_default=True,
+        metavar="N",
+        help="Let shorter quotations pass, unless they are half of the quoted text.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(

@@ -18,6 +18,7 @@ from crawler.commands.base import (
     examples,
     existing_files,
     json_option,
+    min_words_option,
     now,
     server_option,
     snapshot_option,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @api_key_option
 @request_options(purpose=Purpose.TRAIN_GENAI, policy=Policy.CONSENT_FIRST)
 @deep_option
+@min_words_option
 @click.option("--allow-stale", metavar="REASON", help="Use a snapshot that has expired, for this reason.")
 @click.option("--fail-on-match", is_flag=True, help="End with 2 if anything on record was found.")
 @json_option
@@ -62,6 +64,7 @@ def check(
     policy: str,
     territory: str,
     deep: bool,
+    min_words: int,
     allow_stale: str | None,
     fail_on_match: bool,
     as_json: bool,
@@ -84,7 +87,7 @@ def check(
     items = [file_item(path, deep=deep) for path in files] + [code_item(code, algorithm) for code in codes]
     if snapshot is not None:
         opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-        answers = check_in_snapshot(items, opened, request)
+        answers = check_in_snapshot(items, opened, request, min_words)
     else:
         assert server is not None
         with Client(server, api_key) as client:
@@ -104,7 +107,7 @@ def check(
             click.echo("\n".join(_lines(answer)))
     if any(answer.failed for answer in answers):
         end(Exit.ITEMS)
-    if fail_on_match and any(answer.found for answer in answers):
+    if fail_on_match and any(found.grade != "trace" for answer in answers for found in answer.found):
         end(Exit.MATCHES)
 
 
@@ -117,7 +120,9 @@ def _lines(answer: Answer) -> list[str]:
         head += f"; {words.reason(answer.reason)}"
     lines = [head + "."]
     for found in answer.found:
-        how = words.closeness(found.algorithm, found.distance)
+        how = (
+            words.passage(*found.shared) if found.shared else words.closeness(found.algorithm, found.distance)
+        )
         part = f"; {words.variant(found.variant)}" if found.algorithm.startswith("image.") else ""
         lines.append(f"  {found.work}: {how} ({found.grade}{part})")
     lines += [f"  by {licence}" for licence in answer.licences]
@@ -137,6 +142,7 @@ def _document(answer: Answer) -> dict[str, object]:
                 "algorithm": f.algorithm,
                 "variant": f.variant,
                 "distance": f.distance,
+                "passage": dict(zip(("words", "begin", "end"), f.shared, strict=True)) if f.shared else None,
             }
             for f in answer.found
         ],

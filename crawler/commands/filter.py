@@ -14,6 +14,7 @@ from crawler.commands.base import (
     emit,
     examples,
     json_option,
+    min_words_option,
     note,
     now,
     snapshot_option,
@@ -49,6 +50,7 @@ from registry.core.errors import InvalidInput
     help="Rows name items elsewhere: compare their addresses and digests, and open nothing.",
 )
 @deep_option
+@min_words_option
 @click.option(
     "--mode",
     type=click.Choice([mode.value for mode in Mode]),
@@ -79,6 +81,7 @@ def filter_command(
     column: str | None,
     metadata_only: bool,
     deep: bool,
+    min_words: int,
     mode: str,
     dry_run: bool,
     limit: int | None,
@@ -126,6 +129,7 @@ def filter_command(
             dry_run=dry_run,
             limit=limit,
             items_per_shard=shard_size,
+            min_words=min_words,
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

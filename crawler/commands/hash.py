@@ -10,6 +10,9 @@ from crawler.commands.base import Command, emit, end, examples, existing_files, 
 from crawler.exits import Exit
 from registry.core.errors import VorbehaltError
 
+_LONGEST = 640
+"""Bytes of the longest code but that of a text's fingerprints."""
+
 
 @click.command("hash", cls=Command, epilog=examples("vorbehalt hash crest.jpg poem.txt"))
 @existing_files(required=True)
@@ -31,7 +34,14 @@ def hash_command(files: tuple[Path, ...], as_json: bool) -> None:
             note(f"{path}: {remark.message}")
         if not as_json:
             for fingerprint in found.fingerprints:
-                click.echo(f"{fingerprint.code.hex()}  {fingerprint.algorithm}/{fingerprint.kind}  {path}")
+                click.echo(f"{_shown(fingerprint.code)}  {fingerprint.algorithm}/{fingerprint.kind}  {path}")
     if as_json:
         emit({"files": results})
     end(Exit.ITEMS if any("error" in result for result in results) else Exit.OK)
+
+
+def _shown(code: bytes) -> str:
+    """In hexadecimal; the fingerprints of a book would fill many screens."""
+    if len(code) <= _LONGEST:
+        return code.hex()
+    return f"{code[:16].hex()}… ({len(code):,} bytes; --json has them all)"

@@ -141,6 +141,7 @@ def _screen(job: Job, partial: Partial) -> Screen:
         job.settings.request,
         job.settings.limits,
         job.settings.deep,
+        job.settings.min_words,
         job.settings.mode,
         job.settings.dry_run,
     )

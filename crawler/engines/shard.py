@@ -42,6 +42,8 @@ class Screen:
     limits: Limits
     deep: bool
     """Whether the parts of pictures are looked for as well."""
+    min_words: int
+    """See `Settings`."""
     mode: Mode = Mode.DROP
     dry_run: bool = False
 
@@ -54,7 +56,12 @@ class Screen:
 def _open(screen: Screen) -> Judge:
     licences = PersonalLicences.parse(screen.licences.read_bytes()) if screen.licences else None
     snapshot = Snapshot.open(screen.edition, verify=False, standing=Standing(licences))
-    return Judge(Matcher(snapshot.lists, screen.edition / "index"), snapshot, screen.request, screen.mode)
+    return Judge(
+        Matcher(snapshot.lists, screen.edition / "index", min_words=screen.min_words),
+        snapshot,
+        screen.request,
+        screen.mode,
+    )
 
 
 def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:

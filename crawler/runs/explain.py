@@ -95,6 +95,10 @@ def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:
 
 
 def _match(row: dict[str, Any]) -> str:
+    if row["shared_words"] is not None:
+        shared = words.passage(row["shared_words"], row["shared_begin"], row["shared_end"])
+        little = ", too little to decide" if row["grade"] == "trace" else ""
+        return f"It shares {shared} with {row['work_id']} ({row['grade']}{little}; {row['algorithm']})."
     near = words.closeness(row["algorithm"], row["distance"])
     compared = f" by {words.variant(row['variant'])}" if row["algorithm"].startswith("image.") else ""
     limit = (

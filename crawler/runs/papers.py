@@ -45,6 +45,9 @@ VERDICTS = pa.schema(
         pa.field("grade", pa.string()),
         pa.field("distance", pa.uint16()),
         pa.field("radius", pa.uint16()),
+        pa.field("shared_words", pa.uint32()),
+        pa.field("shared_begin", pa.uint32()),
+        pa.field("shared_end", pa.uint32()),
         pa.field("work_id", pa.string()),
         pa.field("licence_id", pa.string()),
         pa.field("tariff_id", pa.string()),
@@ -73,7 +76,8 @@ _REPETITIVE = ["media", "reason", "mark", "algorithm", "kind", "variant", "grade
 def verdict_row(shard: int, sample: Sample, reading: Reading, judgement: Judgement) -> dict[str, Any]:
     """One line of the verdict table."""
     decision = judgement.decision
-    work, match = judgement.deciding or (None, None)
+    work, match = judgement.deciding or judgement.trace or (None, None)
+    passage = match.passage if match else None
     relied = next((u for u in judgement.uses if u.work == work), None)
     open_grant = decision.grants[0] if decision.grants and decision.verdict is Verdict.ALLOW else None
     return {
@@ -91,7 +95,10 @@ def verdict_row(shard: int, sample: Sample, reading: Reading, judgement: Judgeme
         "variant": match.variant if match else None,
         "grade": match.grade.name.lower() if match else None,
         "distance": match.distance if match else None,
-        "radius": radius(match.algorithm) if match else None,
+        "radius": radius(match.algorithm) if match and not passage else None,
+        "shared_words": passage.words if passage else None,
+        "shared_begin": passage.begin if passage else None,
+        "shared_end": passage.end if passage else None,
         "work_id": work,
         "licence_id": relied.licence if relied else open_grant.licence if open_grant else None,
         "tariff_id": relied.tariff if relied else open_grant.tariff if open_grant else None,

@@ -14,6 +14,7 @@ from crawler.runs.layout import RUN
 from crawler.sources.base import Source
 from registry.core.decisions import Request
 from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
+from registry.core.matching import passages_search
 from registry.core.matching.grades import GRADES
 from registry.core.records.canonical import canonical, parse
 from registry.core.records.runs import RunManifest
@@ -41,6 +42,8 @@ class Settings:
     """Only so many items of each input were read."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
+    min_words: int = passages_search.MIN_WORDS
+    """A passage of fewer words that is not half of the registered text counts for nothing."""
 
     def parameters(self, snapshot: Snapshot) -> dict[str, Any]:
         """As they stand in the manifest, beside purpose, policy, territory and date."""
@@ -61,6 +64,8 @@ class Settings:
                 "max_text_bytes": self.limits.max_text_bytes,
             },
             "metadata_only": self.metadata_only,
+            "min_words": self.min_words,
+            "passages": dict(passages_search.PARAMETERS),
             "mode": self.mode.value,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
         }

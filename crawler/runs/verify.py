@@ -121,7 +121,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     """Judge every item again, in order, and count."""
     request = Request(Purpose(manifest.purpose), Policy(manifest.policy), manifest.at, manifest.territory)
     mode = mode_of(manifest)
-    judge = Judge(Matcher(edition.lists, edition.path / "index"), edition, request, mode)
+    judge = Judge(_matcher(manifest, edition), edition, request, mode)
     totals, folders = Totals(), _Folders(manifest)
     rows = iter(_joined(run))
     while part := list(islice(rows, _BATCH)):
@@ -140,6 +140,14 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     if counts.as_json() != manifest.counts.as_json() or sorted(totals.licences) != list(manifest.licences):
         raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
     folders.compare()
+
+
+def _matcher(manifest: RunManifest, edition: Snapshot) -> Matcher:
+    """The edition's indexes, with the run's own limit for quotations."""
+    least = manifest.parameters.get("min_words")
+    if not isinstance(least, int) or isinstance(least, bool) or least < 0:
+        raise VerificationFailed("The manifest does not say from how many words on a passage counted.")
+    return Matcher(edition.lists, edition.path / "index", min_words=least)
 
 
 def _joined(run: Path) -> Iterator[tuple[Row, list[Row]]]:

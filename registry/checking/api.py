@@ -17,6 +17,7 @@ from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ADDRESSES, Fingerprint
+from registry.core.matching import Match
 
 blueprint = Blueprint(
     "check",
@@ -103,6 +104,7 @@ def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
                 "distance": match.distance,
                 "grade": match.grade.name.lower(),
                 "variant": match.variant,
+                "passage": _passage(match),
                 "reason": r.decision.reason,
                 "licences": [g.licence for g in r.decision.grants],
             }
@@ -110,6 +112,12 @@ def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
             for work, match in r.matches
         ],
     }
+
+
+def _passage(match: Match) -> dict[str, int] | None:
+    """What is shared with a registered text, as places in the text that was asked about."""
+    found = match.passage
+    return None if found is None else {"words": found.words, "begin": found.begin, "end": found.end}
 
 
 @blueprint.post("")

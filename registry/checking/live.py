@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from registry.core.decisions import Terms
 from registry.core.fingerprints import Fingerprint
 from registry.core.ids import format_id
-from registry.core.matching import ListColumns, Match, Matcher, by_algorithm, lists_of
+from registry.core.matching import ListColumns, Match, Matcher, by_algorithm, lists_of, with_common_marked
 from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
@@ -128,7 +128,7 @@ def known_works(
 
 
 def _first(session: Session, change_seq: int) -> Index:
-    lists = lists_of(works.stored_codes(session))
+    lists = with_common_marked(lists_of(works.stored_codes(session)), works.owners_by_row(session))
     return _index(change_seq, Matcher(lists), lists, {}, frozenset(), _addresses(session))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.checking.live import LiveIndex, known_works
 from registry.checking.service import check_codes
+from registry.core.decisions import Grade
 from registry.core.ids import format_id, parse_id
 from registry.core.matching import Match
 from registry.usage import service as usage
@@ -44,7 +45,8 @@ def lookup(
 ) -> Found:
     """Look one code up; whose the other works are, and who used them, is not told."""
     current, change_seq = index.current(session)
-    (matches,) = current.match(check_codes(algorithm, [code]))
+    (found_all,) = current.match(check_codes(algorithm, [code]))
+    matches = [m for m in found_all if m.grade is not Grade.TRACE]
     known = known_works(session, current, change_seq, [m.work_row for m in matches], None, now)
     named = {parse_id("work", known[m.work_row].public_id): m for m in matches if m.work_row in known}
     found = works.works_by_public_id(session, named)

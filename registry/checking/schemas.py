@@ -36,6 +36,14 @@ class LiveView(Strict):
     change_seq = fields.Integer(metadata={"description": "The last change of the registry that was seen."})
 
 
+class PassageView(Strict):
+    """What the item shares with a registered text. Places are bytes of its letters and digits, folded (N1)."""
+
+    words = fields.Integer(metadata={"description": "About how many, at four and a half letters each."})
+    begin = fields.Integer()
+    end = fields.Integer()
+
+
 class MatchView(Strict):
     """A registered work that a code resembles."""
 
@@ -45,6 +53,9 @@ class MatchView(Strict):
     distance = fields.Integer()
     grade = fields.String(validate=validate.OneOf([grade.name.lower() for grade in Grade]))
     variant = fields.String(metadata={"example": "full/identity"})
+    passage = fields.Nested(
+        PassageView, allow_none=True, metadata={"description": "By `text.winnow32.v1` only."}
+    )
     reason = fields.String(metadata={"example": "registered.no-licence"})
     licences = fields.List(fields.String(), metadata={"example": ["offer_…@1"]})
 

@@ -21,7 +21,7 @@ from registry.base.db import Database
 from registry.base.locks import exclusive
 from registry.base.periods import whole_second
 from registry.core.decisions import Terms
-from registry.core.matching import by_algorithm, lists_of
+from registry.core.matching import by_algorithm, lists_of, with_common_marked
 from registry.core.records.leaves import OptOutLeaf
 from registry.core.snapshots import (
     NOT_PUBLIC,
@@ -173,7 +173,7 @@ def _content(session: Session, now: datetime) -> EditionContent:
         work_terms=[number[t] for t in work_terms],
         terms=distinct or [Terms()],
         withdrawn=withdrawn,
-        lists=lists_of(by_algorithm(codes)),
+        lists=with_common_marked(lists_of(by_algorithm(codes)), works.owners_by_row(session)),
     )
 
 

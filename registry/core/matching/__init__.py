@@ -11,11 +11,15 @@ from registry.core.matching.listing import StoredCodes, StoredRow, by_algorithm,
 from registry.core.matching.lists import KIND_CODES, ListColumns
 from registry.core.matching.matcher import Match, Matcher
 from registry.core.matching.opening import open_index
+from registry.core.matching.passages import PassageIndex
+from registry.core.matching.passages_common import with_common_marked
+from registry.core.matching.passages_search import MIN_WORDS, Passage
 
 __all__ = [
     "DIHEDRAL",
     "GRADES",
     "KIND_CODES",
+    "MIN_WORDS",
     "BandIndex",
     "ChainIndex",
     "CodeIndex",
@@ -24,6 +28,8 @@ __all__ = [
     "ListColumns",
     "Match",
     "Matcher",
+    "Passage",
+    "PassageIndex",
     "StoredCodes",
     "StoredRow",
     "by_algorithm",
@@ -33,4 +39,5 @@ __all__ = [
     "lists_of",
     "open_index",
     "radius",
+    "with_common_marked",
 ]

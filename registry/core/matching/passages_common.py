@@ -14,6 +14,7 @@ work that others have copied whole is not made of phrases.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
+from registry.core.fingerprints import WINNOW32
 from registry.core.matching.lists import ListColumns
 from registry.core.matching.passages import COMMON, FILE_SHIFT
 
@@ -52,6 +54,12 @@ def _background() -> NDArray[np.uint64]:
     wide = np.zeros((len(kept), 8), np.uint8)
     wide[:, : kept.shape[1]] = kept
     return wide.view("<u8").reshape(-1).astype(np.uint64)
+
+
+def with_common_marked(lists: Mapping[str, ListColumns], owners: NDArray[np.int64]) -> dict[str, ListColumns]:
+    """The lists, with the common phrases of the list of fingerprints marked."""
+    marked = {WINNOW32: mark_common(lists[WINNOW32], owners)} if WINNOW32 in lists else {}
+    return {**lists, **marked}
 
 
 def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:

@@ -128,7 +128,12 @@ def test_only_codes_travel_and_only_those_that_say_something(tmp_path: Path) -> 
             REQUEST,
         )
     assert (text.reason, broken.reason, md5.reason) == ("none-found", "error.undecodable", "none-found")
-    assert sorted(a.json["algorithm"] for a in server.asked) == [MD5, SHA256, "text.minhash128.v1"]
+    assert sorted(a.json["algorithm"] for a in server.asked) == [
+        MD5,
+        SHA256,
+        "text.minhash128.v1",
+        "text.winnow32.v1",
+    ]
     assert all(lab.prose(1)[:20].encode() not in a.body for a in server.asked)
 
 

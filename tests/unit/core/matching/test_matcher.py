@@ -22,6 +22,7 @@ from tests.support.lists import lists_of
 SHA256, MD5 = "digest.sha256.v1", "digest.md5.v1"
 PHASH, DHASH, COLOUR = "image.phash256.v1", "image.dhash256.v1", "image.colour42.v1"
 MINHASH = "text.minhash128.v1"
+WINNOW = "text.winnow32.v1"
 Prints = tuple[Fingerprint, ...]
 
 
@@ -177,13 +178,12 @@ def test_a_frame_that_just_passes_the_gate_goes_to_review_by_outlines_and_colour
 def test_a_reset_text_is_certain_and_a_changed_one_a_match(matcher: Matcher) -> None:
     reset = only(matcher.match([as_text(TEXT.upper().replace(" ", "\n") + "!")])[0])
     assert (reset.work_row, reset.grade, reset.algorithm) == (ROWS["poem"], Grade.CERTAIN, MINHASH)
-    changed = only(
-        matcher.match([as_text(TEXT + "Ach, ich bin des Treibens müde! Was soll all der Schmerz und Lust?")])[
-            0
-        ]
-    )
+    longer = as_text(TEXT + "Ach, ich bin des Treibens müde! Was soll all der Schmerz und Lust?")
+    changed = only(matcher.match([[f for f in longer if f.algorithm == MINHASH]])[0])
     assert changed.grade is Grade.MATCH
     assert 25 < changed.distance <= 64
+    contained = only(matcher.match([longer])[0])
+    assert (contained.grade, contained.algorithm, contained.distance) == (Grade.CERTAIN, WINNOW, 0)
     assert matcher.match(
         [as_text("Ich ging im Walde so für mich hin, und nichts zu suchen, das war mein Sinn. " * 3)]
     ) == [()]
