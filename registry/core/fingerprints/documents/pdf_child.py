@@ -8,16 +8,29 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from contextlib import suppress
 from typing import Any
 
 
 def main() -> None:
     """Read standard input and print `{"pages", "text"}` or `{"problem"}`."""
     most, seconds, memory = map(int, sys.argv[1:])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for what, limit in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _bound(what, limit)
     json.dump(answer(sys.stdin.buffer.read(), most), sys.stdout)
+
+
+def _bound(what: int, limit: int) -> None:
+    """Never above what this process is allowed already. macOS refuses a limit of memory; that of time remains."""
+    _, allowed = resource.getrlimit(what)
+    if allowed != resource.RLIM_INFINITY:
+        limit = min(limit, allowed)
+    with suppress(ValueError):
+        resource.setrlimit(what, (limit, limit))
 
 
 def answer(data: bytes, most: int) -> dict[str, Any]:
