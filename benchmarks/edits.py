@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
+from benchmarks._pictures import shipped, text_page
+
 BICUBIC, BOX = Image.Resampling.BICUBIC, Image.Resampling.BOX
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -96,7 +98,7 @@ def _corner(removed: float) -> Change:
     return lambda p, _: p.crop((int(p.width * removed), int(p.height * removed), p.width, p.height))
 
 
-def _written(picture: Image.Image, _: np.random.Generator) -> Image.Image:
+def written(picture: Image.Image, _: np.random.Generator) -> Image.Image:
     """A translucent line of text across the middle."""
     layer = Image.new("RGBA", picture.size)
     font = ImageFont.load_default(picture.width // 8)
@@ -106,7 +108,7 @@ def _written(picture: Image.Image, _: np.random.Generator) -> Image.Image:
     return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
 
 
-def _captioned(picture: Image.Image, _: np.random.Generator) -> Image.Image:
+def captioned(picture: Image.Image, _: np.random.Generator) -> Image.Image:
     """A bar with words over the lowest 15 %."""
     copy, bar = picture.copy(), int(0.15 * picture.height)
     draw = ImageDraw.Draw(copy)
@@ -171,8 +173,8 @@ COMMON = (
     Edit("mirrored", "quarters and mirrors", lambda p, _: ImageOps.mirror(p)),
     *(Edit(f"border {round(100 * s)} %", "borders", _bordered(s)) for s in (0.02, 0.05, 0.1)),
     Edit("screenshot, padded", "borders", _screenshot),
-    Edit("watermark across", "additions", _written),
-    Edit("caption bar 15 %", "additions", _captioned),
+    Edit("watermark across", "additions", written),
+    Edit("caption bar 15 %", "additions", captioned),
     Edit("logo in the corner", "additions", _logo),
     *(Edit(f"centre, {round(100 * r)} % cut off", "crops", _centre(r)) for r in (0.02, 0.05, 0.1, 0.2, 0.3)),
     *(Edit(f"corner, {round(100 * r)} % cut off", "crops", _corner(r)) for r in (0.05, 0.1, 0.2)),
@@ -204,15 +206,38 @@ def _filler(random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
     return small.resize(size, BICUBIC)
 
 
-def _collage(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """One of four on a white page, half as large."""
-    width, height = picture.size
-    page = Image.new("RGB", (2 * width + 24, 2 * height + 24), "white")
-    places = [(8, 8), (width + 16, 8), (8, height + 16), (width + 16, height + 16)]
-    mine = int(random.integers(4))
-    for number, place in enumerate(places):
-        page.paste(picture if number == mine else _filler(random, picture.size), place)
-    return page.resize((page.width // 2, page.height // 2), BICUBIC)
+def _photograph(random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """A stranger beside it: one of scikit-image's photographs."""
+    return ImageOps.fit(shipped()[int(random.integers(len(shipped())))], size)
+
+
+def _collage(ways: int, beside: Callable[[np.random.Generator, tuple[int, int]], Image.Image]) -> Change:
+    """One among strangers on a white page, `ways` in a row and as many rows, at half the size."""
+
+    def change(picture: Image.Image, random: np.random.Generator) -> Image.Image:
+        width, height = picture.size
+        page = Image.new("RGB", (ways * (width + 8) + 8, ways * (height + 8) + 8), "white")
+        mine = int(random.integers(ways * ways))
+        for number in range(ways * ways):
+            place = (8 + (width + 8) * (number % ways), 8 + (height + 8) * (number // ways))
+            page.paste(picture if number == mine else beside(random, picture.size), place)
+        return page.resize((page.width // 2, page.height // 2), BICUBIC)
+
+    return change
+
+
+def _on_a_page(picture: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Between the lines of a page, at less than half of its width."""
+    page = text_page(random).resize((930, 1316), BICUBIC)
+    small = picture.resize((400, max(1, 400 * picture.height // picture.width)), BICUBIC)
+    most = max(60, page.height - small.height - 60)
+    page.paste(small, (int(random.integers(40, 490)), int(random.integers(50, most))))
+    return page
+
+
+def _squared(picture: Image.Image, random: np.random.Generator) -> Image.Image:
+    """A crop of at least 80 % a side, forced to 256 x 256."""
+    return _cropped(0.8)(picture, random).resize((256, 256), BICUBIC)
 
 
 def viewer(picture: Image.Image) -> Image.Image:
@@ -274,7 +299,11 @@ HARDER = (
     ),
     Edit("turned by any angle", "any turn", _any_turn),
     Edit(">= 70 % a side, turned by 5°, JPEG 40", "any turn", _crop_turn, quality=40),
-    Edit("one of four in a collage", "compositions", _collage),
+    Edit("one of 4 in a collage", "compositions", _collage(2, _photograph)),
+    Edit("one of 4, beside strong patterns", "compositions", _collage(2, _filler)),
+    Edit("one of 9 in a collage", "compositions", _collage(3, _photograph)),
+    Edit("on a page of text", "compositions", _on_a_page),
+    Edit("crop >= 80 %, forced to a square", "compositions", _squared),
     Edit("screenshot of a viewer", "compositions", lambda p, _: viewer(p)),
     Edit("meme, 18 % bands", "compositions", _meme),
     *(

@@ -93,7 +93,7 @@ def agreement(
     of_query, of_registered = np.nonzero(apart <= seed)
     if not len(of_query):
         return None
-    holds = _confirming(query.geometry, registered.geometry, of_query, of_registered) & (apart.T <= CONFIRM)
+    holds = confirming(query.geometry, registered.geometry, of_query, of_registered) & (apart.T <= CONFIRM)
     confirmed: NDArray[np.bool_] = np.asarray(holds.any(axis=2))
     counts = np.minimum(confirmed.sum(axis=1), np.asarray(holds.any(axis=1)).sum(axis=1))
     seeds = apart[of_query, of_registered]
@@ -106,7 +106,7 @@ def agreement(
     )
 
 
-def _confirming(
+def confirming(
     query: Geometry, registered: Geometry, of_query: NDArray[np.intp], of_registered: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """(S, R, Q): whether, by seed s, the place of anchor r of the registered picture is that of anchor q."""
