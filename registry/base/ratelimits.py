@@ -169,13 +169,14 @@ def _take(
 
 
 # -- in a request -------------------------------------------------------------------------------------------
-def spend(rate: Rate, amount: int = 1) -> None:
+def spend(rate: Rate, amount: int = 1, *, account: bytes | None = None) -> None:
     """Count this request; `RateLimited` if its sender has used up the quota.
 
-    By API key; registrations by account, whose keys are many; without a key by network address.
+    By API key; registrations by account, whose keys are many; without a key by network address. `account` (public id)
+    is for pages, where people sign in without a key.
     """
     quota: Quota = getattr(settings(), f"rate_{rate}")
-    subject = _subject(rate)
+    subject = _subject(rate) if account is None else _of_account(account)
     if not quota.limit or subject is None:
         return
     standing = part(RateLimiter).spend(rate, quota, subject, sources().now(), amount)
@@ -196,8 +197,12 @@ def _subject(rate: Rate) -> bytes | None:
         network = network_of(request.remote_addr)
         return None if network is None else hashlib.sha256(b"address:" + network.encode()).digest()
     if rate in {Rate.REGISTER, Rate.BULK}:
-        return hashlib.sha256(b"account:" + actor.public_id).digest()
+        return _of_account(actor.public_id)
     return hashlib.sha256(b"key:" + str(bearer_key(request.headers.get("Authorization"))).encode()).digest()
+
+
+def _of_account(public_id: bytes) -> bytes:
+    return hashlib.sha256(b"account:" + public_id).digest()
 
 
 def network_of(address: str | None) -> str | None:

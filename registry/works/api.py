@@ -125,6 +125,7 @@ def withdraw(public_id: bytes) -> None:
 @blueprint.response(201, schemas.WorkView)
 def add_version(public_id: bytes) -> Any:
     """Add a further file of the work, such as another edition; its codes are matched beside the others."""
+    spend(Rate.REGISTER)
     _, content = read_upload(schemas.NewFile)
     with writing() as session:
         command = service.AddVersion(public_id, content)

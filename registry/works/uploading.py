@@ -10,7 +10,16 @@ from werkzeug.datastructures import FileStorage
 
 from registry.base.actor import Actor
 from registry.base.context import sources, writing
-from registry.core.errors import Conflict, InvalidInput, TooLarge, TooShort, Undecodable, UnsupportedMedia
+from registry.base.ratelimits import Rate, spend
+from registry.core.errors import (
+    Conflict,
+    InvalidInput,
+    RateLimited,
+    TooLarge,
+    TooShort,
+    Undecodable,
+    UnsupportedMedia,
+)
 from registry.core.fingerprints import DHASH256, FULL, PHASH256, FileFingerprints, fingerprint_bytes
 from registry.core.fingerprints.documents.model import NO_TEXT, PROTECTED
 from registry.core.ids import parse_id
@@ -52,7 +61,12 @@ def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -
     """Fingerprint a file, register it in a transaction of its own, and forget the file."""
     name = PurePath(upload.filename or "").name
     try:
+        spend(Rate.REGISTER, account=actor.public_id)
         found = fingerprint_bytes(upload.read())
+    except RateLimited:
+        return FileResult(
+            name, "refused", _("You have registered very many files just now. Go on in an hour.")
+        )
     except InvalidInput as error:
         return FileResult(name, "refused", why_unreadable(error))
     try:
