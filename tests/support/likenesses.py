@@ -35,11 +35,18 @@ def near(
     return FileFingerprints("image", "image/png", len(file), (*digests(file), *frame, *beside))
 
 
+def codes_of_picture(found: FileFingerprints) -> NDArray[np.uint8]:
+    """(1, 32): the phash256 of the full frame."""
+    (code,) = (f.code for f in found.fingerprints if (f.algorithm, f.kind) == ("image.phash256.v1", "full"))
+    return np.frombuffer(code, np.uint8).reshape(1, 32)
+
+
 def text(name: str, differing: int = 0, *, file: str | None = None) -> FileFingerprints:
     """A text whose signature differs in so many of its 128 values from that of the text of this name."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     values = np.random.default_rng(seed).integers(0, 2**32 - 1, 128, dtype=np.uint32)
-    values[: differing * 5 : 5] ^= np.uint32(1)  # at most one in most bands, as in real texts
+    spread = 5 if differing <= 26 else 1  # over nearly all bands, as long as some of them stay whole
+    values[: differing * spread : spread] ^= np.uint32(1)
     code = Fingerprint("text.minhash128.v1", "whole", to_lean(values))
     return FileFingerprints("text", "text/plain", 1_000, (*digests(file or name), code))
 

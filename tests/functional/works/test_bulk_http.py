@@ -19,7 +19,9 @@ from registry.base.jobs import Worker
 from registry.works import bulk, bulk_rows
 from registry.works.models import BulkUpload, ShareRow, Work
 from tests.functional.conftest import Account, Client
+from tests.support.bulk import code as as_json
 from tests.support.bulk import digest_row, json_lines, picture
+from tests.support.likenesses import near
 
 Make = Callable[..., Account]
 JSON_LINES = "application/jsonl"
@@ -147,6 +149,43 @@ def test_the_same_file_twice(client: Client, account: Make, work_off: Callable[[
         for w in client.get("/v1/works", headers=anna.headers).json["items"]
     }
     assert contested == {"own": False, "new": False, "old": True}
+
+
+def test_near_duplicates_of_others_are_contested(
+    client: Client, account: Make, work_off: Callable[[], None], mandate: Any
+) -> None:
+    """Of what is on record, and of earlier rows for another owner; the rules are those of a single registration."""
+    society, anna, ben = account(Role.SOCIETY), account(), account(name="Ben")
+    for principal in (anna, ben):
+        mandate(principal, society)
+
+    def row(name: str, bits: int, owner: Account, title: str) -> dict[str, Any]:
+        codes = [as_json(f) for f in near(name, bits, file=title).fingerprints]
+        return {"title": title, "kind": "image", "fingerprints": codes, "on_behalf_of": owner.id}
+
+    old = client.post("/v1/works", json=picture("Dunes"), headers=anna.headers).json["id"]
+    rows = json_lines(
+        row("Dunes", 9, ben, "like old"),
+        row("Sea", 0, ben, "first"),
+        row("Sea", 20, anna, "like first"),
+        row("Sea", 21, ben, "own variant"),
+        row("Dunes", 4, anna, "variant of old"),
+    )
+    upload(client, society, rows)
+    work_off()
+
+    def contests(owner: Account) -> dict[str, Any]:
+        works = client.get("/v1/works", headers=owner.headers).json["items"]
+        seen = [client.get(f"/v1/works/{w['id']}", headers=owner.headers).json for w in works]
+        return {w["title"]: w["contested"] and w["contested"] | {"id": w["id"]} for w in seen}
+
+    bens, annas = contests(ben), contests(anna)
+    assert (bens["first"], bens["own variant"], annas["variant of old"]) == (None, None, None)
+    assert (bens["like old"]["earlier_work"], bens["like old"]["rule"]) == (old, "near-picture")
+    assert annas["like first"]["distance"] == 20
+    assert annas["like first"]["decided_by"] == "machine"
+    doubles = client.get(f"/v1/works/{old}", headers=anna.headers).json["doubles"]
+    assert [d["newer_work"] for d in doubles] == [bens["like old"]["id"]]
 
 
 @pytest.fixture

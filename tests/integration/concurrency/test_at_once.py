@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from registry.base.actor import Role
 from registry.base.db import Database
+from registry.core.ids import format_id
 from registry.log import service as log
+from registry.works.models import Work
 from tests.functional.conftest import Account
+from tests.support.bulk import code
+from tests.support.likenesses import near
 
 AT_ONCE = 6
 Make = Callable[..., Account]
@@ -72,6 +77,26 @@ def test_the_same_file_by_many_owners(at_once: Callable[[Sequence[Do]], list[Any
     assert statuses(answers) == {201: AT_ONCE}
     (first,) = [a.json for a in answers if a.json["contested"] is None]
     assert {a.json["contested"]["earlier_work"] for a in answers if a.json["contested"]} == {first["id"]}
+
+
+def test_near_equal_pictures_by_many_owners(
+    at_once: Callable[[Sequence[Do]], list[Any]], account: Make, database: Database
+) -> None:
+    """Files of which no two are equal: still every title but that of the first one on record is contested."""
+
+    def send(number: int) -> Do:
+        owner = account(name=f"Owner {number}")
+        found = near("Dunes", 2 * number, file=f"file {number}").fingerprints
+        body = {"title": "Dunes", "kind": "image", "fingerprints": [code(f) for f in found]}
+        return lambda client: client.post("/v1/works", json=body, headers=owner.headers)
+
+    answers = at_once([send(number) for number in range(AT_ONCE)])
+    assert statuses(answers) == {201: AT_ONCE}
+    with database.reading() as session:
+        first = session.scalars(select(Work).order_by(Work.change_seq).limit(1)).one()
+    uncontested = [a.json["id"] for a in answers if a.json["contested"] is None]
+    assert uncontested == [format_id("work", first.public_id)]
+    assert {a.json["contested"]["earlier_work"] for a in answers if a.json["contested"]} == set(uncontested)
 
 
 def test_the_same_request_under_one_key(
