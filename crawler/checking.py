@@ -93,14 +93,17 @@ class Answer:
         return self.verdict is Verdict.UNKNOWN and self.reason != "none-found"
 
 
-def file_item(path: Path, limits: Limits = DEFAULT_LIMITS, *, deep: bool = False) -> Item:
+def file_item(
+    path: Path, limits: Limits = DEFAULT_LIMITS, *, deep: bool = False, exact_decode: bool = False
+) -> Item:
     """A file as an item; what is wrong with its content becomes its reading's gap."""
     try:
         raw = read_file(path, limits)
     except InvalidInput as problem:
         gap = "error.too-large" if "size" in problem.details else "error.unreadable"
         return Item(str(path), Reading(None, None, gap=gap))
-    return Item(str(path), read(Sample(0, str(path), raw, len(raw)), limits, deep=deep))
+    sample = Sample(0, str(path), raw, len(raw))
+    return Item(str(path), read(sample, limits, deep=deep, exact_decode=exact_decode))
 
 
 def code_item(text: str, algorithm: str | None) -> Item:
@@ -148,6 +151,7 @@ def check_in_snapshot(
 
 def check_at_server(items: Sequence[Item], client: Client, request: Request) -> list[Answer]:
     """Ask a registry: only codes travel. It also knows the works that are in no snapshot."""
+    items = [Item(item.name, item.reading.completed()) for item in items]
     answers: list[list[Answer]] = [[] for _ in items]
     for algorithm in (*_ASKED, MD5):
         asked = [(n, code) for n, item in enumerate(items) for code in _codes(item.reading, algorithm)]

@@ -117,7 +117,9 @@ def _kept_reasons(manifest: RunManifest) -> set[str]:
 
 def _places(out: Path, mode: Mode, *, dry_run: bool) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    data = "which items of each file may be used" if mode is Mode.ANNOTATE else "what may be used, byte for byte"
+    data = (
+        "which items of each file may be used" if mode is Mode.ANNOTATE else "what may be used, byte for byte"
+    )
     for name, what in (
         (DATA, "nothing: this was a dry run" if dry_run else data),
         (VERDICTS, "each item, its verdict and the reason"),

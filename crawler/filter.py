@@ -3,22 +3,37 @@
 `read` learns from an item what can be learnt without the registry; `Judge` asks the registry's snapshot. The two
 halves are apart because the first costs a decoding and the second almost nothing: `vorbehalt verify` repeats only
 the second, from the stored codes.
+
+What costs most, the search for parts of pictures, is left for last and left out where the item is denied for good by
+then. It is not left out for a picture that is certainly a licensed one: somebody else's, reserved, may be part of it.
+Nor does a code that is there but was not asked for decide anything, so that all codes give the verdicts that the
+codes which a run has made give.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise
 from typing import Protocol
 
 from crawler.modes import Mode, in_mode
 from crawler.sources.base import Part, Sample
 from registry.core import errors
-from registry.core.decisions import Decision, Gap, Grade, MatchedWork, Request, Terms, Verdict, decide
-from registry.core.fingerprints import Fingerprint, Limits, fingerprint_bytes, fingerprint_text
-from registry.core.fingerprints.algorithms import MD5, SHA256, SOURCE_URL
+from registry.core.decisions import (
+    Decision,
+    Gap,
+    Grade,
+    MatchedWork,
+    Request,
+    Terms,
+    Verdict,
+    decide,
+    denied_for_good,
+)
+from registry.core.fingerprints import Fingerprint, Later, Limits, fingerprint_text, look_up_bytes
+from registry.core.fingerprints.algorithms import ANCHORS256, DEEP256, DHASH256, MD5, SHA256, SOURCE_URL
 from registry.core.matching import Match
 from registry.core.records.claims import How
 
@@ -35,6 +50,9 @@ _GAPS: tuple[tuple[type[errors.InvalidInput], str], ...] = (
     (errors.InvalidInput, "error.invalid"),
 )
 
+_LAST = frozenset({ANCHORS256, DEEP256})
+"""Codes of parts of pictures: the dearest to make and to search for."""
+_Codes = Sequence[Fingerprint]
 _LOW_QUALITY = "image.low-quality"
 
 
@@ -51,6 +69,21 @@ class Reading:
     """Of an item with several parts: part by part, each beginning with its SHA-256."""
     gap: str | None = None
     """Why it could not be checked in full."""
+    later: tuple[tuple[int, Later], ...] = field(default=(), compare=False, repr=False)
+    """Codes that are not made yet, each with the number of codes after which they stand."""
+
+    def completed(self, *, colours: bool = False) -> Reading:
+        """With the codes that were left for later; the colours only if they are wanted."""
+        codes = list(self.fingerprints)
+        try:
+            for end, later in reversed(self.later):
+                codes[end:end] = [*(later.colours() if colours else ()), *later.anchors()]
+        except errors.InvalidInput as error:
+            return replace(self, gap=self.gap or _gap(error), later=())
+        return replace(self, fingerprints=tuple(codes), later=())
+
+
+_NOTHING = Reading(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +105,8 @@ class Judgement:
     matches: tuple[tuple[str, Match], ...] = ()
     """Pairs of a work's id and how it was matched."""
     uses: tuple[Use, ...] = ()
+    reading: Reading = _NOTHING
+    """What it rests on: the reading with the codes that were asked for."""
 
     @property
     def deciding(self) -> tuple[str, Match] | None:
@@ -104,8 +139,8 @@ class Matching(Protocol):
         """Per item the best match per work, surest first."""
 
 
-def read(sample: Sample, limits: Limits, *, deep: bool = False) -> Reading:
-    """Fingerprint one item, with `deep` the parts of pictures too.
+def read(sample: Sample, limits: Limits, *, deep: bool = False, exact_decode: bool = False) -> Reading:
+    """Fingerprint one item, with `deep` the parts of pictures too, with `exact_decode` from all pixels.
 
     Whatever is wrong with it becomes its gap; nothing is raised for bad content.
     """
@@ -116,9 +151,9 @@ def read(sample: Sample, limits: Limits, *, deep: bool = False) -> Reading:
         digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
         return Reading(None, digest, gap=sample.gap)
     if sample.parts:
-        return _together([_read_part(part, limits, deep) for part in sample.parts])
+        return _together([_read_part(part, limits, deep, exact_decode) for part in sample.parts])
     data = sample.raw if sample.text is None else sample.text.encode("utf-8")
-    return _read_part(Part(data, sample.text), limits, deep)
+    return _read_part(Part(data, sample.text), limits, deep, exact_decode)
 
 
 def _stated_sha256(codes: Sequence[Fingerprint]) -> str | None:
@@ -138,7 +173,15 @@ def _together(readings: Sequence[Reading]) -> Reading:
         first.sha256,
         tuple(chain.from_iterable(r.fingerprints for r in readings)),
         min(gaps, key=lambda gap: not gap.startswith("error."), default=None),
+        tuple(_later_together(readings)),
     )
+
+
+def _later_together(readings: Sequence[Reading]) -> Iterator[tuple[int, Later]]:
+    before = 0
+    for reading in readings:
+        yield from ((before + end, later) for end, later in reading.later)
+        before += len(reading.fingerprints)
 
 
 def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprint]]:
@@ -151,7 +194,7 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
     return [fingerprints[a:b] for a, b in pairwise([*starts, len(fingerprints)])]
 
 
-def _read_part(part: Part, limits: Limits, deep: bool) -> Reading:
+def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Reading:
     if part.stated:
         return Reading(None, None, part.stated, part.gap)
     digest = hashlib.sha256(part.data).hexdigest() if part.data or part.gap is None else None
@@ -159,14 +202,21 @@ def _read_part(part: Part, limits: Limits, deep: bool) -> Reading:
         return Reading(None, digest, gap=part.gap)
     try:
         found = (
-            fingerprint_bytes(part.data, limits=limits, deep=deep)
+            look_up_bytes(part.data, limits=limits, deep=deep, exact_decode=exact_decode)
             if part.text is None
             else fingerprint_text(part.text, part.data, limits=limits)
         )
     except errors.InvalidInput as error:
-        return Reading(None, digest, gap=next(gap for kind, gap in _GAPS if isinstance(error, kind)))
+        return Reading(None, digest, gap=_gap(error))
     faint = any(note.code == _LOW_QUALITY for note in found.notes)
-    return Reading(found.media, digest, found.fingerprints, "unchecked.low-quality" if faint else None)
+    gap = "unchecked.low-quality" if faint else None
+    later = ((len(found.fingerprints), found.later),) if found.later else ()
+    return Reading(found.media, digest, found.fingerprints, gap, later)
+
+
+def _gap(error: errors.InvalidInput) -> str:
+    """Why an item cannot be checked, as a reason code."""
+    return next(gap for kind, gap in _GAPS if isinstance(error, kind))
 
 
 def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
@@ -179,9 +229,25 @@ def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
     return tuple(best.values())
 
 
-def _order(match: Match) -> tuple[int, bool, int, int]:
-    """As the matcher orders: of equal grades, what was recognised goes before where it was found."""
-    return -match.grade, match.by_address, match.distance, match.work_row
+def _order(match: Match) -> tuple[int, bool, bool, int, int]:
+    """Of equal grades, what was recognised goes before where it was found, and the whole before its parts."""
+    return -match.grade, match.by_address, match.by_part, match.distance, match.work_row
+
+
+def _wants_colours(match: Match) -> bool:
+    """Whether the outlines are those of a symmetric picture, and only its colours can tell whether it is that one."""
+    return match.algorithm == DHASH256 and match.grade is Grade.TRACE
+
+
+def _but_last(reading: Reading) -> list[_Codes]:
+    """The codes of each part, but those that are compared last."""
+    return [[f for f in part if f.algorithm not in _LAST] for part in split_parts(reading.fingerprints)]
+
+
+def _last(reading: Reading) -> list[_Codes]:
+    """The codes that are compared last, of the parts that have such."""
+    parts = ([f for f in part if f.algorithm in _LAST] for part in split_parts(reading.fingerprints))
+    return [part for part in parts if part]
 
 
 class Judge:
@@ -197,30 +263,51 @@ class Judge:
 
     def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
         """One judgement per reading, in order."""
-        parts = [split_parts(reading.fingerprints) for reading in readings]
-        found = iter(self._matcher.match(list(chain.from_iterable(parts))))
-        return [
-            self._one(reading, _surest(list(islice(found, len(own)))))
-            for reading, own in zip(readings, parts, strict=True)
-        ]
+        found = self._match([_but_last(reading) for reading in readings])
+        read = list(readings)
+        open_ = [i for i, matches in enumerate(found) if not self._is_denied(matches)]
+        coloured = [i for i in open_ if any(map(_wants_colours, found[i]))]
+        for i in open_:
+            read[i] = readings[i].completed(colours=i in coloured)
+        again = self._match([_but_last(read[i]) for i in coloured])
+        for i, matches in zip(coloured, again, strict=True):
+            found[i] = matches
+        for i, matches in zip(open_, self._match([_last(read[i]) for i in open_]), strict=True):
+            found[i] = _surest([found[i], matches])
+        known = (tuple(m for m in matches if not _wants_colours(m)) for matches in found)
+        return [self._one(reading, matches) for reading, matches in zip(read, known, strict=True)]
 
-    def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
-        found = tuple((self._registered.work_id(match.work_row), match) for match in matches)
-        asked = [
+    def _match(self, items: Sequence[Sequence[_Codes]]) -> list[tuple[Match, ...]]:
+        """The matches of items that are given as the codes of their parts."""
+        parts = list(chain.from_iterable(items))
+        found = iter(self._matcher.match(parts) if parts else ())
+        return [_surest(list(islice(found, len(own)))) for own in items]
+
+    def _asked(self, matches: Iterable[Match]) -> list[MatchedWork]:
+        """These matches, with what may be done with the works."""
+        return [
             MatchedWork(
-                work,
+                self._registered.work_id(match.work_row),
                 match.grade,
                 self._registered.terms(match.work_row),
                 self._registered.personal(match.work_row),
                 match.by_address,
             )
-            for work, match in found
+            for match in matches
         ]
+
+    def _is_denied(self, matches: Sequence[Match]) -> bool:
+        return denied_for_good(self._request, self._asked(matches))
+
+    def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
+        asked = self._asked(matches)
+        found = tuple((work.work, match) for work, match in zip(asked, matches, strict=True))
         decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))
         decision = in_mode(decision, self._mode)
         licensed = decision.verdict is Verdict.LICENSED and decision.kept
         deciding = [match for match in asked if match.work in decision.works]
-        return Judgement(decision, found, tuple(self._uses(deciding, dict(found))) if licensed else ())
+        uses = tuple(self._uses(deciding, dict(found))) if licensed else ()
+        return Judgement(decision, found, uses, reading)
 
     def _uses(self, deciding: Iterable[MatchedWork], matched: Mapping[str, Match]) -> Iterator[Use]:
         """Every personal grant relied on, beside the work that it covers. Open licences need no report.

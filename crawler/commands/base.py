@@ -102,6 +102,15 @@ def min_words_option(function: F) -> F:
     )(function)
 
 
+def exact_decode_option(function: F) -> F:
+    """`--exact-decode`."""
+    return click.option(
+        "--exact-decode",
+        is_flag=True,
+        help="Decode JPEGs in full, as at registration: up to six times the work.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(

@@ -15,6 +15,7 @@ from crawler.commands.base import (
     deep_option,
     emit,
     end,
+    exact_decode_option,
     examples,
     existing_files,
     json_option,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @request_options(purpose=Purpose.TRAIN_GENAI, policy=Policy.CONSENT_FIRST)
 @deep_option
 @min_words_option
+@exact_decode_option
 @click.option("--allow-stale", metavar="REASON", help="Use a snapshot that has expired, for this reason.")
 @click.option("--fail-on-match", is_flag=True, help="End with 2 if anything on record was found.")
 @json_option
@@ -65,6 +67,7 @@ def check(
     territory: str,
     deep: bool,
     min_words: int,
+    exact_decode: bool,
     allow_stale: str | None,
     fail_on_match: bool,
     as_json: bool,
@@ -84,7 +87,8 @@ def check(
         raise InvalidInput("There is nothing to check: name a file, or a code with --hash.")
     present = now()
     request = request_from(purpose, policy, territory, int(present.timestamp()))
-    items = [file_item(path, deep=deep) for path in files] + [code_item(code, algorithm) for code in codes]
+    items = [file_item(path, deep=deep, exact_decode=exact_decode) for path in files]
+    items += [code_item(code, algorithm) for code in codes]
     if snapshot is not None:
         opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
         answers = check_in_snapshot(items, opened, request, min_words)

@@ -12,6 +12,7 @@ from crawler.commands.base import (
     Command,
     deep_option,
     emit,
+    exact_decode_option,
     examples,
     json_option,
     min_words_option,
@@ -60,6 +61,7 @@ from registry.core.errors import InvalidInput
 )
 @click.option("--dry-run", is_flag=True, help="Write the papers, and no data.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N items of each input.")
+@exact_decode_option
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
@@ -85,6 +87,7 @@ def filter_command(
     mode: str,
     dry_run: bool,
     limit: int | None,
+    exact_decode: bool,
     workers: int | None,
     resume: bool,
     max_errors: int | None,
@@ -130,6 +133,7 @@ def filter_command(
             limit=limit,
             items_per_shard=shard_size,
             min_words=min_words,
+            exact_decode=exact_decode,
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

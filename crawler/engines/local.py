@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -144,6 +144,7 @@ def _screen(job: Job, partial: Partial) -> Screen:
         job.settings.min_words,
         job.settings.mode,
         job.settings.dry_run,
+        job.settings.exact_decode,
     )
     screen.open()
     return screen
@@ -178,7 +179,8 @@ def _work_off(
             under_way = _Summing(ledger)
             yield task, run_shard(task.number, task.shard, screen, partial, under_way)
     else:
-        yield from run_in_pool(chain(head, tasks), workers, screen, partial, ledger.under_way)
+        checked = replace(screen, is_checked=True)
+        yield from run_in_pool(chain(head, tasks), workers, checked, partial, ledger.under_way)
 
 
 class _Summing:

@@ -46,9 +46,20 @@ class Screen:
     """See `Settings`."""
     mode: Mode = Mode.DROP
     dry_run: bool = False
+    exact_decode: bool = False
+    """Whether JPEGs are decoded in full."""
+    is_checked: bool = False
+    """Whether the digests of the indexes were compared already, by the process that started this one."""
+
+    def read(self, sample: Sample) -> Reading:
+        """What can be learnt of an item without the edition."""
+        return read(sample, self.limits, deep=self.deep, exact_decode=self.exact_decode)
 
     def open(self) -> Judge:
-        """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory."""
+        """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory.
+
+        The parent opens it first and so checks the indexes; its worker processes rely on that.
+        """
         return _open(self)
 
 
@@ -56,12 +67,13 @@ class Screen:
 def _open(screen: Screen) -> Judge:
     licences = PersonalLicences.parse(screen.licences.read_bytes()) if screen.licences else None
     snapshot = Snapshot.open(screen.edition, verify=False, standing=Standing(licences))
-    return Judge(
-        Matcher(snapshot.lists, screen.edition / "index", min_words=screen.min_words),
-        snapshot,
-        screen.request,
-        screen.mode,
+    matcher = Matcher(
+        snapshot.lists,
+        screen.edition / "index",
+        verify=not screen.is_checked,
+        min_words=screen.min_words,
     )
+    return Judge(matcher, snapshot, screen.request, screen.mode)
 
 
 def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:
@@ -79,9 +91,8 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         pa.ipc.new_file(codes_file, papers.CODES) as codes,
     ):
         for samples in _batches(shard.read(screen.limits.max_file_bytes, source.see)):
-            readings = [read(sample, screen.limits, deep=screen.deep) for sample in samples]
-            judgements = judge.judge(readings)
-            items = list(zip(samples, readings, judgements, strict=True))
+            judgements = judge.judge([screen.read(sample) for sample in samples])
+            items = [(s, judged.reading, judged) for s, judged in zip(samples, judgements, strict=True)]
             for sample, _, judgement in items:
                 out.put(sample, judgement.decision)
             verdicts.write_batch(

@@ -40,6 +40,8 @@ class Settings:
     """Everything but the data is written."""
     limit: int | None = None
     """Only so many items of each input were read."""
+    exact_decode: bool = False
+    """JPEGs were decoded in full, as at registration, and not at reduced scale."""
     items_per_shard: int = ITEMS_PER_SHARD
     limits: Limits = DEFAULT_LIMITS
     min_words: int = passages_search.MIN_WORDS
@@ -51,6 +53,7 @@ class Settings:
         return {
             "column": self.column,
             "deep": self.deep,
+            "exact_decode": self.exact_decode or self.deep,
             "grades": {
                 f"{algorithm}/{kind}": [step.as_json() for step in steps]
                 for (algorithm, kind), steps in GRADES.items()

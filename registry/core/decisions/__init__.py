@@ -11,6 +11,7 @@ from registry.core.decisions.rules import (
     Signal,
     Verdict,
     decide,
+    denied_for_good,
 )
 from registry.core.decisions.terms import Denial, Grant, Terms, covers_territory
 
@@ -29,5 +30,6 @@ __all__ = [
     "Verdict",
     "covers_territory",
     "decide",
+    "denied_for_good",
     "inside",
 ]

@@ -204,6 +204,21 @@ def decide(
     return _without_registration(request, matches, signals)
 
 
+def denied_for_good(request: Request, matches: Iterable[MatchedWork]) -> bool:
+    """Whether one of these matches denies whatever else the item may turn out to resemble.
+
+    So does a recognised work of an uncontested title that no licence covers. A contested title may step back for its
+    older double, and the place where an item was found for a licence to the item itself, if those are found too.
+    """
+    return any(
+        m.grade >= Grade.MATCH
+        and not m.by_address
+        and m.contested_since is None
+        and not _permission(m, request)
+        for m in matches
+    )
+
+
 def _without_registration(
     request: Request, matches: Sequence[MatchedWork], signals: Sequence[Signal]
 ) -> Decision:

@@ -19,7 +19,7 @@ from registry.core.fingerprints.algorithms import (
     Algorithm,
     check_code,
 )
-from registry.core.fingerprints.files import fingerprint_bytes
+from registry.core.fingerprints.files import fingerprint_bytes, look_up_bytes
 from registry.core.fingerprints.image import fingerprint_image
 from registry.core.fingerprints.minhash import from_lean, to_lean
 from registry.core.fingerprints.model import (
@@ -28,6 +28,7 @@ from registry.core.fingerprints.model import (
     WHOLE,
     FileFingerprints,
     Fingerprint,
+    Later,
     Limits,
     Note,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Algorithm",
     "FileFingerprints",
     "Fingerprint",
+    "Later",
     "Limits",
     "Note",
     "check_code",
@@ -63,6 +65,7 @@ __all__ = [
     "fingerprint_text",
     "fingerprint_url",
     "from_lean",
+    "look_up_bytes",
     "selftest",
     "to_lean",
 ]

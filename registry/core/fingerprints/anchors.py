@@ -40,7 +40,11 @@ LIKE_DIRECTION: Final = 20 / 360
 
 def anchors256(luma: Plane) -> bytes:
     """The records of a frame; empty if it has no place to hold on to."""
-    small = small_luma(luma)
+    return anchors_of(small_luma(luma))
+
+
+def anchors_of(small: Plane) -> bytes:
+    """The records of the frame that this is the small luma of."""
     return packed(find(small), *small.shape)
 
 

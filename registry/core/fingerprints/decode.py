@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ RED, GREEN, BLUE, HALF = 19595, 38470, 7471, 0x8000
 """ITU-R 601-2 luma in 16-bit fixed point, `(19595 R + 38470 G + 7471 B + 0x8000) >> 16`, as in Pillow."""
 
 _ORIENTATION = 0x0112
+_DRAFT_SIDES: Final = (768, 384)
+"""Least sides of a JPEG that is decoded at reduced scale: at least six pixels by six for each that the codes of a frame
+are made from, and three for each that anchors are; with less they differ by up to six bits."""
 _ROWS_AT_ONCE = 256
 _DECODER_ERRORS: Final = (
     OSError,
@@ -61,13 +64,21 @@ class Picture:
     colours: NDArray[np.uint8] | None
 
 
-def decode(data: bytes, form: ImageFormat, limits: Limits) -> Picture:
-    """The first frame of a picture; `TooLarge` from the header alone, `Undecodable` if anything is broken."""
+Draft = Literal["L", "RGB"]
+
+
+def decode(data: bytes, form: ImageFormat, limits: Limits, draft: Draft | None = None) -> Picture:
+    """The first frame of a picture; `TooLarge` from the header alone, `Undecodable` if anything is broken.
+
+    With `draft`, a JPEG may come smaller, in grey or in colours: see `_reduce`.
+    """
     try:
         if form.pillow == "WEBP":  # its reader takes memory for the whole picture before it tells the size
             _refuse_huge(*webp_size(data), limits)
         with _open(data, form) as image:
             _refuse_huge(*image.size, limits)
+            if draft is not None:
+                _reduce(image, draft)
             image.load()
             picture = _pixels(image)
             return _upright(picture, _orientation(image))
@@ -87,6 +98,20 @@ def _refuse_huge(width: int, height: int, limits: Limits) -> None:
             width=width,
             height=height,
         )
+
+
+def _reduce(image: ImageFile.ImageFile, mode: Draft) -> None:
+    """Have a JPEG decoded in this mode and at the half, a quarter or an eighth that leaves 768 pixels by 384.
+
+    An eighth takes from each block no more than its mean, and grey nothing of two of three channels: what remains is
+    little more than reading the file. At that size codes differ from those of all pixels by 0 to 2 bits of 256 (see
+    `docs/reference/fingerprints.md`), which is nothing to look with, but too much to register. What is no plain grey
+    or colour JPEG (CMYK, several pictures in one file), or too small, is decoded as ever.
+    """
+    if image.format == "JPEG" and image.mode in ("L", "RGB"):
+        longer, shorter = _DRAFT_SIDES
+        size = (shorter, longer) if image.height > image.width else (longer, shorter)
+        image.draft("L" if image.mode == "L" else mode, size)
 
 
 def _open(data: bytes, form: ImageFormat) -> ImageFile.ImageFile:

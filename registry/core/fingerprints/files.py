@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from registry.core.errors import TooLarge, Undecodable
 from registry.core.fingerprints.image import fingerprint_image
+from registry.core.fingerprints.lookups import look_up_image
 from registry.core.fingerprints.model import DEFAULT_LIMITS, FileFingerprints, Limits
 from registry.core.fingerprints.sniff import decode_text, document_format, image_format
 from registry.core.fingerprints.text import fingerprint_text
@@ -17,13 +18,7 @@ def fingerprint_bytes(
     With `deep`, pictures have the codes of their parts as well, which are for looking only.
     Raises `UnsupportedMedia`, `Undecodable`, `TooLarge` or `TooShort`, each with what to do about it.
     """
-    if not data:
-        raise Undecodable("The file is empty.")
-    if len(data) > limits.max_file_bytes:
-        raise TooLarge(
-            f"The file has {len(data):,} bytes; at most {limits.max_file_bytes:,} are accepted.",
-            size=len(data),
-        )
+    _refuse_empty_or_huge(data, limits)
     if image_format(data) is not None:
         return fingerprint_image(data, limits=limits, deep=deep)
     if (form := document_format(data)) is not None:
@@ -31,3 +26,26 @@ def fingerprint_bytes(
 
         return fingerprint_document(data, form, limits=limits)
     return fingerprint_text(decode_text(data), data, limits=limits)
+
+
+def look_up_bytes(
+    data: bytes, *, limits: Limits = DEFAULT_LIMITS, deep: bool = False, exact_decode: bool = False
+) -> FileFingerprints:
+    """What is needed to look these bytes up, and not to register them: see `lookups` for what differs.
+
+    With `deep` nothing does, and there are the codes of a picture's parts besides. Raises as `fingerprint_bytes`.
+    """
+    if deep or image_format(data) is None:
+        return fingerprint_bytes(data, limits=limits, deep=deep)
+    _refuse_empty_or_huge(data, limits)
+    return look_up_image(data, limits=limits, exact_decode=exact_decode)
+
+
+def _refuse_empty_or_huge(data: bytes, limits: Limits) -> None:
+    if not data:
+        raise Undecodable("The file is empty.")
+    if len(data) > limits.max_file_bytes:
+        raise TooLarge(
+            f"The file has {len(data):,} bytes; at most {limits.max_file_bytes:,} are accepted.",
+            size=len(data),
+        )

@@ -26,5 +26,6 @@ class Meter:
 
 PIXELS = Meter(16_000_000)
 TEXT_BYTES = Meter(1_000_000)
+FRAMES = Meter(100)
 ANCHORS = Meter(1_000_000)
 """Pixels of small lumas: some twenty pictures."""

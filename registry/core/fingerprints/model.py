@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 FULL = "full"
 """The whole frame of a picture."""
@@ -48,6 +49,16 @@ class Note:
     message: str
 
 
+class Later(Protocol):
+    """Codes of a picture that is looked up, which are made only when they are asked for."""
+
+    def anchors(self) -> tuple[Fingerprint, ...]:
+        """Its anchors: one code or none."""
+
+    def colours(self) -> tuple[Fingerprint, ...]:
+        """The colours of its frames that are not symmetric; those of symmetric ones are there from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileFingerprints:
     """Everything that is computed once from an original, which is never needed again afterwards.
@@ -62,3 +73,5 @@ class FileFingerprints:
     fingerprints: tuple[Fingerprint, ...]
     notes: tuple[Note, ...] = ()
     facts: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
+    later: Later | None = None
+    """Of a picture that is only looked up."""

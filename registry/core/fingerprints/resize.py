@@ -22,6 +22,8 @@ PRECISION: Final = 22
 """Bits after the point: 32, less 8 for the pixel and 2 for overshoot."""
 _SUPPORT: Final = 3
 _ROWS_AT_ONCE: Final = 256
+_TAPS_AT_ONCE: Final = 4
+"""Weights are padded with zeros to a multiple of this."""
 _PI: Final = 3.141592653589793
 _SINE: Final = tuple(
     (-1.0) ** i / float(factorial)
@@ -53,7 +55,10 @@ def resize_by_kernel(plane: Plane, across: Weights, down: Weights) -> Plane:
     """The numba engine."""
     from registry.core.fingerprints import kernels  # numba only where it pays
 
-    return kernels.resize(
+    rows, columns = plane.shape
+    width, height = len(across.first), len(down.first)
+    out = np.empty((height, width), np.uint8)
+    kernels.resize(
         np.ascontiguousarray(plane),
         across.first,
         across.taps,
@@ -61,7 +66,11 @@ def resize_by_kernel(plane: Plane, across: Weights, down: Weights) -> Plane:
         down.first,
         down.taps,
         down.values,
+        np.empty((columns + _TAPS_AT_ONCE - 1, kernels.LANES), np.uint8),
+        np.empty((rows, width), np.int32),
+        out,
     )
+    return out
 
 
 def resize_by_matrices(plane: Plane, across: Weights, down: Weights) -> Plane:
@@ -102,7 +111,7 @@ def weights(inputs: int, outputs: int) -> Weights:
     centre = (np.arange(outputs) + 0.5) * scale
     first = np.maximum((centre - support + 0.5).astype(np.int32), 0)
     taps = (np.minimum((centre + support + 0.5).astype(np.int32), inputs) - first).astype(np.int32)
-    offset = np.arange(taps.max())
+    offset = np.arange(-(-taps.max() // _TAPS_AT_ONCE) * _TAPS_AT_ONCE)
     x = (offset + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch)
     raw = np.where(offset < taps[:, None], _lanczos(x), 0.0)
     raw /= np.cumsum(raw, axis=1)[:, -1:]  # summed one after the other, as in C

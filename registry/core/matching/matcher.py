@@ -78,6 +78,11 @@ class Match:
         """Whether only the place is the same; what is there nobody looked at."""
         return self.algorithm in ADDRESSES
 
+    @property
+    def by_part(self) -> bool:
+        """Whether only places in the pictures are the same. Their distance says nothing beside that of whole ones."""
+        return self.algorithm in (ANCHORS256, DEEP256)
+
 
 @dataclass(frozen=True, slots=True)
 class _Query:
@@ -97,7 +102,9 @@ class _Query:
         if algorithm == DHASH256:
             agree = self.colours is not None and colours_agree(self.colours, aux)
             reached = grade(algorithm, kind, distance, seconded=agree)
-            return reached if not self.plain or reached is None else (Grade.REVIEW if agree else None)
+            if not self.plain or reached is None:
+                return reached
+            return Grade.TRACE if self.colours is None else Grade.REVIEW if agree else None
         outlines = (self.outlines or {}).get(variant)
         agree = outlines is not None and outlines_agree(outlines, aux)
         return grade(algorithm, kind, distance, seconded=agree)
@@ -158,8 +165,7 @@ class Matcher:
             if match.by_address and aux:
                 wider[item].add(aux - 1)
         for algorithm in (ANCHORS256, DEEP256):
-            doubtful = [q for q in queries[algorithm] if not _is_certain(best[q.item])]
-            for item, match in self._by_anchors(algorithm, doubtful):
+            for item, match in self._by_anchors(algorithm, queries[algorithm]):
                 _keep_better(best[item], match)
         return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
 
@@ -208,7 +214,7 @@ class Matcher:
             yield query.item, match, aux
 
     def _by_anchors(self, algorithm: str, asked: Sequence[_Query]) -> Iterator[tuple[int, Match]]:
-        """What anchors say about items of which no other code is certain: the dearest search, and often needless."""
+        """What anchors say: the dearest search. Whoever has no need of it gives no anchors."""
         if self._anchors is None or not asked:
             return
         columns = self._lists[ANCHORS256]
@@ -230,18 +236,13 @@ def _keep_better(held: dict[int, Match], match: Match) -> None:
         held[match.work_row] = match
 
 
-def _is_certain(held: Mapping[int, Match]) -> bool:
-    """Whether the item's own content, not only its address, is certainly that of a work."""
-    return any(m.grade is Grade.CERTAIN and not m.by_address for m in held.values())
-
-
 def _in_order(found: Iterable[Match], wider: AbstractSet[int]) -> tuple[Match, ...]:
     """The surest first, without the domains for which their owner said something narrower."""
     counting = (m for m in found if not (m.by_address and m.work_row in wider))
     return tuple(sorted(counting, key=lambda m: (-m.grade, m.distance, m.work_row)))
 
 
-def _rank(match: Match) -> tuple[int, bool, int, int, str, str]:
+def _rank(match: Match) -> tuple[int, bool, bool, int, int, str, str]:
     """Smaller is better; total, so that the same match is reported whatever the order of codes.
 
     Of equal grades, the one that was made from the content goes first: it can permit more.
@@ -249,6 +250,7 @@ def _rank(match: Match) -> tuple[int, bool, int, int, str, str]:
     return (
         -match.grade,
         match.by_address,
+        match.by_part,
         match.distance,
         _PREFERENCE[match.algorithm],
         match.kind,

@@ -21,6 +21,7 @@ from registry.core.decisions import (
     Terms,
     Verdict,
     decide,
+    denied_for_good,
     inside,
 )
 
@@ -69,6 +70,16 @@ def with_terms(match: MatchedWork, in_person: bool, change: Callable[[Terms], Te
     if in_person:
         return replace(match, personal=change(match.personal))
     return replace(match, terms=change(match.terms))
+
+
+@given(cases, st.lists(matches, max_size=3))
+def test_what_is_denied_for_good_stays_denied_whatever_else_is_found(
+    case: Case, further: list[MatchedWork]
+) -> None:
+    request, found, stated, gap = case
+    if denied_for_good(request, found):
+        assert decide(request, found).verdict is Verdict.DENY
+        assert decide(request, [*found, *further], stated, gap).verdict is Verdict.DENY
 
 
 @given(cases, recognised)

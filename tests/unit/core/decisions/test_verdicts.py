@@ -20,6 +20,7 @@ from registry.core.decisions import (
     Terms,
     Verdict,
     decide,
+    denied_for_good,
 )
 
 NOW = 1_000
@@ -488,3 +489,12 @@ def test_the_codes_of_the_verdicts_are_fixed() -> None:
         ("REVIEW", 3),
         ("UNKNOWN", 4),
     ]
+
+
+def test_only_a_recognised_work_of_an_uncontested_title_denies_for_good() -> None:
+    request = Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, NOW)
+    contested = match(terms=Terms(contested_since=500, contested_by="work_b"))
+    for found in ([], [OPEN], [LICENSED], [DOUBTFUL], [TRACE], [place()], [contested]):
+        assert not denied_for_good(request, found)
+    for found in ([UNLICENSED], [OPEN, replace(UNLICENSED, grade=Grade.MATCH)]):
+        assert denied_for_good(request, found)

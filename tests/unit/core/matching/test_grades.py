@@ -103,7 +103,9 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
 
 def test_the_table_is_about_known_codes_and_gets_less_sure_with_distance() -> None:
     for (algorithm, kind), steps in GRADES.items():
-        assert kind in ALGORITHMS["image.anchors256.v1" if algorithm == "image.deep256.v1" else algorithm].kinds
+        assert (
+            kind in ALGORITHMS["image.anchors256.v1" if algorithm == "image.deep256.v1" else algorithm].kinds
+        )
         assert [s.furthest for s in steps] == sorted({s.furthest for s in steps})
         assert [s.reached for s in steps] == sorted((s.reached for s in steps), reverse=True)
         assert all(s.alone is None or s.alone <= s.reached for s in steps)

@@ -171,7 +171,9 @@ def test_a_frame_that_just_passes_the_gate_goes_to_review_by_outlines_and_colour
     assert only(matcher.match([prints])[0]).grade is Grade.MATCH
     far = Fingerprint(PHASH, "full", bytes(range(32)))
     assert only(matcher.match([[*prints, far]])[0]).grade is Grade.REVIEW
-    assert matcher.match([[prints[0], far]]) == [()]  # the colours alone are missing
+    assert only(matcher.match([[prints[0], far]])[0]).grade is Grade.TRACE  # until its colours are known
+    other = Fingerprint(COLOUR, "full", bytes([0] * 7 + [255]))
+    assert matcher.match([[prints[0], other, far]]) == [()]
 
 
 # -- texts --------------------------------------------------------------------------------------------------------

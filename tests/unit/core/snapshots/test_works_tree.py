@@ -22,7 +22,9 @@ from tests.support.snapshots import make_content, work_id
 
 def test_root_of_two_works_by_hand() -> None:
     """Recomputed from the description alone, so that the description stays true."""
-    terms = sha256(b'{"contested_by":null,"contested_since":null,"denials":[],"grants":[],"upheld":false}').digest()
+    terms = sha256(
+        b'{"contested_by":null,"contested_since":null,"denials":[],"grants":[],"upheld":false}'
+    ).digest()
     code = bytes(range(32))
     record = b"image.phash256.v1\x00\x01" + code + (7).to_bytes(8, "big")
     leaf_0 = sha256(b"\x00" + work_id(0) + terms + sha256(record).digest()).digest()
