@@ -113,7 +113,8 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
         note(f"{outcome.path}: {remark}")
     if outcome.contested:
         note(
-            f"{outcome.path}: somebody else registered this file before; the title is contested until that is settled."
+            f"{outcome.path}: somebody else registered this, or nearly the same, before; the title is contested until "
+            "that is settled."
         )
     if outcome.error is not None:
         note(f"{outcome.path}: not registered. {outcome.error.message}")
