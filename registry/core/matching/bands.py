@@ -4,9 +4,10 @@ Two signatures that agree in all four values of some band are candidates, and ca
 Jaccard similarity of 0.5 a pair becomes a candidate with 87 %, at 0.6 with 99 %, at 0.8 always
 (1 - (1 - J^4)^32). The scheme is that of datasketch's `MinHashLSH(params=(32, 4))`.
 
-Per band a table in compressed rows: `starts[band, bucket]` to `starts[band, bucket + 1]` are the positions of a
-bucket in `rows` and in `tags`, 16 more bits of the band's hash that let strangers in the same bucket fall out
-without touching their signature. About 230 bytes a text, beside the signatures, which stay where they are.
+Per band a table in compressed rows, about 192 bytes a text beside the signatures, which stay where they are: `bitmap`,
+four bits a text, of which a fifth is set, so that most lookups end there; `starts` of buckets of about eight texts;
+`rows` of the texts in a bucket; and `tags`, eight more bits of the band's hash, that let strangers in the same bucket
+fall out without touching their signature.
 """
 
 from __future__ import annotations
@@ -18,19 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt, InvalidInput
+from registry.core.fingerprints.metering import Meter
 from registry.core.matching import storage
 from registry.core.matching.hits import MAX_ROWS, Hits, expand
 
 VALUES = 128
 BANDS, BAND_VALUES = 32, 4
 
-_FORMAT = "vorbehalt-bands-v1"
-_ARRAYS = ("starts", "rows", "tags")
+_FORMAT = "vorbehalt-bands-v2"
+_ARRAYS = ("bitmap", "starts", "rows", "tags")
 _MULTIPLIERS = np.array(
     [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64
 )
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+_PER_BUCKET = 8
+_BITS_PER_TEXT = 4
 _ROWS_AT_ONCE = 1 << 14
 _QUERIES_AT_ONCE = 1 << 12
+LOOKUPS = Meter(20_000)
+"""Signatures looked up by numpy before loading the compiled lookup pays."""
 
 
 class BandIndex:
@@ -39,12 +47,13 @@ class BandIndex:
     def __init__(self, signatures: NDArray[np.uint32], arrays: storage.Arrays) -> None:
         """From `build` or `open`; checks that the tables fit the signatures, else `Corrupt`."""
         self._signatures = signatures
-        self._starts, self._rows, self._tags = (arrays[name] for name in _ARRAYS)
+        self._bitmap, self._starts, self._rows, self._tags = (arrays[name] for name in _ARRAYS)
         count = len(signatures)
         expected = (
-            (self._starts, np.uint32, (BANDS, (1 << _bucket_bits(count)) + 1)),
+            (self._bitmap, np.uint64, (BANDS, _words(count))),
+            (self._starts, np.uint32, (BANDS, _buckets(count) + 1)),
             (self._rows, np.uint32, (BANDS, count)),
-            (self._tags, np.uint16, (BANDS, count)),
+            (self._tags, np.uint8, (BANDS, count)),
         )
         if any(a.dtype != dtype or a.shape != shape for a, dtype, shape in expected):
             raise Corrupt(
@@ -58,19 +67,21 @@ class BandIndex:
     def build(cls, signatures: NDArray[np.uint32], folder: Path | None = None) -> BandIndex:
         """Sort (N, 128) signatures into buckets, in memory or, with a folder, in files mapped by all processes."""
         signatures = _checked(signatures, "signatures")
-        count, bits = len(signatures), _bucket_bits(len(signatures))
-        starts = np.empty((BANDS, (1 << bits) + 1), np.uint32)
-        rows, tags = np.empty((BANDS, count), np.uint32), np.empty((BANDS, count), np.uint16)
+        count = len(signatures)
+        bitmap = np.zeros((BANDS, _words(count)), np.uint64)
+        starts = np.empty((BANDS, _buckets(count) + 1), np.uint32)
+        rows, tags = np.empty((BANDS, count), np.uint32), np.empty((BANDS, count), np.uint8)
         for band in range(BANDS):
-            # one word a row, hash before row number: a single sort orders both and is the same everywhere
-            packed = _band_keys(signatures, band).astype(np.uint64) << np.uint64(32)
-            packed |= np.arange(count, dtype=np.uint64)
+            keys = _band_keys(signatures, band)
+            # one word a row, bucket before row number: a single sort orders both and is the same everywhere
+            packed = _bucket(keys, _buckets(count)) << _HALF | np.arange(count, dtype=np.uint64)
             packed.sort()
-            keys = (packed >> np.uint64(32)).astype(np.uint32)
-            starts[band] = np.searchsorted(_bucket(keys, bits), np.arange((1 << bits) + 1))
-            rows[band] = packed & np.uint64(0xFFFFFFFF)
-            tags[band] = keys & np.uint32(0xFFFF)
-        arrays: storage.Arrays = {"starts": starts, "rows": rows, "tags": tags}
+            starts[band] = np.searchsorted(packed, np.arange(_buckets(count) + 1, dtype=np.uint64) << _HALF)
+            rows[band] = packed & _LOW
+            tags[band] = _tag(keys[rows[band]])
+            bit = _bit(keys, _words(count))
+            np.bitwise_or.at(bitmap[band], bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63)))
+        arrays: storage.Arrays = {"bitmap": bitmap, "starts": starts, "rows": rows, "tags": tags}
         if folder is None:
             return cls(signatures, arrays)
         storage.write(folder, _FORMAT, _source(signatures), arrays)
@@ -93,6 +104,27 @@ class BandIndex:
                 f"A distance of signatures lies between 0 and {VALUES}, not at {max_distance}."
             )
         queries = _checked(queries, "queries")
+        if not len(self) or not len(queries):
+            return Hits.none()
+        if LOOKUPS.compiled_pays(len(queries)):
+            return self.search_by_kernel(queries, max_distance)
+        return self.search_by_numpy(queries, max_distance)
+
+    def search_by_kernel(self, queries: NDArray[np.uint32], max_distance: int) -> Hits:
+        """See `search`."""
+        from registry.core.matching import bands_kernels as kernels  # numba only where it pays
+
+        tables = (self._bitmap, self._starts, self._rows, self._tags, self._signatures)
+        room = len(queries)
+        while True:
+            found = np.empty((3, room), np.uint32)
+            count = kernels.find(np.ascontiguousarray(queries), *tables, _MULTIPLIERS, max_distance, found)
+            if count <= room:
+                return Hits.sorted(*found[:, :count])
+            room = count
+
+    def search_by_numpy(self, queries: NDArray[np.uint32], max_distance: int) -> Hits:
+        """See `search`."""
         return Hits.joined(
             self._search(queries[begin : begin + _QUERIES_AT_ONCE], begin, max_distance)
             for begin in range(0, len(queries), _QUERIES_AT_ONCE)
@@ -100,17 +132,24 @@ class BandIndex:
 
     def _search(self, queries: NDArray[np.uint32], offset: int, max_distance: int) -> Hits:
         """Candidates of all bands, each pair once, then the full comparison."""
-        bits, count = _bucket_bits(len(self)), len(self)
+        count = len(self)
         band = np.repeat(np.arange(BANDS), len(queries))
         keys = np.concatenate([_band_keys(queries, b) for b in range(BANDS)])
-        bucket = _bucket(keys, bits)
+        bit = _bit(keys, _words(count))
+        passed = np.flatnonzero(
+            self._bitmap[band, bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+        )
+        band, keys = band[passed], keys[passed]
+        bucket = _bucket(keys, _buckets(count)).astype(np.int64)
         first = self._starts[band, bucket].astype(np.int64)
         length = self._starts[band, bucket + 1] - first
+        tags = _tag(keys)
         pairs = [np.empty(0, np.int64)]
         for probe, position in expand(first, length):
-            agree = self._tags[band[probe], position] == (keys[probe] & np.uint32(0xFFFF))
+            agree = self._tags[band[probe], position] == tags[probe]
             probe, position = probe[agree], position[agree]
-            pairs.append(np.unique((probe % len(queries)) * count + self._rows[band[probe], position]))
+            query = passed[probe] % len(queries)
+            pairs.append(np.unique(query * count + self._rows[band[probe], position]))
         candidates = np.unique(np.concatenate(pairs))
         return Hits.joined(
             self._compare(queries, candidates[begin : begin + _ROWS_AT_ONCE], offset, max_distance)
@@ -139,23 +178,36 @@ def _checked(signatures: NDArray[np.uint32], name: str) -> NDArray[np.uint32]:
     return signatures
 
 
-def _bucket_bits(count: int) -> int:
-    """Two to four texts a bucket: one cache line of postings, and half the memory of single ones."""
-    return max(count.bit_length() - 2, 0)
+def _buckets(count: int) -> int:
+    return max(count // _PER_BUCKET, 1)
 
 
-def _bucket(keys: NDArray[np.uint32], bits: int) -> NDArray[np.int64]:
-    """The leading bits of each key."""
-    return (keys.astype(np.uint64) >> np.uint64(32 - bits)).astype(np.int64)
+def _words(count: int) -> int:
+    """Words of 64 bits in a band's bitmap."""
+    return max(count * _BITS_PER_TEXT // 64, 1)
 
 
-def _band_keys(signatures: NDArray[np.uint32], band: int) -> NDArray[np.uint32]:
-    """(N,) hashes of one band's four values: the upper half of a multilinear form (Dietzfelbinger 1996)."""
-    keys = np.empty(len(signatures), np.uint32)
+def _bucket(keys: NDArray[np.uint64], buckets: int) -> NDArray[np.uint64]:
+    """By the upper half of the key."""
+    return np.asarray((keys >> _HALF) * np.uint64(buckets) >> _HALF)
+
+
+def _bit(keys: NDArray[np.uint64], words: int) -> NDArray[np.uint64]:
+    """By the lower half."""
+    return np.asarray((keys & _LOW) * np.uint64(64 * words) >> _HALF)
+
+
+def _tag(keys: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    return np.asarray(keys >> np.uint64(24)).astype(np.uint8)
+
+
+def _band_keys(signatures: NDArray[np.uint32], band: int) -> NDArray[np.uint64]:
+    """(N,) hashes of one band's four values: a multilinear form (Dietzfelbinger 1996), its upper half spread again."""
+    keys = np.empty(len(signatures), np.uint64)
     for begin in range(0, len(signatures), _ROWS_AT_ONCE):
         end = begin + _ROWS_AT_ONCE
         values = signatures[begin:end, band * BAND_VALUES : (band + 1) * BAND_VALUES].astype(np.uint64)
-        keys[begin:end] = (values * _MULTIPLIERS).sum(axis=1, dtype=np.uint64) >> np.uint64(32)
+        keys[begin:end] = ((values * _MULTIPLIERS).sum(axis=1, dtype=np.uint64) >> _HALF) * _ODD
     return keys
 
 

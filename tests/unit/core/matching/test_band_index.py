@@ -66,9 +66,11 @@ def test_candidates_are_those_of_datasketch() -> None:
 
 def test_a_bucket_flooded_with_one_text_is_answered_in_full() -> None:
     signatures = np.repeat(random_signatures(1), 5000, axis=0)
-    hits = BandIndex.build(signatures).search(signatures[:9], 0)
-    assert len(hits) == 45_000
-    assert hits.row.tolist() == list(range(5000)) * 9
+    index = BandIndex.build(signatures)
+    for search in (index.search_by_numpy, index.search_by_kernel):
+        hits = search(signatures[:9], 0)
+        assert len(hits) == 45_000
+        assert hits.row.tolist() == list(range(5000)) * 9
 
 
 def test_signatures_inside_wider_rows_stay_in_place() -> None:
@@ -78,7 +80,26 @@ def test_signatures_inside_wider_rows_stay_in_place() -> None:
     codes[:, 13:] = signatures.view(np.uint8)
     values = codes[:, 13:].view("<u4")
     assert values.base is not None
-    assert pairs(BandIndex.build(values).search(signatures, 0)) == [(i, i, 0) for i in range(50)]
+    index = BandIndex.build(values)
+    for search in (index.search_by_numpy, index.search_by_kernel):
+        assert pairs(search(signatures, 0)) == [(i, i, 0) for i in range(50)]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 63, 1_000])
+@pytest.mark.parametrize("distance", [0, 64, 128])
+def test_both_lookups_give_the_same_answers(count: int, distance: int) -> None:
+    signatures = random_signatures(count)
+    queries = np.concatenate([related(signatures, 0.6), random_signatures(130), signatures[:3]])
+    index = BandIndex.build(signatures)
+    expected = pairs(index.search_by_numpy(queries, distance))
+    assert pairs(index.search_by_kernel(queries, distance)) == expected
+    assert expected
+
+
+def test_a_text_takes_192_bytes(tmp_path: Path) -> None:
+    BandIndex.build(random_signatures(20_000), tmp_path / "texts")
+    tables = sum(path.stat().st_size for path in (tmp_path / "texts").glob("*.npy"))
+    assert tables / 20_000 < 192.2
 
 
 def test_nothing_in_nothing() -> None:
@@ -104,7 +125,7 @@ def test_an_impossible_distance_is_refused(distance: int) -> None:
 
 
 # -- on disk -------------------------------------------------------------------------------------------------
-FILES = ["starts.npy", "rows.npy", "tags.npy", "index.json"]
+FILES = ["bitmap.npy", "starts.npy", "rows.npy", "tags.npy", "index.json"]
 
 
 @pytest.fixture
@@ -146,7 +167,7 @@ def test_one_flipped_bit_is_noticed(built: tuple[Path, Signatures], name: str, p
 def test_a_changed_manifest_is_noticed(built: tuple[Path, Signatures], field: str) -> None:
     folder, signatures = built
     manifest = json.loads((folder / "index.json").read_bytes())
-    for value in ("vorbehalt-bands-v2", {"rows": ""}, None):
+    for value in ("vorbehalt-bands-v1", {"rows": ""}, None):
         (folder / "index.json").write_text(json.dumps(manifest | {field: value}))
         with pytest.raises(Corrupt, match="Delete that folder"):
             BandIndex.open(folder, signatures)
