@@ -45,7 +45,7 @@ test: $(VENV)/.dev  ## linters, types, architecture, and all tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto -m 'not slow'
 
-test-long: $(VENV)/.dev  ## what takes longer: many crashes, fuzzing
+test-long: $(VENV)/.dev  ## what takes longer: many crashes, fuzzing, older Pillow and numpy
 	@tests/install-system-packages
 	$(BIN)/pytest -n auto
 
