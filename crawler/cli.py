@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from crawler.commands.audit import audit
 from crawler.commands.base import Group
 from crawler.commands.check import check
 from crawler.commands.claim import claim
@@ -41,6 +42,7 @@ for command in (
     claim,
     receipt,
     witness,
+    audit,
 ):
     cli.add_command(command)
 

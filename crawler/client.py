@@ -86,10 +86,14 @@ class Client:
         """Send a form with files (`multipart/form-data`)."""
         return _parse(self._send("POST", path, _ONCE, fields=dict(fields)))
 
+    def content(self, path: str) -> bytes:
+        """The bytes at this path."""
+        return self._send("GET", path, _SAFE)
+
     def text(self, path: str) -> str:
         """The plain text at this path."""
         try:
-            return self._send("GET", path, _SAFE).decode("utf-8")
+            return self.content(path).decode("utf-8")
         except UnicodeDecodeError as problem:
             raise NetworkFailed(f"{self._base}{path} did not answer with text.") from problem
 
