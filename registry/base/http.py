@@ -207,6 +207,7 @@ _LARGE = frozenset(
         "multipart/form-data",
         "application/octet-stream",
         "application/jsonl",
+        "application/vnd.apache.arrow.stream",
         "application/vnd.apache.parquet",
     }
 )

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import orjson
 from flask import Response, request
 
 from registry.base.actor import Scope
 from registry.base.auth import current_actor, require
 from registry.base.context import part, reading, sources
-from registry.base.http import Blueprint, Rate
+from registry.base.http import Blueprint, Rate, spend
 from registry.checking import schemas
-from registry.checking.service import Checked, LiveIndex, check, check_codes, check_urls
+from registry.checking.arrow_reading import read_codes
+from registry.checking.arrow_writing import ARROW, write_answer
+from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_algorithm, check_column
+from registry.checking.service import (
+    MAX_ITEMS,
+    Checked,
+    LiveIndex,
+    check,
+    check_codes,
+    check_number,
+    check_urls,
+)
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import ADDRESSES, Fingerprint
+from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint
 from registry.core.matching import Match
 
 blueprint = Blueprint(
@@ -29,13 +44,22 @@ blueprint = Blueprint(
 
 Items = list[tuple[Fingerprint, ...]]
 
-_FIELDS = {"algorithm", "hashes", "urls", "purpose", "policy", "territory"}
-_LISTS = {"hashes", "urls"}
-_PLACE = "purpose", "policy"
-_CODES = "algorithm", "hashes"
+_TERMS = {"algorithm", "purpose", "policy", "territory"}
+_LISTS = ("hashes", "hashes_base64", "urls")
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": schemas.NewCheck}, ARROW: _BINARY},
+}
+_ONLY_ARROW = "With an Arrow stream only, which brings nothing but codes."
+_PARAMETERS = [
+    {"in": "query", "name": name, "schema": {"type": "string"}, "description": _ONLY_ARROW}
+    for name in sorted(_TERMS)
+]
 
 
-def parse_request(body: bytes, at: int) -> tuple[Request, Items]:
+def parse_request(body: bytes, at: int) -> tuple[Request, Items | CodeColumn]:
     """The request and the items in a body; `InvalidInput` says what is wrong and where."""
     try:
         data = orjson.loads(body)
@@ -43,38 +67,85 @@ def parse_request(body: bytes, at: int) -> tuple[Request, Items]:
         raise InvalidInput(f"The body is not JSON: {error}.") from None
     if not isinstance(data, dict):
         raise InvalidInput("The body must be a JSON object.")
-    if unknown := sorted(set(data) - _FIELDS):
-        raise InvalidInput(f"Unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}.")
-    for name in (*_PLACE, *(() if "urls" in data else _CODES)):
+    given = [name for name in _LISTS if name in data]
+    if len(given) > 1:
+        raise InvalidInput(f"{given[0]} and {given[1]} do not go together: send one of {', '.join(_LISTS)}.")
+    if not given:
+        raise InvalidInput(f"There is nothing to check: send one of {', '.join(_LISTS)}.")
+    terms = {name: value for name, value in data.items() if name not in _LISTS}
+    wanted = _request(terms, at, needs_algorithm=given != ["urls"])
+    return wanted, _items(data)
+
+
+def _request(data: dict[str, Any], at: int, *, needs_algorithm: bool) -> Request:
+    """For what, and by which policy, is to be decided."""
+    if unknown := sorted(set(data) - _TERMS):
+        raise InvalidInput(
+            f"Unknown field {unknown[0][:40]!r}; known are {', '.join(sorted({*_TERMS, *_LISTS}))}."
+        )
+    for name in ("purpose", "policy", *(("algorithm",) if needs_algorithm else ())):
         if name not in data:
             raise InvalidInput(
                 f"The field {name!r} is missing. Purpose and policy are always given explicitly."
             )
-    if not all(isinstance(data[name], str) for name in data if name not in _LISTS):
+    if not all(isinstance(value, str) for value in data.values()):
         raise InvalidInput("algorithm, purpose, policy and territory are strings.")
+    if not needs_algorithm and "algorithm" in data:
+        raise InvalidInput("urls and algorithm do not go together: send addresses, or codes.")
     if data["policy"] not in set(Policy):
         raise InvalidInput(f"{data['policy'][:40]!r} is no policy; choose one of {', '.join(Policy)}.")
-    wanted = Request(
+    return Request(
         purpose=Purpose.parse(data["purpose"]),
         policy=Policy(data["policy"]),
         at=at,
         territory=check_territory(data.get("territory", WORLD)),
     )
-    return wanted, _items(data)
 
 
-def _items(data: dict[str, Any]) -> Items:
+def _items(data: dict[str, Any]) -> Items | CodeColumn:
     """Addresses, or codes of one algorithm."""
     if "urls" in data:
-        if both := sorted({*_CODES} & set(data)):
-            raise InvalidInput(f"urls and {both[0]} do not go together: send addresses, or codes.")
         return check_urls(_strings(data["urls"], "urls must be a list of addresses."))
+    if "hashes_base64" in data:
+        return _column_of_base64(data["algorithm"], data["hashes_base64"])
     hashes = _strings(data["hashes"], "hashes must be a list of hexadecimal strings.")
     if data["algorithm"] in ADDRESSES:
         raise InvalidInput(
             "Send addresses as urls: one code of an address does not tell under which domains it lies."
         )
+    if (column := _column_of_hex(data["algorithm"], hashes)) is not None:
+        return column
     return check_codes(data["algorithm"], [_hex(number, text) for number, text in enumerate(hashes)])
+
+
+def _column_of_base64(algorithm: str, text: Any) -> CodeColumn:
+    """Codes of one length, one after the other, in base64 (RFC 4648 section 4) as a whole."""
+    check_algorithm(algorithm)
+    try:
+        data = b64decode(text, validate=True) if isinstance(text, str) else None
+    except ValueError:
+        data = None
+    width = ALGORITHMS[algorithm].code_bytes
+    if data is None or len(data) % width:
+        raise InvalidInput(
+            f"hashes_base64 is one text: codes of {width} bytes, one after the other, then in base64 as a whole."
+        )
+    check_number(len(data) // width, "hashes")
+    return CodeColumn(algorithm, np.frombuffer(data, np.uint8).reshape(-1, width))
+
+
+def _column_of_hex(algorithm: str, hashes: list[str]) -> CodeColumn | None:
+    """The codes as a column, if they can be one and nothing is wrong with any of them."""
+    width = ALGORITHMS[algorithm].code_bytes if algorithm in COLUMN_ALGORITHMS else 0
+    if not width or not 0 < len(hashes) <= MAX_ITEMS or any(len(text) != 2 * width for text in hashes):
+        return None
+    try:
+        data = bytes.fromhex("".join(hashes))
+    except ValueError:
+        return None
+    if len(data) != width * len(hashes):  # fromhex leaves out blanks
+        return None
+    return CodeColumn(algorithm, np.frombuffer(data, np.uint8).reshape(-1, width))
 
 
 def _strings(value: Any, rule: str) -> list[str]:
@@ -90,12 +161,14 @@ def _hex(number: int, text: str) -> bytes:
         raise InvalidInput(f"hashes[{number}] is not hexadecimal.") from None
 
 
-def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
+def answer(
+    change_seq: int, verdicts: Iterable[int], kept: Iterable[bool], found: Iterable[tuple[int, Checked]]
+) -> dict[str, Any]:
     """One digit an item in `verdicts`; only hits are spelled out."""
     return {
         "live": {"change_seq": change_seq},
-        "verdicts": "".join(str(int(r.decision.verdict)) for r in results),
-        "kept": "".join("1" if r.decision.kept else "0" for r in results),
+        "verdicts": "".join(map(str, verdicts)),
+        "kept": "".join("1" if is_kept else "0" for is_kept in kept),
         "matches": [
             {
                 "i": i,
@@ -108,7 +181,7 @@ def answer(change_seq: int, results: list[Checked]) -> dict[str, Any]:
                 "reason": r.decision.reason,
                 "licences": [g.licence for g in r.decision.grants],
             }
-            for i, r in enumerate(results)
+            for i, r in found
             for work, match in r.matches
         ],
     }
@@ -122,12 +195,47 @@ def _passage(match: Match) -> dict[str, int] | None:
 
 @blueprint.post("")
 @require(Scope.CHECK)
-@blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": schemas.NewCheck}}})
+@blueprint.doc(requestBody=_BODY, parameters=_PARAMETERS)
 @blueprint.response(200, schemas.CheckView)
+@blueprint.alt_response(200, content_type=ARROW, schema=_BINARY["schema"], success=True)
 def check_hashes() -> Response:
-    """Decide about up to 10,000 codes of one algorithm, or addresses, for one purpose and policy."""
+    """Decide about up to 10,000 codes of one algorithm, or addresses, for one purpose and policy.
+
+    As an Arrow stream up to 1,000,000 codes in one request: see the page on checking.
+    """
     now = sources().now()
+    if request.mimetype == ARROW:
+        return _check_stream(now)
+    if request.args:
+        raise InvalidInput(
+            "Query parameters go with an Arrow stream only; in JSON, everything is in the body."
+        )
     wanted, items = parse_request(request.get_data(), int(now.timestamp()))
     with reading() as session:
-        change_seq, results = check(session, part(LiveIndex), current_actor(), wanted, items, now)
-    return Response(orjson.dumps(answer(change_seq, results)), mimetype="application/json")
+        index, actor = part(LiveIndex), current_actor()
+        if isinstance(items, CodeColumn):
+            column = check_column(session, index, actor, wanted, items, now)
+            verdicts, kept = column.verdicts().tolist(), column.kept().tolist()
+            found = answer(column.change_seq, verdicts, kept, column.found.items())
+        else:
+            change_seq, results = check(session, index, actor, wanted, items, now)
+            decisions = [r.decision for r in results]
+            verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
+            found = answer(change_seq, verdicts, kept, enumerate(results))
+    return Response(orjson.dumps(found), mimetype="application/json")
+
+
+def _check_stream(now: datetime) -> Response:
+    """Codes as an Arrow stream, for what the query says. It counts as one request for each 10,000 rows begun."""
+    if any(len(values) > 1 for values in request.args.listvalues()):
+        raise InvalidInput("A query parameter is given twice.")
+    terms = request.args.to_dict()
+    wanted = _request(terms, int(now.timestamp()), needs_algorithm=True)
+    check_algorithm(terms["algorithm"])
+    codes = read_codes(request.get_data(), ALGORITHMS[terms["algorithm"]].code_bytes)
+    if more := (len(codes) - 1) // MAX_ITEMS:
+        spend(Rate.CHECK, more)
+    column = CodeColumn(terms["algorithm"], codes)
+    with reading() as session:
+        checked = check_column(session, part(LiveIndex), current_actor(), wanted, column, now)
+    return Response(write_answer(checked), mimetype=ARROW)

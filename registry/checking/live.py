@@ -64,6 +64,15 @@ class Index:
         )
         return [self._joined(old, new, places) for old, new, places in layers]
 
+    def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
+        """The same for (N, w) codes, each an item; only items that match anything are in the answer, in their order."""
+        old, new = self.base.match_codes(algorithm, codes), self.recent.match_codes(algorithm, codes)
+        joined = {
+            item: self._joined(old.get(item, ()), new.get(item, ()), ())
+            for item in sorted(old.keys() | new.keys())
+        }
+        return {item: matches for item, matches in joined.items() if matches}
+
     def _joined(
         self, old: Sequence[Match], new: Sequence[Match], places: Sequence[Match]
     ) -> tuple[Match, ...]:

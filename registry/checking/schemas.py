@@ -20,6 +20,11 @@ class NewCheck(Strict):
         metadata={"example": "image.phash256.v1", "description": "Of the hashes."},
     )
     hashes = fields.List(_HASH, validate=validate.Length(1, MAX_ITEMS))
+    hashes_base64 = fields.String(
+        metadata={
+            "description": "Instead of hashes: codes of one length, one after the other, in base64 as a whole."
+        }
+    )
     urls = fields.List(
         fields.String(metadata={"format": "uri"}),
         validate=validate.Length(1, MAX_ITEMS),

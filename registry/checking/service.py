@@ -35,7 +35,7 @@ class Checked:
 
 def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprint, ...]]:
     """Codes as they come in a request, one item each; `InvalidInput` names the first bad one."""
-    _check_number(len(codes), "hashes")
+    check_number(len(codes), "hashes")
     kind = ALGORITHMS[algorithm].kinds[0] if algorithm in ALGORITHMS else ""
     for number, code in enumerate(codes):
         try:
@@ -47,7 +47,7 @@ def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprin
 
 def check_urls(urls: Sequence[str]) -> list[tuple[Fingerprint, ...]]:
     """Addresses as they come in a request, one item each; `InvalidInput` names the first bad one."""
-    _check_number(len(urls), "urls")
+    check_number(len(urls), "urls")
     items = []
     for number, url in enumerate(urls):
         try:
@@ -57,7 +57,8 @@ def check_urls(urls: Sequence[str]) -> list[tuple[Fingerprint, ...]]:
     return items
 
 
-def _check_number(given: int, name: str) -> None:
+def check_number(given: int, name: str) -> None:
+    """`InvalidInput` if there is nothing to check, or too much for one request."""
     if not given:
         raise InvalidInput(f"There is nothing to check: {name} is empty.")
     if given > MAX_ITEMS:
@@ -74,21 +75,24 @@ def check(
 ) -> tuple[int, list[Checked]]:
     """Decide about each item; returns the change sequence that the answers rest on, and one answer an item."""
     current, change_seq = index.current(session)
-    licensee = actor.principal_id if actor is not None and actor.role is Role.LAB else None
     found = current.match(items)
     rows = {m.work_row for matches in found for m in matches}
-    known = known_works(session, current, change_seq, rows, licensee, now)
+    known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
     return change_seq, [
-        _decide(known, request, item, matches) for item, matches in zip(items, found, strict=True)
+        decided(known, request, matches, None if item else Gap("unchecked.no-fingerprint"))
+        for item, matches in zip(items, found, strict=True)
     ]
 
 
-def _decide(
-    known: Mapping[int, KnownWork],
-    request: Request,
-    item: tuple[Fingerprint, ...],
-    found: tuple[Match, ...],
+def licensee_of(actor: Actor | None) -> int | None:
+    """Private key of the lab whose agreements count; nobody else has any."""
+    return actor.principal_id if actor is not None and actor.role is Role.LAB else None
+
+
+def decided(
+    known: Mapping[int, KnownWork], request: Request, found: Sequence[Match], gap: Gap | None = None
 ) -> Checked:
+    """What is decided about an item that matches these works, or that could not be looked at."""
     matches = [m for m in found if m.work_row in known]
     matched = [
         MatchedWork(
@@ -100,7 +104,6 @@ def _decide(
         )
         for m in matches
     ]
-    gap = None if item else Gap("unchecked.no-fingerprint")
     return Checked(
         decision=decide(request, matched, gap=gap),
         matches=tuple((w.work, m) for w, m in zip(matched, matches, strict=True)),

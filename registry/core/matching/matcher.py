@@ -26,6 +26,7 @@ from registry.core.fingerprints import (
     COLOUR42,
     DEEP256,
     DHASH256,
+    FULL,
     MD5,
     MINHASH128,
     PHASH256,
@@ -110,6 +111,27 @@ class _Query:
         return grade(algorithm, kind, distance, seconded=agree)
 
 
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Codes, each of which is all that is known of its item: a query is made only of one that hits."""
+
+    algorithm: str
+    codes: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, item: int) -> _Query:
+        kind = FULL if self.algorithm in (PHASH256, DHASH256) else WHOLE
+        return _Query(item, Fingerprint(self.algorithm, kind, self.codes[item].tobytes()))
+
+    def __iter__(self) -> Iterator[_Query]:
+        return (self[item] for item in range(len(self)))
+
+
+_Asked = Sequence[_Query] | _Alone
+
+
 class Matcher:
     """The indexes over one edition of the registered codes. Safe to use from several threads."""
 
@@ -169,7 +191,19 @@ class Matcher:
                 _keep_better(best[item], match)
         return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
 
-    def _matches(self, queries: Mapping[str, list[_Query]]) -> Iterator[tuple[int, Match, int]]:
+    def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
+        """As `match`, for items of which one digest, or one code of a full frame, is all that is known: (N, w) codes.
+
+        Only those that match anything are in the answer, in their order, and only they cost more than the search.
+        """
+        best: dict[int, dict[int, Match]] = {}
+        queries: dict[str, _Asked] = dict.fromkeys(_PREFERENCE, ())
+        queries[algorithm] = _Alone(algorithm, codes)
+        for item, match, _ in self._matches(queries):
+            _keep_better(best.setdefault(item, {}), match)
+        return {item: _in_order(best[item].values(), frozenset()) for item in sorted(best)}
+
+    def _matches(self, queries: Mapping[str, _Asked]) -> Iterator[tuple[int, Match, int]]:
         """Each algorithm's hits, graded, with the item that they belong to and the `aux` of the registered code."""
         for algorithm, digests in self._digests.items():
             if asked := queries[algorithm]:
@@ -188,7 +222,7 @@ class Matcher:
         if self._passages is not None and (asked := queries[WINNOW32]):
             yield from self._by_passages(self._passages, asked)
 
-    def _by_passages(self, index: PassageIndex, asked: Sequence[_Query]) -> Iterator[tuple[int, Match, int]]:
+    def _by_passages(self, index: PassageIndex, asked: _Asked) -> Iterator[tuple[int, Match, int]]:
         """Works of which an item has a passage."""
         for number, row, found in search_passages(index, [q.fingerprint.code for q in asked]):
             missing = min(found.of - found.fingerprints, radius(WINNOW32))
@@ -196,7 +230,7 @@ class Matcher:
             yield asked[number].item, Match(row, reached, WINNOW32, WHOLE, WHOLE, missing, found), 0
 
     def _graded(
-        self, algorithm: str, asked: Sequence[_Query], hits: Hits, variants: Sequence[str]
+        self, algorithm: str, asked: _Asked, hits: Hits, variants: Sequence[str]
     ) -> Iterator[tuple[int, Match, int]]:
         """Hits of queries that are `variants` of `asked`, in this order, as matches; those too far fall out."""
         columns = self._lists[algorithm]
@@ -281,8 +315,10 @@ def _queries(items: Sequence[Sequence[Fingerprint]]) -> dict[str, list[_Query]]:
     return asked
 
 
-def _stack(queries: Sequence[_Query], width: int) -> NDArray[np.uint8]:
+def _stack(queries: _Asked, width: int) -> NDArray[np.uint8]:
     """(Q, width) bytes; `InvalidInput` if a code has another length."""
+    if isinstance(queries, _Alone) and queries.codes.shape[1] == width:
+        return queries.codes
     for query in queries:
         if len(query.fingerprint.code) != width:
             raise InvalidInput(
@@ -292,7 +328,7 @@ def _stack(queries: Sequence[_Query], width: int) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(q.fingerprint.code for q in queries), np.uint8).reshape(-1, width)
 
 
-def _signatures(queries: Sequence[_Query]) -> NDArray[np.uint32]:
+def _signatures(queries: _Asked) -> NDArray[np.uint32]:
     """(Q, 128) values of the items' text signatures."""
     stacked = _stack(queries, len(_HEADER) + 4 * LEAN_VALUES)
     if any(not query.fingerprint.code.startswith(_HEADER) for query in queries):
