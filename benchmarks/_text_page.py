@@ -14,8 +14,7 @@ def page(results: Any, peers: Sequence[str], missing: Sequence[str], machine: st
     if missing:
         text.append(f"Not installed when this was written, so not compared: {', '.join(missing)}.\n")
     text += ["## In short\n", *_summary(results, peers)]
-    common = sum(c.common for table in results.cells.values() for row in table.values() for c in row.values())
-    text.append(_COMMON.format(common))
+    text.append(_common(results))
     for language, table in results.cells.items():
         books, short, words = results.works[language]
         text.append(
@@ -47,10 +46,18 @@ as they stand, so a line broken inside a word is two other words to them.
 """
 
 
-_COMMON = """
-Of all excerpts that were not found, {} are common phrases, such as verses of the Bible that a novel quotes;
-these accuse nobody (see [matching](matching.md)).
-"""
+def _common(results: Any) -> str:
+    """How much of what was missed is nobody's."""
+    cells = [
+        (edit, c) for table in results.cells.values() for row in table.values() for edit, c in row.items()
+    ]
+    unchanged = [cell for edit, cell in cells if edit in {"clean", "restyled"}]
+    missed = sum(cell.pages - cell.found for cell in unchanged)
+    return (
+        f"\nOf the {missed} clean or restyled works and excerpts that were not found, "
+        f"{sum(cell.common for cell in unchanged)} are common phrases, such as verses\nof the Bible that a novel quotes "
+        f"({sum(cell.common for _, cell in cells)} of all excerpts that were not found). These accuse nobody.\n"
+    )
 
 
 def _percent(found: int, pages: int) -> str:
