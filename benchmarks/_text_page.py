@@ -55,8 +55,8 @@ def _common(results: Any) -> str:
     missed = sum(cell.pages - cell.found for cell in unchanged)
     return (
         f"\nOf the {missed} clean or restyled works and excerpts that were not found, "
-        f"{sum(cell.common for cell in unchanged)} are common phrases, such as verses\nof the Bible that a novel quotes "
-        f"({sum(cell.common for _, cell in cells)} of all excerpts that were not found). These accuse nobody.\n"
+        f"{sum(cell.common for cell in unchanged)} are common phrases, such as verses\nof the Bible that a novel "
+        f"quotes ({sum(cell.common for _, cell in cells)} of all excerpts that were not found). These accuse nobody.\n"
     )
 
 
