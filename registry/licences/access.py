@@ -112,7 +112,7 @@ def _check_titles(offered: Collection[Work]) -> None:
             raise Conflict(f"{name} was withdrawn; a withdrawn work cannot be offered.", work=name)
         if work.contested_since is not None:
             raise Conflict(
-                f"The title to {name} is contested: somebody else registered the same file before. It cannot be "
+                f"The title to {name} is contested: somebody else registered the same, or nearly, before. It cannot be "
                 "offered until that is settled.",
                 work=name,
             )

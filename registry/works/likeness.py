@@ -2,7 +2,7 @@
 
 Whether a title is in doubt must not depend on when a background task ran: it is decided in the transaction that
 registers, which holds the log head, so that every earlier registration is committed and seen. Each process keeps the
-codes that matter, 44 bytes a picture and about 750 a text, reads at each registration only what came since, and
+codes that matter, 44 bytes a picture and about 700 a text, reads at each registration only what came since, and
 compares with all of them.
 
 | | in conflict |
@@ -151,7 +151,7 @@ class LikenessIndex:
         signatures = self._signatures.values
         done = 0 if self._bands is None else len(self._bands)
         if len(signatures) - done > max(_UNSORTED, done // _UNSORTED_SHARE):
-            self._bands = BandIndex.build(signatures.copy())
+            self._bands = BandIndex.build(signatures)
             return len(signatures)
         return done
 
