@@ -201,7 +201,7 @@ def _passage(match: Match) -> dict[str, int] | None:
 def check_hashes() -> Response:
     """Decide about up to 10,000 codes of one algorithm, or addresses, for one purpose and policy.
 
-    As an Arrow stream up to 1,000,000 codes in one request: see the page on checking.
+    As an Arrow stream up to 1,000,000 codes of one length in one request: see docs/reference/checking.md.
     """
     now = sources().now()
     if request.mimetype == ARROW:
