@@ -18,6 +18,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from crawler.modes import Mode, in_mode
 from crawler.sources.base import Part, Sample
 from registry.core import errors
@@ -137,6 +140,9 @@ class Matching(Protocol):
 
     def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
         """Per item the best match per work, surest first."""
+
+    def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> Mapping[int, tuple[Match, ...]]:
+        """The same for single codes, only of those that match anything."""
 
 
 def read(sample: Sample, limits: Limits, *, deep: bool = False, exact_decode: bool = False) -> Reading:
@@ -276,6 +282,10 @@ class Judge:
             found[i] = _surest([found[i], matches])
         known = (tuple(m for m in matches if not _wants_colours(m)) for matches in found)
         return [self._one(reading, matches) for reading, matches in zip(read, known, strict=True)]
+
+    def matching(self, algorithm: str, codes: NDArray[np.uint8]) -> list[int]:
+        """Which of these codes, (N, width), match anything; what that means, `judge` says about their items."""
+        return list(self._matcher.match_codes(algorithm, codes))
 
     def _match(self, items: Sequence[Sequence[_Codes]]) -> list[tuple[Match, ...]]:
         """The matches of items that are given as the codes of their parts."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from crawler.modes import Mode
 from crawler.sources.attributes import AttributesFile, attributes_name
 from crawler.sources.base import Sample, Shard, Sink, Written
+from crawler.sources.parquet import ParquetSink
 from registry.core.decisions import Decision
 
 
@@ -27,6 +32,14 @@ class Outlet(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class TakesTables(Protocol):
+    """An outlet that also takes rows of a table, all at once."""
+
+    def take(self, batch: pa.RecordBatch, kept: NDArray[np.bool_]) -> None:
+        """The next rows, and which of them are kept."""
 
 
 def outlet(number: int, shard: Shard, data: Path, mode: Mode, *, dry_run: bool) -> Outlet:
@@ -54,6 +67,11 @@ class _Kept:
         """Written back or left out."""
         (self._sink.write if decision.kept else self._sink.skip)(sample)
 
+    def take(self, batch: pa.RecordBatch, kept: NDArray[np.bool_]) -> None:
+        """The rows that are kept."""
+        assert isinstance(self._sink, ParquetSink)
+        self._sink.take(batch, np.flatnonzero(kept))
+
     def __enter__(self) -> Self:
         self._sink.__enter__()
         return self
@@ -71,6 +89,9 @@ class _Nothing:
     written: tuple[Written, ...] = ()
 
     def put(self, sample: Sample, decision: Decision) -> None:
+        """Nothing."""
+
+    def take(self, batch: pa.RecordBatch, kept: NDArray[np.bool_]) -> None:
         """Nothing."""
 
     def __enter__(self) -> Self:

@@ -6,21 +6,25 @@ without a marker whose digests hold never happened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from crawler import durable
-from crawler.engines.outputs import outlet
+from crawler.engines.outputs import Outlet, TakesTables, outlet
+from crawler.engines.tables import JudgedTable, judge_table
 from crawler.filter import Judge, Judgement, Reading, read
 from crawler.modes import Mode
 from crawler.runs import papers
 from crawler.runs.partial import Facts, Marker, Partial
 from crawler.sources.base import Sample, Shard
+from crawler.sources.metadata import Stated
+from crawler.sources.parquet import Batch, ParquetShard
 from crawler.watching import Done, Tell
 from registry.core.decisions import Request
 from registry.core.fingerprints import Limits
@@ -78,7 +82,6 @@ def _open(screen: Screen) -> Judge:
 
 def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:
     """Work off one shard; returns its marker, which by then is on the disk."""
-    judge = screen.open()
     tally = _Tally()
     source = _Watched()
     with (
@@ -90,20 +93,16 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
         pa.ipc.new_file(verdicts_file, papers.VERDICTS) as verdicts,
         pa.ipc.new_file(codes_file, papers.CODES) as codes,
     ):
-        for samples in _batches(shard.read(screen.limits.max_file_bytes, source.see)):
-            judgements = judge.judge([screen.read(sample) for sample in samples])
-            items = [(s, judged.reading, judged) for s, judged in zip(samples, judgements, strict=True)]
-            for sample, _, judgement in items:
-                out.put(sample, judgement.decision)
-            verdicts.write_batch(
-                papers.batch([papers.verdict_row(number, *item) for item in items], papers.VERDICTS)
-            )
-            codes.write_batch(
-                papers.batch(
-                    [row for s, r, _ in items for row in papers.code_rows(number, s, r)], papers.CODES
-                )
-            )
-            tell(tally.add(items))
+        lines = _Lines(number, screen, out, verdicts, codes, tally, tell)
+        if isinstance(shard, ParquetShard) and shard.metadata_only and isinstance(out, TakesTables):
+            for piece in shard.tables(source.see):
+                if isinstance(piece, Sample):
+                    lines.add([piece])
+                else:
+                    lines.add_table(*piece, out)
+        else:
+            for samples in _batches(shard.read(screen.limits.max_file_bytes, source.see)):
+                lines.add(samples)
     rows = tally.done.seen if screen.mode is Mode.ANNOTATE else tally.done.kept
     marker = Marker(
         state=shard.state(),
@@ -117,6 +116,43 @@ def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell:
     )
     durable.replace_file(partial.marker(number), marker.to_bytes())
     return marker
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where the results of one shard go, batch by batch."""
+
+    number: int
+    screen: Screen
+    out: Outlet
+    verdicts: Any
+    codes: Any
+    tally: _Tally
+    tell: Tell
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Items as such."""
+        judgements = self.screen.open().judge([self.screen.read(sample) for sample in samples])
+        items = [(s, judged.reading, judged) for s, judged in zip(samples, judgements, strict=True)]
+        for sample, _, judgement in items:
+            self.out.put(sample, judgement.decision)
+        self.verdicts.write_batch(
+            papers.batch([papers.verdict_row(self.number, *item) for item in items], papers.VERDICTS)
+        )
+        self.codes.write_batch(
+            papers.batch(
+                [row for s, r, _ in items for row in papers.code_rows(self.number, s, r)], papers.CODES
+            )
+        )
+        self.tell(self.tally.add(items))
+
+    def add_table(self, rows: Batch, stated: Stated, out: TakesTables) -> None:
+        """Rows that state what lies elsewhere."""
+        judged = judge_table(self.number, rows, stated, self.screen.open())
+        out.take(rows.batch, judged.kept)
+        self.verdicts.write_batch(judged.verdicts)
+        self.codes.write_batch(judged.codes)
+        self.tell(self.tally.add_table(judged))
 
 
 class _Watched:
@@ -149,6 +185,13 @@ class _Tally:
         for sample, reading, judgement in items:
             share = share.plus(Done(1, judgement.decision.kept, sample.size))
             self.errors += is_error(reading.gap)
+        self.done = self.done.plus(share)
+        return share
+
+    def add_table(self, judged: JudgedTable) -> Done:
+        """The same for a table."""
+        share = Done(len(judged.kept), int(judged.kept.sum()), int(judged.sizes.sum()))
+        self.errors += judged.errors
         self.done = self.done.plus(share)
         return share
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import PIL
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import registry
 from crawler import durable
@@ -50,10 +51,25 @@ class Totals:
         self.licences.update(use["licence_id"] for use in row["uses"])
         self.kept += row["kept"]
 
+    def add_batch(self, part: pa.RecordBatch) -> None:
+        """Many verdict rows at once."""
+        for verdict, number in _tally(part, "verdict"):
+            self.verdicts[Verdict(verdict).name.lower()] += number
+        self.reasons.update(dict(_tally(part, "reason")))
+        self.media.update({media or "other": number for media, number in _tally(part, "media")})
+        self.licences.update(pc.list_flatten(part.column("uses")).field("licence_id").to_pylist())
+        self.kept += pc.sum(part.column("kept")).as_py() or 0
+
     def counts(self) -> Counts:
         """As they stand in the manifest."""
         seen = self.verdicts.total()
         return Counts(seen, self.kept, seen - self.kept, self.verdicts, self.reasons, self.media)
+
+
+def _tally(part: pa.RecordBatch, name: str) -> Iterator[tuple[Any, int]]:
+    """Each value of a column, with how often it is there."""
+    for found in part.column(name).value_counts().to_pylist():
+        yield found["values"], found["counts"]
 
 
 @dataclass(slots=True)
@@ -88,9 +104,10 @@ def finish(
             files = Files()
             for _ in done:
                 for part in partial.batches(partial.verdicts(next(numbers))):
-                    for row in part.to_pylist():
-                        totals.add(row)
-                        files.add(row)
+                    totals.add_batch(part)
+                    if source.format == "folder":
+                        for row in part.to_pylist():
+                            files.add(row)
                     yield part
             whole = done[0] if source.format != "folder" else None
             read = whole.source if whole else None

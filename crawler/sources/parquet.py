@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from crawler.sources.base import Part, Sample, Sink, Written
 from crawler.sources.columns import Column, find_columns, is_plain, plain_values
@@ -26,6 +30,8 @@ from registry.core.errors import InvalidInput
 
 _BATCH_BYTES = 8 << 20
 _BATCH_ROWS = 1_024
+_STATED_ROWS = 32_768
+"""Of a batch that is read for what its rows state: they are small."""
 _READ_AHEAD = 1 << 20
 """Bytes of each column that are read at once."""
 _GROUP_BYTES = 64 << 20
@@ -59,10 +65,26 @@ class ParquetShard:
             try:
                 file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
             except (pa.ArrowException, OSError):
-                yield Sample(0, f"{self.name}#…", b"", 0, gap="error.malformed")
+                yield self._no_table()
                 return
             with file:
                 yield from self._rows(file, max_bytes)
+
+    def tables(self, watch: Watch) -> Iterator[tuple[Batch, Stated] | Sample]:
+        """Of a file that is read for what its rows state: the same in whole batches, broken items between them."""
+        with at_hand(self.place, watch) as path:
+            try:
+                file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
+            except (pa.ArrowException, OSError):
+                yield self._no_table()
+                return
+            with file:
+                stated = find_stated(file.schema_arrow, self.columns, self.name)
+                for piece in _StatedRows(file, self.name, stated).pieces():
+                    yield piece if isinstance(piece, Sample) else (piece, stated)
+
+    def _no_table(self) -> Sample:
+        return Sample(0, f"{self.name}#…", b"", 0, gap="error.malformed")
 
     def check_columns(self, schema: pa.Schema) -> None:
         """`InvalidInput` unless it is clear what to compare in a table of this schema."""
@@ -95,42 +117,71 @@ class _Row:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that were read together."""
+
+    batch: pa.RecordBatch
+    row: int
+    """Of the first one, among the items of the shard."""
+    prefix: str
+    number: int
+    """Of the first one, among the rows of the table."""
+    contents: Callable[[int], Any]
+    make: Callable[[int, str, Any, _Row], Sample]
+
+    def sample(self, index: int) -> Sample:
+        """A row as an item."""
+        key = f"{self.prefix}{self.number + index}"
+        return self.make(self.row + index, key, self.contents(index), _Row(self.batch, index))
+
+    def keys(self, indexes: NDArray[np.int64]) -> pa.Array:
+        """The keys of some rows, as their samples have them."""
+        numbers = pa.array(indexes + self.number).cast(pa.string())
+        return pc.binary_join_element_wise(self.prefix, numbers, "")
+
+
 class _Rows:
     """The rows of an open file as items."""
+
+    most_rows = _BATCH_ROWS
 
     def __init__(self, file: pq.ParquetFile, name: str, columns: Sequence[Column], max_bytes: int) -> None:
         self._file = file
         self._name = name
         self._columns = columns
         self._max_bytes = max_bytes
-        self._done = 0
 
     def __iter__(self) -> Iterator[Sample]:
+        """One by one."""
+        for piece in self.pieces():
+            if isinstance(piece, Sample):
+                yield piece
+            else:
+                yield from map(piece.sample, range(piece.batch.num_rows))
+
+    def pieces(self) -> Iterator[Batch | Sample]:
         """Group by group, so that damage in one does not hide the others."""
         row, start = 0, 0
         for group in range(self._file.num_row_groups):
-            facts = self._file.metadata.row_group(group)
+            done = 0
             try:
-                for sample in self._group(group, row, start):
-                    yield sample
-                    row = sample.row + 1
+                for batch in self._batches(group):
+                    yield self._batch(batch, row, start + done)
+                    row, done = row + batch.num_rows, done + batch.num_rows
             except (pa.ArrowException, OSError) as problem:
                 if getattr(problem, "errno", None) is not None:
                     raise  # of the disk, not of the content
-                yield Sample(row, f"{self._name}#{start + self._done}…", b"", 0, gap="error.malformed")
+                yield Sample(row, f"{self._name}#{start + done}…", b"", 0, gap="error.malformed")
                 row += 1
-            start += facts.num_rows
+            start += self._file.metadata.row_group(group).num_rows
 
-    def _group(self, group: int, row: int, start: int) -> Iterator[Sample]:
-        self._done = 0
-        for batch in self._file.iter_batches(
-            batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
-        ):
-            contents = self._contents(batch)
-            for index in range(batch.num_rows):
-                key = f"{self._name}#{start + self._done}"
-                yield self._sample(row + self._done, key, contents(index), _Row(batch, index))
-                self._done += 1
+    def _batches(self, group: int) -> Iterator[pa.RecordBatch]:
+        rows = self._batch_rows(group)
+        yield from self._file.iter_batches(batch_size=rows, row_groups=[group], use_threads=False)
+
+    def _batch(self, batch: pa.RecordBatch, row: int, number: int) -> Batch:
+        return Batch(batch, row, f"{self._name}#", number, self._contents(batch), self._sample)
 
     def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
         """What is compared of each row of a batch, given its index."""
@@ -140,7 +191,7 @@ class _Rows:
     def _batch_rows(self, group: int) -> int:
         facts = self._file.metadata.row_group(group)
         average: int = max(1, facts.total_byte_size // max(1, facts.num_rows))
-        return max(1, min(_BATCH_ROWS, _BATCH_BYTES // average))
+        return max(1, min(self.most_rows, _BATCH_BYTES // average))
 
     def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
         """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
@@ -157,13 +208,18 @@ class _Rows:
 class _StatedRows(_Rows):
     """The rows of an open file as what they state of items elsewhere."""
 
+    most_rows = _STATED_ROWS
+
     def __init__(self, file: pq.ParquetFile, name: str, stated: Stated) -> None:
         super().__init__(file, name, (), 0)
         self._stated = stated
 
     def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
-        values = {name: plain_values(batch, name) for name in self._stated.columns}
-        return lambda index: {name: column[index] for name, column in values.items()}
+        @lru_cache(maxsize=1)
+        def values() -> Mapping[str, list[str | bytes | None]]:
+            return {name: plain_values(batch, name) for name in self._stated.columns}
+
+        return lambda index: {name: column[index] for name, column in values().items()}
 
     def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
         values: Mapping[str, str | bytes | None] = contents
@@ -211,21 +267,24 @@ class ParquetSink:
     def skip(self, sample: Sample) -> None:
         """Nothing: a dropped row just is not there."""
 
-    def take(self, batch: pa.RecordBatch, kept: list[int]) -> None:
+    def take(self, batch: pa.RecordBatch, kept: Sequence[int] | NDArray[np.int64]) -> None:
         """These rows of a batch, of which no other row will come."""
         self._gather()
-        self._batch, self._kept = batch, kept
+        self._batch, self._kept = batch, list(kept)
 
     def _gather(self) -> None:
         """The kept rows of the batch that is left behind; a full group goes to the file."""
         if self._batch is None or not self._kept:
             return
         layout = cast("Layout", self._layout)
-        kept = self._batch.take(pa.array(self._kept, pa.int64()))
-        self._kept = []
-        while kept.num_rows:
-            room = min(layout.rows_per_group - self._rows, kept.num_rows)
-            part, kept = kept.slice(0, room), kept.slice(room)
+        indexes, self._kept = self._kept, []
+        for rest in _taken(self._batch, indexes):
+            self._put(rest, layout)
+
+    def _put(self, rest: pa.RecordBatch, layout: Layout) -> None:
+        while rest.num_rows:
+            room = min(layout.rows_per_group - self._rows, rest.num_rows)
+            part, rest = rest.slice(0, room), rest.slice(room)
             self._waiting.append(part)
             self._rows += room
             self._bytes += part.nbytes
@@ -262,3 +321,11 @@ class ParquetSink:
         self._write_group()
         self._writer.close()
         self.written = (Written(self._name, self._file.close(), self._file.size),)
+
+
+def _taken(batch: pa.RecordBatch, indexes: list[int]) -> Iterator[pa.RecordBatch]:
+    """Some rows of a batch; one by one where it has columns of a type that Arrow cannot gather."""
+    try:
+        yield batch.take(pa.array(indexes, pa.int64()))
+    except pa.ArrowNotImplementedError:
+        yield from (batch.slice(index, 1) for index in indexes)
