@@ -1,4 +1,4 @@
-"""When this registry can answer safely: its database, its schema, its keys, and a snapshot that labs may rely on."""
+"""When this registry can answer safely: its database, not an older copy, its schema, its keys, and a fresh snapshot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from registry.base.health import Readiness
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
 from registry.core.errors import NotReady
+from registry.log import service as log
+from registry.log.keys import LogKey
 from registry.models import metadata
 from registry.publishing import service as publishing
 from registry.wiring import log_keys, trust_keys
@@ -35,6 +37,12 @@ def readiness(settings: Settings, database: Database, sources: Sources) -> Readi
             if not folder.is_dir() or not any(folder.iterdir()):
                 raise NotReady("This registry has no signing keys: run vorbehalt-server trust init.")
 
+    def newest() -> None:
+        """A database restored from a backup that is too old lacks what was reserved and withdrawn since."""
+        key = LogKey.load(log_keys(settings))
+        with database.reading() as session:
+            log.check_continues(session, key)
+
     def snapshot() -> None:
         with database.reading() as session:
             published = publishing.state(session).published
@@ -43,4 +51,6 @@ def readiness(settings: Settings, database: Database, sources: Sources) -> Readi
         if sources.now() - published > STALE_AFTER:
             raise NotReady(f"The snapshot is of {published:%Y-%m-%dT%H:%M:%SZ}; is the worker running?")
 
-    return Readiness({"database": usable, "schema": current, "keys": keys, "snapshot": snapshot})
+    return Readiness(
+        {"database": usable, "schema": current, "keys": keys, "log": newest, "snapshot": snapshot}
+    )

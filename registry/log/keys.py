@@ -107,27 +107,32 @@ class LogKey:
             raise TrustRefused(f"{path} belongs to the log {checkpoint.origin}, the key to {self.origin}.")
         return checkpoint
 
-    def sign(self, size: int, root_at: Callable[[int], bytes]) -> Note:
-        """Sign the tree of this size. `root_at(n)` computes the root over its first n entries.
+    def check(self, size: int, root_at: Callable[[int], bytes]) -> Checkpoint:
+        """What was signed last, if a tree of this size continues it. `root_at(n)` is the root over its first n entries.
 
-        `TrustRefused` if the tree is smaller than, or not a continuation of, the one that was signed last.
+        `TrustRefused` if the tree is smaller, or its beginning is not what was signed.
         """
+        last = self.last_signed()
+        if size < last.size:
+            raise TrustRefused(
+                f"The log has {size} entries, but {last.size} were signed already. Was an older database restored? "
+                "Recover the newer one; signing now would fork the log.",
+                size=size,
+                signed=last.size,
+            )
+        if root_at(last.size) != last.root:
+            raise TrustRefused(
+                f"The first {last.size} entries are not those that were signed. Was an older database restored and "
+                "written to, or another registry run with this key? Nothing was signed.",
+                size=size,
+                signed=last.size,
+            )
+        return last
+
+    def sign(self, size: int, root_at: Callable[[int], bytes]) -> Note:
+        """Sign the tree of this size. `TrustRefused` if it does not continue the one that was signed last."""
         with self._locked():
-            last = self.last_signed()
-            if size < last.size:
-                raise TrustRefused(
-                    f"The log has {size} entries, but {last.size} were signed already. Was an older database restored? "
-                    "Recover the newer one; signing now would fork the log.",
-                    size=size,
-                    signed=last.size,
-                )
-            if root_at(last.size) != last.root:
-                raise TrustRefused(
-                    f"The first {last.size} entries are not those that were signed. Was an older database restored and "
-                    "written to, or another registry run with this key? Nothing was signed.",
-                    size=size,
-                    signed=last.size,
-                )
+            last = self.check(size, root_at)
             checkpoint = Checkpoint(self.origin, size, root_at(size))
             if checkpoint != last:
                 self._store.put(HEAD_FILE, str(checkpoint).encode())

@@ -22,7 +22,13 @@ from registry.log.sequencer import (
     idempotency_key,
     next_change_seq,
 )
-from registry.log.signing import SignedCheckpoint, latest_checkpoint, latest_signed, sign_checkpoint
+from registry.log.signing import (
+    SignedCheckpoint,
+    check_continues,
+    latest_checkpoint,
+    latest_signed,
+    sign_checkpoint,
+)
 from registry.log.tree import consistency_proof, entries, read_tile, receipt_proof, root_at, stored_hashes
 from registry.log.witnesses import sign_head
 
@@ -31,6 +37,7 @@ __all__ = [
     "LogKey",
     "SignedCheckpoint",
     "append",
+    "check_continues",
     "consistency_proof",
     "current_change_seq",
     "entries",

@@ -18,7 +18,7 @@ from registry.core.tlog.notes import Note, Signature
 from registry.core.tlog.policies import Policy, satisfied
 from registry.log.keys import LogKey
 from registry.log.models import LogCheckpoint
-from registry.log.sequencer import appended, lock_head
+from registry.log.sequencer import appended, head, lock_head
 from registry.log.tree import root_at
 
 
@@ -57,6 +57,11 @@ def sign_checkpoint(session: Session, key: LogKey, now: datetime) -> SignedCheck
     stored.witnessed = satisfies(signed.note, key.policy)
     session.flush()
     return signed
+
+
+def check_continues(session: Session, key: LogKey) -> None:
+    """`TrustRefused` if this database is older than what its log's key has signed, or another one."""
+    key.check(head(session).size, lambda size: root_at(session, size))
 
 
 def add_cosignatures(session: Session, size: int, lines: Iterable[Signature], policy: Policy) -> bool:

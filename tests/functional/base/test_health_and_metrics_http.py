@@ -13,8 +13,12 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.jobs import enqueue
 from registry.base.settings import Settings
+from registry.core.errors import TrustRefused
+from registry.log import service as log
+from registry.log.service import LogKey
 from registry.publishing.models import Edition
-from registry.wiring import init_trust
+from registry.readiness import readiness
+from registry.wiring import init_trust, log_keys
 from tests.factories import START, Clock
 from tests.functional.conftest import Account, Client
 
@@ -49,6 +53,7 @@ def test_a_new_registry_is_alive_and_not_ready(client: Client) -> None:
     checks = answer.json["details"]["checks"]
     assert (checks["database"], checks["schema"]) == ("ok", "ok")
     assert "trust init" in checks["keys"]
+    assert "trust init" in checks["log"]
     assert "publish" in checks["snapshot"]
     assert answer.headers["Retry-After"]
 
@@ -57,7 +62,7 @@ def test_a_new_registry_is_alive_and_not_ready(client: Client) -> None:
 def test_with_keys_and_a_fresh_snapshot_it_is_ready(client: Client, clock: Clock) -> None:
     assert client.get("/readyz").json == {
         "status": "ok",
-        "checks": {"database": "ok", "schema": "ok", "keys": "ok", "snapshot": "ok"},
+        "checks": {"database": "ok", "schema": "ok", "keys": "ok", "log": "ok", "snapshot": "ok"},
     }
     clock.advance(hours=24)
     assert client.get("/readyz").status_code == 200
@@ -74,6 +79,29 @@ def test_on_another_releases_schema_it_is_not_ready(client: Client, database: Da
     checks = client.get("/readyz").json["details"]["checks"]
     assert "db upgrade" in checks["schema"]
     assert checks["snapshot"] == "ok"
+
+
+@pytest.mark.usefixtures("ready")
+def test_on_a_database_older_than_what_was_signed_it_is_not_ready(
+    client: Client, database: Database, settings: Settings, backup_of: Callable[[Database], Database]
+) -> None:
+    """As after a backup was restored: it lacks the latest reservations, so no check may be answered from it."""
+    key = LogKey.load(log_keys(settings))
+    older = backup_of(database)
+    with database.writing() as session:
+        log.append(session, [(log.idempotency_key(b"one"), b"one")])
+    log.sign_head(database, key, START)
+    assert client.get("/readyz").status_code == 200
+    check = readiness(settings, older, Sources()).checks["log"]
+    with pytest.raises(TrustRefused, match="older database restored"):
+        check()
+    with older.writing() as session:
+        log.append(session, [(log.idempotency_key(b"two"), b"two")])
+    with pytest.raises(TrustRefused, match="not those that were signed"):
+        check()
+    with database.writing() as session:
+        session.execute(text("UPDATE log_entry SET leaf = idem"))
+    assert "not those that were signed" in client.get("/readyz").json["details"]["checks"]["log"]
 
 
 @pytest.mark.usefixtures("ready")
