@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from crawler.filter import Judge, Judgement, Reading, read, split_parts
 from crawler.sources.base import Part, Sample
@@ -112,6 +114,9 @@ class _Registry:
     def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
         return [self._matches for _ in items]
 
+    def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
+        return dict.fromkeys(range(len(codes)), self._matches)
+
     def work_id(self, row: int) -> str:
         return f"work_{row}"
 
@@ -161,7 +166,7 @@ def test_a_gap_is_unknown_and_dropped_but_never_hides_a_denial() -> None:
 
 
 def test_a_work_that_two_parts_match_is_named_once_as_surely_as_the_surer_does() -> None:
-    class Matching:
+    class Matching(_Registry):
         """Knows the two parts' matches."""
 
         def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
@@ -170,7 +175,7 @@ def test_a_work_that_two_parts_match_is_named_once_as_surely_as_the_surer_does()
             return [(_match(1, Grade.REVIEW), _match(2, Grade.MATCH)), (_match(1),)]
 
     registry = _Registry([], {}, {})
-    (judged,) = Judge(Matching(), registry, REQUEST).judge([_parts(PICTURE, OTHER)])
+    (judged,) = Judge(Matching([], {}, {}), registry, REQUEST).judge([_parts(PICTURE, OTHER)])
     assert [(work, match.grade) for work, match in judged.matches] == [
         (registry.work_id(1), Grade.CERTAIN),
         (registry.work_id(2), Grade.MATCH),
