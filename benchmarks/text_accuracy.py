@@ -284,7 +284,9 @@ def main() -> None:
     options.add_argument("--page", type=Path)
     asked = options.parse_args()
     if asked.texts is None:
-        print("Left out: give --texts FILE_OR_DIR, or set VORBEHALT_TEST_DATA to a folder with `texts` in it.")
+        print(
+            "Left out: give --texts FILE_OR_DIR, or set VORBEHALT_TEST_DATA to a folder with `texts` in it."
+        )
         return
     began = time.process_time()
     works = read_texts(asked.texts)
