@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
-import registry
 from registry.base.db import Database
+from registry.base.files import FolderStore
 from registry.core.errors import TrustRefused
 from registry.core.tlog import merkle
 from registry.log import service
 from registry.log.keys import LogKey
 from registry.log.models import LogEntry
+from tests.support import crashing, outside
 
 NOW = datetime(2026, 8, 2, tzinfo=UTC)
-
-
-def _body(number: int) -> bytes:
-    return b"claim-%d" % number
 
 
 def _check_log(database: Database, acknowledged: dict[int, int]) -> None:
@@ -43,7 +38,7 @@ def _check_log(database: Database, acknowledged: dict[int, int]) -> None:
         == head.root
     )
     for number, index in acknowledged.items():
-        assert rows[index].body == _body(number)
+        assert rows[index].body == crashing.body(number)
 
 
 def test_threads_with_overlapping_keys(database: Database, log_key: LogKey) -> None:
@@ -52,7 +47,7 @@ def test_threads_with_overlapping_keys(database: Database, log_key: LogKey) -> N
         acknowledged: dict[int, int] = {}
         for _ in range(25):
             numbers = [order.randrange(400) for _ in range(order.randint(1, 20))]
-            items = [(service.idempotency_key(_body(n)), _body(n)) for n in numbers]
+            items = [(service.idempotency_key(crashing.body(n)), crashing.body(n)) for n in numbers]
             with database.writing() as session:
                 indices = service.append(session, items)
             with database.writing() as session:
@@ -86,60 +81,32 @@ def test_change_numbers_of_threads_have_no_gap_and_no_double(database: Database)
     assert sorted(n for numbers in results for n in numbers) == list(range(1, 81))
 
 
-_WRITER = """
-import random, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from registry.base.db import Database
-from registry.log import service
-from registry.log.keys import LogKey
-
-url, keys, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-database, key, order = Database(url), LogKey.load(keys), random.Random(seed)
-while True:
-    numbers = [order.randrange(100_000) for _ in range(order.randint(1, 50))]
-    bodies = [b"claim-%d" % n for n in numbers]
-    with database.writing() as session:
-        indices = service.append(session, [(service.idempotency_key(b), b) for b in bodies])
-    print(" ".join(f"{n}:{i}" for n, i in zip(numbers, indices)), flush=True)
-    with database.writing() as session:
-        service.sign_checkpoint(session, key, datetime.now(UTC))
-"""
-
-
-def test_killed_processes_lose_nothing_that_was_acknowledged(
-    database: Database, log_key: LogKey, keys_folder: Path
-) -> None:
-    """Three writers are killed in mid-work, twice; what they had been told stands, and the key can go on."""
-    acknowledged: dict[int, int] = {}
+def _after_kills(database: Database, log_key: LogKey, keys: Path, folder: Path, kills: int) -> None:
+    """Nothing that was acknowledged is lost, moved or doubled; and who is not us finds the published files whole."""
     url = database.engine.url.render_as_string(hide_password=False)
-    for round_number in range(2):
-        writers = [
-            subprocess.Popen(
-                [sys.executable, "-c", _WRITER, url, str(keys_folder), str(seed)],
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=Path(registry.__file__).parents[1],
-            )
-            for seed in range(round_number, round_number + 3)
-        ]
-        for count, writer in enumerate(writers):
-            assert writer.stdout is not None
-            lines = [writer.stdout.readline() for _ in range(10 + count)]
-            writer.send_signal(signal.SIGKILL)
-            lines += writer.stdout.readlines()
-            writer.stdout.close()
-            assert writer.wait() == -signal.SIGKILL
-            for line in lines:
-                if line.endswith("\n"):  # the last one may have been cut off by the kill
-                    for pair in line.split():
-                        number, index = map(int, pair.split(":"))
-                        assert acknowledged.setdefault(number, index) == index
-        _check_log(database, acknowledged)
-    assert len(acknowledged) >= 60
-    with database.writing() as session:
-        signed = service.sign_checkpoint(session, log_key, NOW)
-        assert signed.checkpoint.size == service.head(session).size
+    place = crashing.Place(url, keys, folder / "files", folder / "acknowledged")
+    store = FolderStore(place.files)
+    crashing.kill_in_mid_work(place, kills)
+    told = crashing.acknowledged(place)
+    assert len(told) > kills
+    _check_log(database, told)
+    assert service.sign_head(database, log_key, NOW)
+    size = service.project(database, store).size
+    (folder / "key").write_text(str(log_key.verifier))
+    found = outside.run(outside.go_verifier(), place.files / "log", folder / "key", "20")
+    assert found.stdout == f"OK {size}\n"
+
+
+def test_fifty_killed_processes_lose_nothing_that_was_acknowledged(
+    database: Database, log_key: LogKey, keys_folder: Path, tmp_path: Path
+) -> None:
+    _after_kills(database, log_key, keys_folder, tmp_path, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nor_do_a_thousand(database: Database, log_key: LogKey, keys_folder: Path, tmp_path: Path) -> None:
+    _after_kills(database, log_key, keys_folder, tmp_path, 1_000)
 
 
 def test_two_databases_with_one_key_never_sign_two_histories(
