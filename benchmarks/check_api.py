@@ -1,6 +1,7 @@
-"""`POST /v1/check` over HTTP with 1, 100 and 1,000 hashes a request, beside the way of Meta's HMA: one a request.
+"""`POST /v1/check` over HTTP: JSON with 1 to 1,000 hashes, Arrow streams, beside the way of Meta's HMA: one a request.
 
-The registry holds 100,000 pictures; one hash in a hundred is near one of them. Ours is the real application under
+The registry holds 100,000 pictures; one hash in a hundred is near one of them. The streams have 10,000 codes of
+pictures, or 100,000 SHA-256 of files, of which one in a hundred is registered. Ours is the real application under
 gunicorn (gthread) on the loopback, with API keys, counted requests, licences and reasons. The peer is the same number
 of hashes, one a request, through a Flask route under the same gunicorn over `faiss.IndexBinaryFlat`, as HMA's
 `/m/lookup` does it; without accounts, licences or reasons, and for the picture as it stands alone, where ours also
@@ -21,11 +22,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks._measuring import machine
@@ -39,7 +42,9 @@ from registry.works import bulk
 from registry.works import service as works
 from registry.works.bulk_rows import JSON_LINES
 
-PHASH = "image.phash256.v1"
+PHASH, SHA256 = "image.phash256.v1", "digest.sha256.v1"
+ARROW = "application/vnd.apache.arrow.stream"
+FILES = 100_000
 SIZES = (1, 100, 1_000)
 CLIENTS = 4
 WORKERS = 2
@@ -100,12 +105,18 @@ def fill(home: Path, codes: NDArray[np.uint8]) -> str:
     return key
 
 
+def digest_of(n: int) -> bytes:
+    """The SHA-256 of the n-th file."""
+    return sha256(b"%d" % n).digest()
+
+
 def _row(n: int, code: NDArray[np.uint8]) -> bytes:
     def made(algorithm: str, kind: str, width: int) -> dict[str, str]:
         return {"algorithm": algorithm, "kind": kind, "code": n.to_bytes(width, "big").hex()}
 
     frame = [("image.phash64.v1", 8), ("image.dhash256.v1", 32), ("image.colour42.v1", 8)]
-    fingerprints = [made("digest.sha256.v1", "whole", 32), *(made(a, "full", w) for a, w in frame)]
+    fingerprints = [{"algorithm": SHA256, "kind": "whole", "code": digest_of(n).hex()}]
+    fingerprints += [made(a, "full", w) for a, w in frame]
     fingerprints.append({"algorithm": PHASH, "kind": "full", "code": code.tobytes().hex()})
     return orjson.dumps({"title": f"Picture {n}", "kind": "image", "fingerprints": fingerprints})
 
@@ -158,10 +169,14 @@ def serving(command: list[str], **environment: str) -> Iterator[Server]:
 
 
 def rate(
-    server: Server, seconds: float, requests: list[tuple[str, str, bytes | None]], key: str | None
+    server: Server,
+    seconds: float,
+    requests: list[tuple[str, str, bytes | None]],
+    key: str | None,
+    content_type: str = "application/json",
 ) -> Speed:
     """Requests that four clients with kept connections get answered."""
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    headers = {"Content-Type": content_type} | ({"Authorization": f"Bearer {key}"} if key else {})
 
     def ask(n: int, until: float) -> int:
         connection, count = HTTPConnection("127.0.0.1", server.port, timeout=60), 0
@@ -187,19 +202,43 @@ def rate(
     return round_of(seconds)
 
 
-def ours(server: Server, key: str, asked: list[str], seconds: float) -> dict[int, Speed]:
-    """Hashes by how many stand in a request."""
+def ours(server: Server, key: str, asked: list[str], seconds: float) -> dict[str, Speed]:
+    """Hashes by how many stand in a request of JSON."""
     found = {}
     for size in reversed(SIZES):  # what large requests have loaded, small ones would load much later
         batches = [asked[n : n + size] for n in range(0, len(asked), size)]
         body = {"algorithm": PHASH, "purpose": "train_genai", "policy": "consent-first"}
         requests = [("POST", "/v1/check", orjson.dumps(body | {"hashes": batch})) for batch in batches]
-        found[size] = rate(server, seconds, list(requests), key).times(size)
+        found[f"JSON, {size:,}"] = rate(server, seconds, list(requests), key).times(size)
+    return dict(reversed(found.items()))
+
+
+def columns(server: Server, key: str, asked: list[str], known: int, seconds: float) -> dict[str, Speed]:
+    """Hashes in Arrow streams, by what they are hashes of."""
+    pictures = [bytes.fromhex(text) for text in asked]
+    files = np.random.default_rng(13).integers(0, 256, (FILES, 32), dtype=np.uint8)
+    files[::100] = [list(digest_of(n % known)) for n in range(0, FILES, 100)]
+    found = {}
+    for name, algorithm, codes in (
+        ("Arrow, pictures", PHASH, pictures),
+        ("Arrow, files", SHA256, [row.tobytes() for row in files]),
+    ):
+        terms = f"algorithm={algorithm}&purpose=train_genai&policy=consent-first"
+        request = ("POST", f"/v1/check?{terms}", _stream(codes))
+        found[name] = rate(server, seconds, [request], key, ARROW).times(len(codes))
     return found
 
 
+def _stream(codes: list[bytes]) -> bytes:
+    batch = pa.record_batch([pa.array(codes, pa.binary(32))], names=["hash"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def main() -> None:
-    """Print a line for each size of request."""
+    """Print a line for each form and size of request."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 6.0
     codes = codes_of(number)
@@ -211,7 +250,7 @@ def main() -> None:
         program = "from registry.cli import main; main()"
         server = [sys.executable, "-c", program, "serve", "--home", folder, *options]
         with serving(server, VORBEHALT_LOG_LEVEL="error", **UNLIMITED) as running:
-            checked = ours(running, key, asked, seconds)
+            checked = ours(running, key, asked, seconds) | columns(running, key, asked, number, seconds)
         np.save(home / "codes.npy", codes)
         (home / "peer.py").write_text(PEER.format(path=str(home / "codes.npy")))
         gunicorn = [sys.executable, "-m", "gunicorn", "-w", str(WORKERS), "--threads", "4", "-k", "gthread"]
@@ -221,11 +260,11 @@ def main() -> None:
     print(
         "Hashes a second by the clock, and a second of the server's processor time; the peer: one a request."
     )
-    print(f"{'a request':>10}{'ours':>10}{'peer':>10}{'ratio':>8}{'ours':>14}{'peer':>10}{'ratio':>8}")
-    for size, ours_ in sorted(checked.items()):
+    print(f"{'a request':>16}{'ours':>10}{'peer':>10}{'ratio':>8}{'ours':>14}{'peer':>10}{'ratio':>8}")
+    for form, ours_ in checked.items():
         by_clock = f"{ours_.by_clock:>10,.0f}{peer.by_clock:>10,.0f}{ours_.by_clock / peer.by_clock:>8.1f}"
         ratio = ours_.by_processor / peer.by_processor
-        print(f"{size:>10,}{by_clock}{ours_.by_processor:>14,.0f}{peer.by_processor:>10,.0f}{ratio:>8.1f}")
+        print(f"{form:>16}{by_clock}{ours_.by_processor:>14,.0f}{peer.by_processor:>10,.0f}{ratio:>8.1f}")
 
 
 if __name__ == "__main__":

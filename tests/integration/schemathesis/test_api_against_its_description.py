@@ -37,7 +37,9 @@ _RATES = ("CHECK", "READ", "WRITE", "REGISTER", "BULK", "ANONYMOUS")
 _OF_LABS = ("/runs", "/claims", "/models", "/requests", "/accept")
 
 
-@schemathesis.serializer("application/jsonl", "application/vnd.apache.parquet")
+@schemathesis.serializer(
+    "application/jsonl", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+)
 def _as_it_is(_context: Any, value: Any) -> bytes:
     """Lists of works are made up as bytes."""
     return value if isinstance(value, bytes) else str(value).encode()
