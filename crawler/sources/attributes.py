@@ -8,6 +8,7 @@ all of it. `vorbehalt__verdict` is the code of the verdict; `vorbehalt__kept` is
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -15,13 +16,13 @@ from typing import Final, Self
 import orjson
 
 from crawler.sources.base import Sample, Written
-from crawler.sources.names import JSON_LINES
-from crawler.sources.places import Output
+from crawler.sources.names import ATTRIBUTES, DOCUMENTS, JSON_LINES
+from crawler.sources.places import Output, Place, reading, unwatched
 from registry.core.decisions import Decision
+from registry.core.errors import InvalidInput
 
 TAGGER: Final = "vorbehalt"
-DOCUMENTS: Final = "documents"
-ATTRIBUTES: Final = "attributes"
+_MOST_LINE = 256 << 20
 
 
 def attributes_name(name: str, tagger: str = TAGGER) -> str:
@@ -68,3 +69,57 @@ class AttributesFile:
             return
         digest = self._file.close()
         self.written = (Written(self._name, digest, self._file.size),)
+
+
+class AttributeLines:
+    """Another program's attributes of the documents of one shard, going along with them line by line."""
+
+    def __init__(self, data: Path, name: str, place: Place) -> None:
+        self._name = name
+        self._stack = ExitStack()
+        self._lines = self._stack.enter_context(reading(place, unwatched, name=name))
+        self._file = Output(data / name)
+        self._row = 0
+
+    def next(self, sample: Sample, *, kept: bool) -> None:
+        """The line about this document, written if that is kept.
+
+        `InvalidInput` if a kept document's line is missing or about another. Of a dropped one it is not looked at.
+        """
+        self._row += 1
+        try:
+            line = self._lines.readline(_MOST_LINE)
+        except OSError as problem:
+            if problem.errno is not None:
+                raise  # of the disk, not of the content
+            raise self._misfit() from problem
+        if not kept:
+            return
+        if _identity(line) != sample.key:
+            raise self._misfit()
+        self._file.write(line)
+
+    def _misfit(self) -> InvalidInput:
+        return InvalidInput(
+            f"Line {self._row} of {self._name} is not about the document in that line. Move the file away, and make it "
+            "again from the output."
+        )
+
+    def close(self) -> Written:
+        """Complete it."""
+        self._stack.close()
+        return Written(self._name, self._file.close(), self._file.size)
+
+    def abandon(self) -> None:
+        """Let go of an unfinished file."""
+        self._stack.close()
+        self._file.abandon()
+
+
+def _identity(line: bytes) -> str | None:
+    """The id of the document that a line is about."""
+    try:
+        found = orjson.loads(line)["id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else None

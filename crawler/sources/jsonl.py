@@ -3,11 +3,14 @@
 Every line is an item, an empty or broken one too: it is counted, has its reason, and is never kept. Memory is
 bounded by the longest line that is allowed, whatever the size of the file. Files packed with gzip or Zstandard are
 unpacked on the way and packed again; one that ends too early or is damaged has one broken item for the rest.
+
+Dolma keeps what was found out about `documents/0.json.gz` in files beside it, `attributes/TAGGER/0.json.gz`, line by
+line. They come out with the lines of the documents that are kept; one that does not fit its documents stops the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +18,7 @@ from typing import BinaryIO, Self
 
 import orjson
 
+from crawler.sources.attributes import AttributeLines
 from crawler.sources.base import Sample, Sink, Written
 from crawler.sources.metadata import METADATA, read_row, stated_columns
 from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
@@ -32,6 +36,8 @@ class JsonLinesShard:
     column: str
     stated: tuple[str, ...] | None = None
     """Instead of a text, what each line states of an item elsewhere: the columns of that, empty to find them."""
+    attributes: tuple[tuple[str, Place], ...] = ()
+    """Dolma's files about this one: where they go, and where they lie."""
     whole_file: bool = True
 
     @property
@@ -40,10 +46,11 @@ class JsonLinesShard:
         return self.place.size
 
     def state(self) -> str:
-        """Digest over name, column, size and time."""
+        """Digest over name, column, size and time, those of the attributes as well."""
+        beside = [state_of(place, name) for name, place in self.attributes]
         if self.stated is not None:
-            return state_of(self.place, self.name, METADATA, *self.stated)
-        return state_of(self.place, self.name, self.column)
+            return state_of(self.place, self.name, METADATA, *self.stated, *beside)
+        return state_of(self.place, self.name, self.column, *beside)
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Line by line; a line above the limit is passed over in pieces and counted as one broken item."""
@@ -77,7 +84,7 @@ class JsonLinesShard:
 
     def sink(self, data: Path) -> Sink:
         """Kept lines go to a file of the same name."""
-        return JsonLinesSink(data, self.name)
+        return JsonLinesSink(data, self.name, self.attributes)
 
     def kept_path(self, data: Path, row: int) -> Path:
         """One file for all rows."""
@@ -114,22 +121,28 @@ def _pass_over(file: BinaryIO, piece: int) -> int:
 
 
 class JsonLinesSink:
-    """Writes kept lines, each with its line end if it had one."""
+    """Writes kept lines, each with its line end if it had one, and those of the attributes beside them."""
 
-    def __init__(self, data: Path, name: str) -> None:
-        self._path = data / name
+    def __init__(self, data: Path, name: str, attributes: Sequence[tuple[str, Place]] = ()) -> None:
+        self._data = data
         self._name = name
+        self._attributes = attributes
         self.written: tuple[Written, ...] = ()
 
     def write(self, sample: Sample) -> None:
         """One line."""
         self._file.write(sample.raw)
+        for lines in self._beside:
+            lines.next(sample, kept=True)
 
     def skip(self, sample: Sample) -> None:
-        """Nothing: a dropped line just is not there."""
+        """Nothing of a line that is dropped."""
+        for lines in self._beside:
+            lines.next(sample, kept=False)
 
     def __enter__(self) -> Self:
-        self._file = Output(self._path)
+        self._file = Output(self._data / self._name)
+        self._beside = [AttributeLines(self._data, name, place) for name, place in self._attributes]
         return self
 
     def __exit__(
@@ -138,6 +151,9 @@ class JsonLinesSink:
         """Close; only a complete file has a digest."""
         if error is not None:
             self._file.abandon()
+            for lines in self._beside:
+                lines.abandon()
             return
         digest = self._file.close()
-        self.written = (Written(self._name, digest, self._file.size),)
+        whole = Written(self._name, digest, self._file.size)
+        self.written = (whole, *(lines.close() for lines in self._beside))

@@ -23,6 +23,9 @@ _COMPANIONS = re.compile(
     r"|[^/]*\.idx)",
     re.IGNORECASE,
 )
+DOCUMENTS, ATTRIBUTES = "documents", "attributes"
+"""Folders of a dataset as Dolma lays it out."""
+_ATTRIBUTES = re.compile(rf"((?:.*/)?){ATTRIBUTES}/[^/]+/(.+)", re.DOTALL)
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_NAMES = 1_000_000
 
@@ -45,7 +48,7 @@ def shards_among(names: Iterable[str]) -> list[str] | None:
 
     Stops at the first name that is neither, so a folder of ten million pictures is known by its first. Hidden files
     count as companions here. A parquet beside a tar of the same name is the list that img2dataset keeps of it
-    (`sources.lists`), and no shard.
+    (`sources.lists`), and no shard; neither are attributes beside the documents that they are about.
     """
     shards = []
     for name in names:
@@ -54,7 +57,18 @@ def shards_among(names: Iterable[str]) -> list[str] | None:
         elif not any(part.startswith(".") for part in name.split("/")) and not _COMPANIONS.fullmatch(name):
             return None
     tars = {stem(name) for name in shards if format_of(name) == "webdataset"}
-    return [n for n in shards if format_of(n) != "parquet" or stem(n) not in tars] or None
+    given = set(shards)
+    return [
+        n
+        for n in shards
+        if not (format_of(n) == "parquet" and stem(n) in tars) and documents_name(n) not in given
+    ] or None
+
+
+def documents_name(name: str) -> str | None:
+    """The documents that a file of attributes is about, `documents/0.json.gz` of `attributes/TAGGER/0.json.gz`."""
+    found = _ATTRIBUTES.fullmatch(name)
+    return f"{found[1]}{DOCUMENTS}/{found[2]}" if found and name.endswith(JSON_LINES) else None
 
 
 def expand(text: str) -> list[str]:

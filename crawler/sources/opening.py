@@ -15,7 +15,16 @@ from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
 from crawler.sources.jsonl import JsonLinesShard
 from crawler.sources.limited import LimitedSource
-from crawler.sources.names import JSON_LINES, PARQUET, TAR, WARC, expand, format_of, shards_among
+from crawler.sources.names import (
+    JSON_LINES,
+    PARQUET,
+    TAR,
+    WARC,
+    documents_name,
+    expand,
+    format_of,
+    shards_among,
+)
 from crawler.sources.objects import ObjectsSource
 from crawler.sources.parquet import ParquetShard
 from crawler.sources.places import LocalFile, Place
@@ -58,10 +67,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What describes a tar and lies beside it."""
+    """What describes a file and lies beside it: of a tar its index and its list, of documents their attributes."""
 
-    index: Place | None
-    listed: Place | None
+    index: Place | None = None
+    listed: Place | None = None
+    attributes: tuple[tuple[str, Place], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +172,19 @@ def _look_in_bucket(address: str) -> _Found:
 # -- making sources ------------------------------------------------------------------------------------------
 def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
     if found.place is not None:
-        yield _file_source(found.name, found.name, found.place, _beside(found, found.name), ask)
+        beside = _Beside(*_beside_tar(found, found.name))
+        yield _file_source(found.name, found.name, found.place, beside, ask)
     elif found.shards is not None:
+        about: dict[str, list[str]] = {}
+        for name in sorted(found.files):
+            if (documents := documents_name(name)) is not None:
+                about.setdefault(documents, []).append(name)
         for shard in found.shards:
             uri = f"{found.name}/{shard}" if nested else shard
-            beside = _beside(found, shard)
+            attributes = (
+                (f"{found.name}/{n}" if nested else n, found.files[n]) for n in about.get(shard, ())
+            )
+            beside = _Beside(*_beside_tar(found, shard), tuple(attributes))
             yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], beside, ask)
     elif ask.metadata_only:
         raise _no_rows(found.name)
@@ -176,8 +194,8 @@ def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
         yield ObjectsSource.of(str(found.folder), found.objects, found.name, nested=nested)
 
 
-def _beside(found: _Found, shard: str) -> _Beside:
-    return _Beside(found.files.get(index_name(shard)), found.files.get(list_name(shard)))
+def _beside_tar(found: _Found, shard: str) -> tuple[Place | None, Place | None]:
+    return found.files.get(index_name(shard)), found.files.get(list_name(shard))
 
 
 def _file_source(name: str, uri: str, place: Place, beside: _Beside, ask: _Ask) -> Source:
@@ -196,11 +214,11 @@ def _file_source(name: str, uri: str, place: Place, beside: _Beside, ask: _Ask) 
             raise InvalidInput(f"{name} has no columns: of web archives all of a capture is compared.")
         shard = WarcShard(place, uri, ask.metadata_only)
     elif ask.metadata_only:
-        shard = JsonLinesShard(place, uri, TEXT, columns)
+        shard = JsonLinesShard(place, uri, TEXT, columns, beside.attributes)
     else:
         if len(columns) > 1:
             raise InvalidInput("Of JSON lines one column is compared; name one with --column.")
-        shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT)
+        shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT, attributes=beside.attributes)
     return FileSource(name, str(form), uri, shard)
 
 

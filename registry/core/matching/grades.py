@@ -142,9 +142,14 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
 meet registered `image.anchors256.v1`."""
 
 
-def radius(algorithm: str) -> int:
-    """The distance beyond which this algorithm says nothing, for all of its kinds."""
-    return max(steps[-1].furthest for (name, _kind), steps in GRADES.items() if name == algorithm)
+def radius(algorithm: str, *, alone: bool = False) -> int:
+    """The distance beyond which this algorithm says nothing, for all of its kinds.
+
+    `alone`: of a code without any other hash of its frame, which nothing can second.
+    """
+    known = (steps for (name, _kind), steps in GRADES.items() if name == algorithm)
+    counting = (step for steps in known for step in steps if step.alone is not None or not alone)
+    return max((step.furthest for step in counting), default=0)
 
 
 def grade(algorithm: str, kind: str, distance: int, *, seconded: bool = False) -> Grade | None:

@@ -214,7 +214,7 @@ class Matcher:
                 stacked = _stack(asked, codes.width)
                 turned = algorithm == PHASH256
                 varied = variants(stacked).reshape(-1, codes.width) if turned else stacked
-                hits = codes.search(varied, radius(algorithm))
+                hits = codes.search(varied, radius(algorithm, alone=isinstance(asked, _Alone)))
                 yield from self._graded(algorithm, asked, hits, VARIANTS if turned else (IDENTITY,))
         if self._texts is not None and (asked := queries[MINHASH128]):
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))

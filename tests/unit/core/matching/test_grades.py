@@ -85,6 +85,14 @@ def test_no_sample_agrees_with_none() -> None:
     assert not outlines_agree(0, 0)
 
 
+def test_a_code_that_nothing_can_second_reaches_as_far_as_it_means_something_alone() -> None:
+    for algorithm, kind in GRADES:
+        if any(step.alone for step in GRADES[algorithm, kind]):
+            reach = radius(algorithm, alone=True)
+            assert grade(algorithm, kind, reach) is not None
+            assert grade(algorithm, kind, reach + 1) is None
+
+
 def test_the_radius_is_where_the_last_grade_ends() -> None:
     radii = {algorithm: radius(algorithm) for algorithm, _ in GRADES}
     assert radii == {
