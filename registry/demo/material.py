@@ -125,4 +125,15 @@ def _web_pages() -> list[str]:
         "Gedicht des Tages\n\n" + poem("heine-meergruss.txt") + "\nQuelle: Buch der Lieder",
         poem("herwegh-morgenruf.txt").replace("ä", "ae"),
         *(poem(name) for name in STRANGE_POEMS[1:]),
+        _essay(),
     ]
+
+
+def _essay() -> str:
+    """A page that is no copy of anything, but quotes eight lines of a poem that is on record."""
+    lines = "\n".join(poem("liliencron-herzog-knut.txt").splitlines()[:8])
+    return (
+        "Was mich an Liliencrons Balladen noch immer hält, ist ihr Tempo. Kaum hat man den Hof gesehen, ist der Bote "
+        f"schon da, und mit ihm das Unheil:\n\n{lines}\n\nAcht Zeilen, und alles ist gesagt, was für das Ende nötig "
+        "ist. Man vergleiche damit, wie lange andere brauchen, bis der erste Reiter das Tor erreicht."
+    )

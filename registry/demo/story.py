@@ -227,6 +227,8 @@ class _Demo:
             return "a broken file: never kept"
         work = next(file for file, work in self.works.items() if work == row["work_id"])
         done = next((copy.done for copy in COPIES if copy.name == Path(row["key"]).name), "")
+        if row["shared_words"] is not None:
+            return f"{work}, about {row['shared_words']} words of it in a text of its own"
         unit = "of 256 differ" if row["algorithm"].startswith("image.") else "of 128 differ"
         return f"{work}{', ' if done else ''}{done} ({row['distance']} {unit})"
 
