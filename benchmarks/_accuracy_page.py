@@ -150,8 +150,8 @@ def _section(result: Result, peers: Sequence[Peer], path: Path | None) -> list[s
     text += [
         (
             f"\n### Distances\n\nphash256 of full frames: the nearest two of {len(far):,} pairs of different pictures "
-            f"are {far.min() if len(far) else 'no'} bits apart; {100 * (near <= 31).mean():.1f} % of {len(near):,} edited "
-            "copies are within 31 by this code alone.\n"
+            f"are {far.min() if len(far) else 'no'} bits apart; {100 * (near <= 31).mean():.1f} % of {len(near):,} "
+            "edited copies are within 31 by this code alone.\n"
         ),
         *result.anchors,
     ]
