@@ -9,8 +9,9 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from registry.core.errors import InvalidInput, NotFound, NotReady
-from registry.core.records.receipts import build_receipt
+from registry.core.records.receipts import build_receipt, build_row_receipt
 from registry.core.tlog import tiles
+from registry.core.tlog.notes import Note
 from registry.log.keys import LogKey
 from registry.log.projection import project
 from registry.log.sequencer import (
@@ -51,6 +52,7 @@ __all__ = [
     "receipt",
     "receipt_proof",
     "root_at",
+    "row_receipt",
     "sign_checkpoint",
     "sign_head",
     "stored_hashes",
@@ -65,12 +67,20 @@ def receipt(session: Session, index: int) -> str:
     then sees that they are missing, and asks again later. `NotFound` if there is no such entry, `NotReady` if no
     checkpoint covers it at all.
     """
+    return build_receipt(*_proved(session, index))
+
+
+def row_receipt(session: Session, index: int, rows: bytes, n: int) -> str:
+    """The same for one row of the claim batch that the entry commits to; `rows` is the batch in its written form."""
+    return build_row_receipt(*_proved(session, index), rows, n)
+
+
+def _proved(session: Session, index: int) -> tuple[bytes, int, list[bytes], Note]:
     if not 0 <= index < head(session).size:
         raise NotFound(f"The usage log has no entry {index}.")
     signed = covering(session, index)
-    size = signed.checkpoint.size
     (body,) = entries(session, index, index + 1)
-    return build_receipt(body, index, receipt_proof(session, index, size), signed.note)
+    return body, index, receipt_proof(session, index, signed.checkpoint.size), signed.note
 
 
 def covering(session: Session, index: int) -> SignedCheckpoint:

@@ -54,16 +54,17 @@ def get_claim(public_id: bytes) -> Any:
 
 @blueprint.get("/<id(claim):public_id>/receipt")
 @require()
+@blueprint.arguments(schemas.ReceiptQuery, location="query")
 @blueprint.response(200, content_type="text/plain", description="A receipt (c2sp.org/tlog-proof).")
-def get_receipt(public_id: bytes) -> Response:
-    """The proof that a claim of your lab is in the usage log; it can be checked without us."""
+def get_receipt(query: dict[str, Any], public_id: bytes) -> Response:
+    """The proof that a claim of your lab, or one row of it, is in the usage log; it can be checked without us."""
     name = format_id("claim", public_id) + SUFFIX
     return Response(
-        _receipt(public_id),
+        _receipt(public_id, query["row"]),
         content_type="text/plain; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _receipt(public_id: bytes) -> str:
-    return service.receipt_now(database(), current_actor(), public_id, lambda: part(LogKey), sources())
+def _receipt(public_id: bytes, row: int | None = None) -> str:
+    return service.receipt_now(database(), current_actor(), public_id, lambda: part(LogKey), sources(), row)

@@ -74,22 +74,35 @@ def _visible(actor: Actor) -> Select[ClaimBatch]:
 
 
 # -- receipts ----------------------------------------------------------------------------------------------
-def receipt_of(session: Session, actor: Actor, public_id: bytes) -> str:
-    """The receipt of a batch (a C2SP proof file); `NotReady` while no signed checkpoint covers it."""
-    return log.receipt(session, get_claim(session, actor, public_id).log_index)
+def receipt_of(session: Session, actor: Actor, public_id: bytes, row: int | None = None) -> str:
+    """The receipt of a batch (a C2SP proof file), or of one of its rows, counted from 0.
+
+    `NotReady` while no signed checkpoint covers it, `NotFound` for a row that it has not.
+    """
+    batch = get_claim(session, actor, public_id)
+    if row is None:
+        return log.receipt(session, batch.log_index)
+    if not 0 <= row < batch.row_count:
+        raise NotFound(f"The claim has {batch.row_count} rows, counted from 0; none is number {row}.")
+    return log.row_receipt(session, batch.log_index, batch.rows, row)
 
 
 def receipt_now(
-    database: Database, actor: Actor, public_id: bytes, key: Callable[[], LogKey], sources: Sources
+    database: Database,
+    actor: Actor,
+    public_id: bytes,
+    key: Callable[[], LogKey],
+    sources: Sources,
+    row: int | None = None,
 ) -> str:
     """The receipt of a batch that is committed; only if no checkpoint covers it yet, one is signed and witnessed."""
     try:
         with database.reading() as session:
-            return receipt_of(session, actor, public_id)
+            return receipt_of(session, actor, public_id, row)
     except NotReady:
         log.sign_head(database, key(), whole_second(sources.now()))
         with database.reading() as session:
-            return receipt_of(session, actor, public_id)
+            return receipt_of(session, actor, public_id, row)
 
 
 # -- for settlements and statements ------------------------------------------------------------------------

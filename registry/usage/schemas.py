@@ -48,6 +48,16 @@ class ClaimView(Strict):
     submitted_at = Time(attribute="batch.submitted_at")
 
 
+class ReceiptQuery(Strict):
+    """For what the receipt is."""
+
+    row = fields.Integer(
+        load_default=None,
+        validate=validate.Range(0, 10**9),
+        metadata={"description": "Prove this one row, counted from 0; without it, the whole batch"},
+    )
+
+
 class ClaimReceipt(Strict):
     """The answer to a claim."""
 

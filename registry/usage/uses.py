@@ -32,7 +32,7 @@ class UseOfWork:
     submitted_at: datetime
     log_index: int
     receipt: str | None
-    """A C2SP proof file; `None` until a signed checkpoint covers it."""
+    """A C2SP proof file for this row; `None` until a signed checkpoint covers it."""
 
 
 def uses_of_work(session: Session, work_id: int, limit: int) -> Sequence[UseOfWork]:
@@ -61,14 +61,14 @@ def uses_of_work(session: Session, work_id: int, limit: int) -> Sequence[UseOfWo
             unit=row.unit,
             submitted_at=batch.submitted_at,
             log_index=batch.log_index,
-            receipt=_receipt(session, batch.log_index),
+            receipt=_receipt(session, batch, row.n),
         )
         for row, batch, run in found
     ]
 
 
-def _receipt(session: Session, index: int) -> str | None:
+def _receipt(session: Session, batch: ClaimBatch, n: int) -> str | None:
     try:
-        return log.receipt(session, index)
+        return log.row_receipt(session, batch.log_index, batch.rows, n)
     except NotReady:
         return None

@@ -138,6 +138,30 @@ def test_a_receipt_can_be_had_after_a_crash_between_the_two_transactions(
     verify_receipt(receipt.text, LogKey.load(log_keys(settings)).policy)
 
 
+def test_one_row_has_a_receipt_of_its_own(
+    client: Client, database: Database, sources: Sources, clock: Clock, settings: Settings
+) -> None:
+    """It proves that row, and tells nothing about the others; a row that is not there is not found."""
+    with database.writing() as session:
+        trade = open_trade(session, sources, clock)
+        pair = [trade.work() for _ in range(2)]
+        batch = trade.claim(*(row(work, trade.agreement(work)) for work in pair))
+        claim = format_id("claim", batch.public_id)
+        lab = Account(trade.lab, make_key(session, sources, trade.lab))
+    policy = LogKey.load(log_keys(settings)).policy
+    proved = []
+    for n in range(2):
+        receipt = client.get(f"/v1/claims/{claim}/receipt?row={n}", headers=lab.headers)
+        assert receipt.status_code == 200
+        found = verify_receipt(receipt.text, policy).row
+        assert found is not None
+        proved.append(found.work)
+    assert len(set(proved)) == 2
+    for wrong, status in (("2", 404), ("-1", 422), ("x", 422)):
+        answer = client.get(f"/v1/claims/{claim}/receipt?row={wrong}", headers=lab.headers)
+        assert answer.status_code == status
+
+
 def test_wrong_rows_are_all_named_and_nothing_is_logged(
     client: Client, database: Database, shop: Shop
 ) -> None:
