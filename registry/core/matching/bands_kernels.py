@@ -33,6 +33,7 @@ def find(
     bits, buckets = uint64(64 * bitmap.shape[1]), uint64(starts.shape[1] - 1)
     keys = np.empty(64 * 32, np.uint64)
     asked = np.empty(64 * 32, np.uint32)
+    first, stop = np.empty(64 * 32, np.uint32), np.empty(64 * 32, np.uint32)
     total = 0
     for begin in range(0, len(queries), 64):
         count = uint64(0)
@@ -46,10 +47,13 @@ def find(
                 keys[count], asked[count] = key, (q - begin) << 5 | band
                 count += (bitmap[band, bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
         for j in range(count):
+            bucket = (keys[j] >> half) * buckets >> half
+            first[j] = starts[asked[j] & 31, bucket]
+            stop[j] = starts[asked[j] & 31, bucket + uint64(1)]
+        for j in range(count):
             band, query = asked[j] & 31, begin + (asked[j] >> 5)
             tag = np.uint8(keys[j] >> uint64(24))
-            bucket = (keys[j] >> half) * buckets >> half
-            for k in range(starts[band, bucket], starts[band, bucket + uint64(1)]):
+            for k in range(first[j], stop[j]):
                 if tags[band, k] != tag:
                     continue
                 row = rows[band, k]

@@ -36,14 +36,17 @@ def find(
         bit = (((values[i] * odd) & low) * bits) >> half
         passed[count] = i
         count += (bitmap[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
+    first, stop = np.empty(count, np.uint32), np.empty(count, np.uint32)
+    for j in range(count):
+        bucket = ((values[passed[j]] * odd) >> half) * buckets >> half
+        first[j], stop[j] = starts[bucket], starts[bucket + uint64(1)]
     total = 0
     for j in range(count):
         i = passed[j]
         value = values[i]
-        bucket = ((value * odd) >> half) * buckets >> half
         tag = np.uint8(value & uint64(0xFF))
         here = 0
-        for k in range(starts[bucket], starts[bucket + uint64(1)]):
+        for k in range(first[j], stop[j]):
             if tags[k] == tag and registered[rows[k]] == value and here < most:
                 if total < len(found):
                     queries[total], found[total] = i, rows[k]
