@@ -116,15 +116,15 @@ def main() -> None:
         report("addresses and their domains", asked.rows // 5, seconds)
         seconds = timed(lambda: run(folder / "near.parquet", snapshot, folder / "run"))
         report("256-bit codes, by distance", asked.near_rows, seconds, _GOAL_NEAR)
-    _near_search(random, asked.codes, asked.near_rows)
+        _near_search(random, folder / "index", asked.codes, asked.near_rows)
 
 
-def _near_search(random: np.random.Generator, count: int, queries: int) -> None:
+def _near_search(random: np.random.Generator, folder: Path, count: int, queries: int) -> None:
     """The search alone, in all positions of a picture, against a larger registry."""
     registered = np.frombuffer(random.bytes(32 * count), np.uint8).reshape(-1, 32)
     kinds = np.full(count, KIND_CODES["full"], np.uint8)
     columns = ListColumns(registered, np.arange(count, dtype=np.uint32), kinds, np.zeros(count, np.uint64))
-    matcher = Matcher({PHASH256: columns})
+    matcher = Matcher({PHASH256: columns}, folder)
     asked = np.frombuffer(random.bytes(32 * queries), np.uint8).reshape(-1, 32)
     matcher.match_codes(PHASH256, asked[:100])
     print(f"\n{count:,} codes on record, {queries:,} random queries, all positions")

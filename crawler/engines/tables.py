@@ -50,12 +50,11 @@ def judge_table(number: int, rows: Batch, stated: Stated, judge: Judge) -> Judge
     plain = np.flatnonzero(~alone)
     verdicts, kept = _verdicts(number, rows, read, plain, judge)
     others = papers.batch([papers.verdict_row(number, *item) for item in judged], papers.VERDICTS)
-    place = np.argsort(np.concatenate([plain, singles]), kind="stable")
     kept[singles] = [judgement.decision.kept for _, _, judgement in judged]
     sizes = read.sizes.copy()
     sizes[singles] = [sample.size for sample in samples]
     return JudgedTable(
-        _joined([verdicts, others]).take(pa.array(place)),
+        _in_order([verdicts, others], [plain, singles]),
         _codes(number, rows, read, alone, judged),
         kept,
         sizes,
@@ -67,8 +66,14 @@ def _sha256(sample: Sample) -> str | None:
     return next((f.code.hex() for f in sample.stated or () if f.algorithm == SHA256), None)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.Table.from_batches(batches).combine_chunks().to_batches(max_chunksize=None)[0]
+def _in_order(batches: Sequence[pa.RecordBatch], rows: Sequence[NDArray[np.int64]]) -> pa.RecordBatch:
+    """Lines about these rows as one batch, row by row; of one row in the order in which they are given."""
+    some = [(lines, own) for lines, own in zip(batches, rows, strict=True) if len(own)]
+    if len(some) < 2:
+        return some[0][0] if some else batches[0]
+    order = np.argsort(np.concatenate([own for _, own in some]), kind="stable")
+    (joined,) = pa.Table.from_batches([lines for lines, _ in some]).combine_chunks().to_batches()
+    return joined.take(pa.array(order))
 
 
 # -- rows that match nothing ---------------------------------------------------------------------------------
@@ -84,14 +89,18 @@ def _verdicts(
         (judgement,) = judge.judge([reading])
         lines.append(papers.verdict_row(number, Sample(0, "", b"", 0), reading, judgement))
         kept[plain[unplaced == (gap is not None)]] = judgement.decision.kept
-    two = papers.batch(lines, papers.VERDICTS).take(pa.array(unplaced.astype(np.int64)))
+    two = papers.batch(lines, papers.VERDICTS)
+    which = pa.array(unplaced.astype(np.int64))
     own = {
         "row": pa.array(plain + rows.row, pa.uint32()),
         "key": rows.keys(plain),
         "bytes": pa.array(read.sizes[plain], pa.uint64()),
         "sha256": _hex_digests(read, plain),
     }
-    columns = [own.get(name, two.column(i)) for i, name in enumerate(papers.VERDICTS.names)]
+    columns = [
+        own[name] if name in own else two.column(at).take(which)
+        for at, name in enumerate(papers.VERDICTS.names)
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=papers.VERDICTS), kept
 
 
@@ -129,8 +138,7 @@ def _codes(
         papers.batch([row for s, r, _ in judged for row in papers.code_rows(number, s, r)], papers.CODES)
     )
     places.append(np.asarray(parts[-1].column("row")).astype(np.int64) - rows.row)
-    order = np.argsort(np.concatenate(places), kind="stable")
-    return _joined(parts).take(pa.array(order)) if len(order) else parts[-1]
+    return _in_order(parts, places)
 
 
 def _code_lines(number: int, rows: Batch, codes: Codes, mine: NDArray[np.bool_]) -> pa.RecordBatch:
