@@ -106,12 +106,14 @@ def filter_command(
     from crawler.display import Progress, summary
     from crawler.engines.local import Job, run_filter
     from crawler.runs.plan import Settings, begun_at
-    from crawler.sources import local_paths, open_sources
+    from crawler.sources import local_paths, open_sources, stated_in
     from crawler.sync import open_snapshot
     from registry.core.fingerprints import selftest
 
     present = now()
     sources = open_sources(inputs, column=column, metadata_only=metadata_only, limit=limit)
+    if (stated := stated_in(sources)) is not None:
+        note(f"Compared are the columns of {stated}")
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
     begun = begun_at(out) if resume else None
     moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from crawler.sources.base import Part, Sample, Shard, Sink, Source
-from crawler.sources.opening import local_paths, open_sources
+from crawler.sources.opening import local_paths, open_sources, stated_in
 
-__all__ = ["Part", "Sample", "Shard", "Sink", "Source", "local_paths", "open_sources"]
+__all__ = ["Part", "Sample", "Shard", "Sink", "Source", "local_paths", "open_sources", "stated_in"]

@@ -18,10 +18,13 @@ from registry.core.fingerprints import (
     MD5,
     PHASH256,
     SHA256,
+    SOURCE_DOMAIN,
+    WHOLE,
     Fingerprint,
     check_code,
     fingerprint_url,
 )
+from registry.core.fingerprints.addresses import domain_code, parse_domain, scopes_of
 
 URLS: Final = ("url", "image_url", "source_url")
 """Columns that hold the address of the item itself, as LAION, DataComp, COYO, FineWeb, C4 and others call it."""
@@ -29,6 +32,10 @@ CODES: Final[Mapping[str, str]] = {"sha256": SHA256, "md5": MD5, "phash256": PHA
     name: name for name in (SHA256, MD5, PHASH256)
 }
 """Columns that hold a code, in hexadecimal or as bytes, by name: that of the algorithm or its middle part."""
+
+DOMAIN, URL = "domain", "url"
+KINDS: Final = (URL, DOMAIN, *CODES)
+"""What a column can be said to hold: `--column sha256=original_hash,url=link`."""
 
 METADATA: Final = "metadata-only"
 """How runs call it that only what rows state is compared."""
@@ -43,23 +50,61 @@ class Stated:
     urls: tuple[str, ...] = ()
     codes: tuple[tuple[str, str], ...] = ()
     """(column, algorithm)."""
+    domains: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Those that say where the item lies."""
+        return (*self.urls, *self.domains)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All of them."""
-        return (*self.urls, *(column for column, _ in self.codes))
+        return (*self.places, *(column for column, _ in self.codes))
+
+    def __str__(self) -> str:
+        """For people: which column is read as what."""
+        read_as = [
+            *((column, "address") for column in self.urls),
+            *((column, "domain") for column in self.domains),
+            *self.codes,
+        ]
+        return ", ".join(f"{column} ({what})" for column, what in read_as)
 
 
 @lru_cache(maxsize=64)
 def stated_columns(names: tuple[str, ...], asked: tuple[str, ...] = ()) -> Stated:
     """Those of the columns that are known by name, in upper or lower case; or those asked for.
 
-    A column that is asked for under any other name holds addresses. None at all is no error here: rows differ.
+    A column that is asked for may be said to hold something, `md5=hash`; one of any other name holds addresses. A
+    domain counts by itself only where there is no address. None at all is no error here: rows differ.
     """
-    chosen = tuple(name for name in asked if name in names) if asked else names
-    codes = tuple((name, CODES[name.lower()]) for name in chosen if name.lower() in CODES)
-    urls = (name for name in chosen if name.lower() not in CODES)
-    return Stated(tuple(name for name in urls if asked or name.lower() in URLS), codes)
+    if asked:
+        wanted = [_asked(part, names) for part in asked]
+        kinds = {name: kind or _kind(name) or URL for kind, name in wanted if name in names}
+    else:
+        kinds = {name: kind for name in names if (kind := _kind(name)) is not None}
+        if URL in kinds.values():
+            kinds = {name: kind for name, kind in kinds.items() if kind != DOMAIN}
+    return Stated(
+        tuple(name for name, kind in kinds.items() if kind == URL),
+        tuple((name, CODES[kind]) for name, kind in kinds.items() if kind in CODES),
+        tuple(name for name, kind in kinds.items() if kind == DOMAIN),
+    )
+
+
+def _kind(name: str) -> str | None:
+    """What a column of this name holds, if that is known."""
+    lower = name.lower()
+    return URL if lower in URLS else lower if lower in KINDS else None
+
+
+def _asked(part: str, names: Sequence[str]) -> tuple[str | None, str]:
+    """What is asked for: what a column holds, if that is said, and its name."""
+    kind, equals, name = part.partition("=")
+    if part in names or not equals or kind.lower() not in KINDS:
+        return None, part
+    return kind.lower(), name
 
 
 def fingerprints_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[Fingerprint, ...]:
@@ -71,6 +116,10 @@ def fingerprints_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[Finger
     for column in columns.urls:
         if (value := _text(row.get(column), column)) is not None:
             found += fingerprint_url(value)
+    for column in columns.domains:
+        if (value := _text(row.get(column), column)) is not None:
+            scopes = scopes_of(parse_domain(value))
+            found += (Fingerprint(SOURCE_DOMAIN, WHOLE, domain_code(scope)) for scope in scopes)
     for column, algorithm in columns.codes:
         if (code := _code(row.get(column), column, algorithm)) is not None:
             found.append(Fingerprint(algorithm, ALGORITHMS[algorithm].kinds[0], code))
@@ -83,15 +132,15 @@ def read_row(row: Mapping[str, Any], columns: Stated) -> tuple[tuple[Fingerprint
         found = fingerprints_of_row(row, columns)
     except InvalidInput:
         return _readable(row, columns), MALFORMED
-    placed = any(row.get(column) not in (None, "") for column in columns.urls)
-    return found, None if placed or (found and not columns.urls) else NO_ADDRESS
+    placed = any(row.get(column) not in (None, "") for column in columns.places)
+    return found, None if placed or (found and not columns.places) else NO_ADDRESS
 
 
 def require_columns(names: Sequence[str], asked: tuple[str, ...], where: str) -> Stated:
     """The columns of a table, the same for every row; `InvalidInput` if one is missing, or there twice."""
     single = tuple(name for name in names if names.count(name) == 1)
     found = stated_columns(single, asked)
-    missing = [name for name in asked if name not in single]
+    missing = [name for _, name in (_asked(part, single) for part in asked) if name not in single]
     if missing or not found.columns:
         wanted = f"column {missing[0]}" if missing else f"column of addresses ({', '.join(URLS)}) or digests"
         raise InvalidInput(
@@ -104,6 +153,7 @@ def require_columns(names: Sequence[str], asked: tuple[str, ...], where: str) ->
 def _readable(row: Mapping[str, Any], columns: Stated) -> tuple[Fingerprint, ...]:
     """What the good values of a row with a bad one state: a work that is found is found."""
     each = [Stated(urls=(column,)) for column in columns.urls]
+    each += [Stated(domains=(column,)) for column in columns.domains]
     each += [Stated(codes=(code,)) for code in columns.codes]
     found: list[Fingerprint] = []
     for one in each:

@@ -54,8 +54,8 @@ def read_columns(batch: pa.RecordBatch, stated: Stated) -> ReadColumns:
     doubtful, placed, found = (np.zeros(count, np.bool_) for _ in range(3))
     sizes = np.zeros(count, np.int64)
     codes: list[Codes] = []
-    if len(stated.urls) > 1:
-        doubtful[:] = True  # the same address twice counts once; rare enough to be read row by row
+    if len(stated.urls) > 1 or stated.domains:
+        doubtful[:] = True  # what is said twice counts once; rare enough to be read row by row
         return ReadColumns((), sizes, placed, doubtful)
     for name in stated.columns:
         column = _plain(batch, name)

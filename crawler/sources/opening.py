@@ -14,7 +14,7 @@ from crawler.sources.base import Shard, Source
 from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
 from crawler.sources.jsonl import JsonLinesShard
-from crawler.sources.limited import LimitedSource
+from crawler.sources.limited import LimitedShard, LimitedSource
 from crawler.sources.names import (
     JSON_LINES,
     PARQUET,
@@ -26,7 +26,7 @@ from crawler.sources.names import (
     shards_among,
 )
 from crawler.sources.objects import ObjectsSource
-from crawler.sources.parquet import ParquetShard
+from crawler.sources.parquet import ParquetShard, find_stated
 from crawler.sources.places import LocalFile, Place
 from crawler.sources.warc import WarcShard
 from crawler.sources.webdataset import TarShard, index_name, index_version, list_name
@@ -239,14 +239,29 @@ def _no_rows(name: str) -> InvalidInput:
     )
 
 
+def stated_in(sources: Sequence[Source]) -> str | None:
+    """Which columns of the first table are read as what, where only what rows state is compared; for people."""
+    for source in sources:
+        shard = next(iter(source.shards(1)), None)
+        inner = shard.shard if isinstance(shard, LimitedShard) else shard
+        if isinstance(inner, ParquetShard) and inner.metadata_only and (schema := _schema(inner)) is not None:
+            return f"{source.name}: {find_stated(schema, inner.columns, inner.name)}"
+    return None
+
+
 def _try_columns(sources: Sequence[Source]) -> None:
     """Ask of the first table now, before anything is done, whether it is clear what to compare."""
     for source in sources:
         if isinstance(source, FileSource) and isinstance(source.shard, ParquetShard):
-            try:
-                with source.shard.place.open() as file:
-                    schema = pq.read_schema(file)
-            except (pa.ArrowException, OSError):
+            if (schema := _schema(source.shard)) is None:
                 continue  # it will be counted as broken
             source.shard.check_columns(schema)
             return
+
+
+def _schema(shard: ParquetShard) -> pa.Schema | None:
+    try:
+        with shard.place.open() as file:
+            return pq.read_schema(file)
+    except (pa.ArrowException, OSError):
+        return None

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.sources import Sample, open_sources
+from crawler.sources import Sample, open_sources, stated_in
 from crawler.sources.metadata import Stated, fingerprints_of_row, read_row, stated_columns
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import check_code, fingerprint_url
+from registry.core.fingerprints import SOURCE_DOMAIN, check_code, fingerprint_url
 
 URL = "https://anna.example/dunes.jpg"
 SHA = hashlib.sha256(b"dunes").digest()
@@ -208,6 +208,44 @@ def test_a_table_that_states_nothing_is_refused_before_the_run(
     pq.write_table(pa.table(table), path)
     with pytest.raises(InvalidInput, match=words):
         samples(path, column)
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "expect"),
+    [
+        (("h", "u"), ("md5=h", "url=u"), Stated(("u",), (("h", "digest.md5.v1"),))),
+        (("h",), ("PHASH256=h",), Stated((), (("h", "image.phash256.v1"),))),
+        (("site",), ("domain=site",), Stated(domains=("site",))),
+        (("domain", "text"), (), Stated(domains=("domain",))),
+        (("domain", "url"), (), Stated(("url",))),
+        (("md5=h",), ("md5=h",), Stated(("md5=h",))),
+        (("a=b",), ("a=b",), Stated(("a=b",))),
+        (("h",), ("sha1=h",), Stated()),
+    ],
+)
+def test_a_column_can_be_said_to_hold_something(
+    names: tuple[str, ...], asked: tuple[str, ...], expect: Stated
+) -> None:
+    assert stated_columns(names, asked) == expect
+
+
+def test_a_domain_stands_for_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"site": ["WWW.Anna.example", "", None, "no domain", "http://a.example/"]}), path)
+    found = samples(path, "domain=site")
+    assert [f.algorithm for f in found[0].stated or ()] == [SOURCE_DOMAIN] * 3
+    assert found[0].stated == fingerprint_url("https://www.anna.example/")[1:]
+    assert gaps(found) == [
+        None,
+        "unchecked.no-address",
+        "unchecked.no-address",
+        "error.malformed",
+        "error.malformed",
+    ]
+    assert (
+        stated_in(open_sources([path], column="domain=site", metadata_only=True))
+        == "rows.parquet: site (domain)"
+    )
 
 
 def test_a_column_of_any_name_can_be_the_address(tmp_path: Path) -> None:
