@@ -33,6 +33,7 @@ from registry.core.fingerprints.model import (
     Note,
 )
 from registry.core.fingerprints.text import fingerprint_text
+from registry.core.fingerprints.text_normal import characters_at
 from registry.core.fingerprints.vectors import selftest
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "Later",
     "Limits",
     "Note",
+    "characters_at",
     "check_code",
     "fingerprint_bytes",
     "fingerprint_image",

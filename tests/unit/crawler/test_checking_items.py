@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crawler import checking
 from crawler.checking import Item, check_at_server, check_in_snapshot, code_item, file_item
 from crawler.client import Client
 from crawler.filter import Reading
@@ -135,6 +136,15 @@ def test_only_codes_travel_and_only_those_that_say_something(tmp_path: Path) -> 
         "text.winnow32.v1",
     ]
     assert all(lab.prose(1)[:20].encode() not in a.body for a in server.asked)
+
+
+def test_codes_are_sent_in_portions_by_number_and_by_size() -> None:
+    """The fingerprints of one novel fill a request; ten thousand digests do as well."""
+    small, large = (0, bytes(32)), (1, bytes(300_000))
+    assert [len(p) for p in checking._portions([small] * 20_001)] == [10_000, 10_000, 1]
+    assert [len(p) for p in checking._portions([large, large, small, large])] == [1, 2, 1]
+    assert [len(p) for p in checking._portions([(0, bytes(500_000))] * 2)] == [1, 1]
+    assert list(checking._portions([])) == []
 
 
 def test_a_picture_too_faint_to_compare_is_not_called_unknown_to_the_registry(tmp_path: Path) -> None:
