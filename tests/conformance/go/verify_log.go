@@ -87,8 +87,7 @@ func main() {
 	dir, proofs := folder(os.Args[1]), must(strconv.Atoi(os.Args[3]))
 	tree := open(os.Args[1]+"/checkpoint", keys)
 	hashes := tlog.TileHashReader(tree, dir)
-	var places []int64
-	var leaves []tlog.Hash
+	places, leaves := make([]int64, 0, tree.N), make([]tlog.Hash, 0, tree.N)
 	for n := int64(0); n*256 < tree.N; n++ {
 		width := int(tree.N - n*256)
 		if width > 256 {
