@@ -77,6 +77,8 @@ class Reading:
 
     def completed(self, *, colours: bool = False) -> Reading:
         """With the codes that were left for later; the colours only if they are wanted."""
+        if not self.later:
+            return self
         codes = list(self.fingerprints)
         try:
             for end, later in reversed(self.later):
