@@ -6,7 +6,8 @@ One process filters shards of 256 px JPEG pictures with captions against a snaps
 fingerprints, matching, writing what is kept, and the papers. The peer is Pillow decoding the same pictures from
 memory and nothing else; our fingerprints alone are measured between the two. Beside that, rewriting alone: our walk
 over a tar's headers against `tarfile` copying the same members, which must give the same bytes, and our parquet
-reader and writer against `pyarrow.parquet` doing the same.
+reader and writer against `pyarrow.parquet` doing the same; and our walk over the records of a WARC file, which it writes
+again, against warcio only reading them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import PIL
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks._measuring import best_of, machine
 from benchmarks.image_hashing import crops
@@ -40,9 +42,10 @@ from crawler.sources.base import Shard
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.fingerprints import look_up_bytes
-from tests.unit.crawler import lab, shards
+from tests.unit.crawler import archives, lab, shards
 
 _LIMIT = 256 << 20
+_CAPTURES = 4_000
 _COPIED = 256 << 20
 """Bytes of the tar that is copied: too few would measure the opening of files."""
 
@@ -170,6 +173,27 @@ def _rewriting(folder: Path, pictures: list[bytes], rounds: int) -> None:
         report(title, seconds, peer, theirs, source.stat().st_size / 1e6, "MB/s")
         if source is tar and digest != same:
             raise SystemExit("The two copies differ; the speed does not count.")
+    _crawl(folder, many[:_CAPTURES], rounds)
+
+
+def _crawl(folder: Path, pictures: list[bytes], rounds: int) -> None:
+    """Captures read with their addresses and payloads, and written again."""
+    records = [archives.response(n, data) for n, data in enumerate(pictures)]
+    source = shards.write(folder / "copy/a.warc.gz", archives.packed(*records))
+    (shard,) = open_sources([source])[0].shards(1)
+    seconds, digest = best_of(rounds, partial(copy_ours, shard, folder / "out"))
+    if digest != hashlib.sha256(source.read_bytes()).digest():
+        raise SystemExit("The copy differs; the speed does not count.")
+    theirs, _ = best_of(rounds, partial(read_warcio, source))
+    report(
+        "WARC, read and written", seconds, "warcio, reading only", theirs, source.stat().st_size / 1e6, "MB/s"
+    )
+
+
+def read_warcio(source: Path) -> int:
+    """Every payload."""
+    with source.open("rb") as file:
+        return sum(len(record.content_stream().read()) for record in ArchiveIterator(file))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crawler.modes import Mode
 from crawler.sources.attributes import AttributesFile, attributes_name
 from crawler.sources.base import Sample, Shard, Sink, Written
-from crawler.sources.parquet import ParquetSink
+from crawler.sources.parquet_sink import ParquetSink
 from registry.core.decisions import Decision
 
 

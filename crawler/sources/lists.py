@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from crawler.sources.base import Written
 from crawler.sources.columns import is_text
-from crawler.sources.parquet import ParquetSink
+from crawler.sources.parquet_sink import ParquetSink
 from crawler.sources.places import Place, at_hand, unwatched
 
 KEY: Final = "key"

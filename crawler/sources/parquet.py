@@ -8,12 +8,10 @@ small batches, and the output has groups of as many rows as the input's, but of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from crawler.sources.base import Part, Sample, Sink, Written
+from crawler.sources.base import Part, Sample, Sink
 from crawler.sources.columns import Column, find_columns, is_plain, plain_values
 from crawler.sources.metadata import METADATA, Stated, read_row, require_columns
-from crawler.sources.parquet_layout import Layout
-from crawler.sources.places import Output, Place, Watch, at_hand, state_of
+from crawler.sources.parquet_sink import ParquetSink, Row
+from crawler.sources.places import Place, Watch, at_hand, state_of
 from registry.core.errors import InvalidInput
 
 _BATCH_BYTES = 8 << 20
@@ -34,7 +32,6 @@ _STATED_ROWS = 32_768
 """Of a batch that is read for what its rows state: they are small."""
 _READ_AHEAD = 1 << 20
 """Bytes of each column that are read at once."""
-_GROUP_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +107,6 @@ class ParquetShard:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """Where the sink finds a row again."""
-
-    batch: pa.RecordBatch
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Rows that were read together."""
 
@@ -128,12 +117,12 @@ class Batch:
     number: int
     """Of the first one, among the rows of the table."""
     contents: Callable[[int], Any]
-    make: Callable[[int, str, Any, _Row], Sample]
+    make: Callable[[int, str, Any, Row], Sample]
 
     def sample(self, index: int) -> Sample:
         """A row as an item."""
         key = f"{self.prefix}{self.number + index}"
-        return self.make(self.row + index, key, self.contents(index), _Row(self.batch, index))
+        return self.make(self.row + index, key, self.contents(index), Row(self.batch, index))
 
     def keys(self, indexes: NDArray[np.int64]) -> pa.Array:
         """The keys of some rows, as their samples have them."""
@@ -193,7 +182,7 @@ class _Rows:
         average: int = max(1, facts.total_byte_size // max(1, facts.num_rows))
         return max(1, min(self.most_rows, _BATCH_BYTES // average))
 
-    def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
+    def _sample(self, row: int, key: str, contents: Any, origin: Row) -> Sample:
         """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
         parts: Sequence[Part] = contents
         size = sum(len(part.data) for part in parts)
@@ -221,7 +210,7 @@ class _StatedRows(_Rows):
 
         return lambda index: {name: column[index] for name, column in values().items()}
 
-    def _sample(self, row: int, key: str, contents: Any, origin: _Row) -> Sample:
+    def _sample(self, row: int, key: str, contents: Any, origin: Row) -> Sample:
         values: Mapping[str, str | bytes | None] = contents
         size = sum(len(value) for value in values.values() if value is not None)
         codes, gap = read_row(values, self._stated)
@@ -237,95 +226,3 @@ def find_stated(schema: pa.Schema, asked: tuple[str, ...], where: str) -> Stated
                 f"{where}: column {name} is of type {kind}; addresses are texts, digests texts or bytes."
             )
     return found
-
-
-# -- writing -------------------------------------------------------------------------------------------------
-class ParquetSink:
-    """Writes kept rows in groups; an interrupted attempt is overwritten from the start.
-
-    An input that could not be opened as parquet leaves no file: there is no schema that an empty one could have.
-    """
-
-    def __init__(self, data: Path, name: str, place: Place) -> None:
-        self._path = data / name
-        self._name = name
-        self._place = place
-        self._batch: pa.RecordBatch | None = None
-        self._kept: list[int] = []
-        self._waiting: list[pa.RecordBatch] = []
-        self._rows = self._bytes = 0
-        self.written: tuple[Written, ...] = ()
-
-    def write(self, sample: Sample) -> None:
-        """One row with all its columns; rows of one batch are gathered first."""
-        origin: _Row = sample.origin
-        if origin.batch is not self._batch:
-            self._gather()
-            self._batch = origin.batch
-        self._kept.append(origin.index)
-
-    def skip(self, sample: Sample) -> None:
-        """Nothing: a dropped row just is not there."""
-
-    def take(self, batch: pa.RecordBatch, kept: Sequence[int] | NDArray[np.int64]) -> None:
-        """These rows of a batch, of which no other row will come."""
-        self._gather()
-        self._batch, self._kept = batch, list(kept)
-
-    def _gather(self) -> None:
-        """The kept rows of the batch that is left behind; a full group goes to the file."""
-        if self._batch is None or not self._kept:
-            return
-        layout = cast("Layout", self._layout)
-        indexes, self._kept = self._kept, []
-        for rest in _taken(self._batch, indexes):
-            self._put(rest, layout)
-
-    def _put(self, rest: pa.RecordBatch, layout: Layout) -> None:
-        while rest.num_rows:
-            room = min(layout.rows_per_group - self._rows, rest.num_rows)
-            part, rest = rest.slice(0, room), rest.slice(room)
-            self._waiting.append(part)
-            self._rows += room
-            self._bytes += part.nbytes
-            if self._rows >= layout.rows_per_group or self._bytes >= _GROUP_BYTES:
-                self._write_group()
-
-    def _write_group(self) -> None:
-        if not self._rows:
-            return
-        table = pa.Table.from_batches(self._waiting).replace_schema_metadata(self._writer.schema.metadata)
-        self._writer.write_table(table, row_group_size=self._rows)
-        self._waiting = []
-        self._rows = self._bytes = 0
-
-    def __enter__(self) -> Self:
-        self._layout = Layout.of(self._place, self._name)
-        if self._layout is not None:
-            self._file = Output(self._path)
-            self._writer = self._layout.writer(self._file.as_arrow())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Write what is left and the footer; only a complete file has a digest."""
-        if self._layout is None:
-            return
-        if error is not None:
-            self._file.abandon()
-            with suppress(OSError, pa.ArrowException):
-                self._writer.close()
-            return
-        self._gather()
-        self._write_group()
-        self._writer.close()
-        self.written = (Written(self._name, self._file.close(), self._file.size),)
-
-
-def _taken(batch: pa.RecordBatch, indexes: list[int]) -> Iterator[pa.RecordBatch]:
-    """Some rows of a batch; one by one where it has columns of a type that Arrow cannot gather."""
-    try:
-        yield batch.take(pa.array(indexes, pa.int64()))
-    except pa.ArrowNotImplementedError:
-        yield from (batch.slice(index, 1) for index in indexes)
