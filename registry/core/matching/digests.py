@@ -10,7 +10,11 @@ from registry.core.matching.hits import MAX_ROWS, Hits, expand
 
 
 class DigestIndex:
-    """Rows of equal bytes among N digests of one width: sorted by the first 8 bytes, the rest is compared."""
+    """Rows of equal bytes among N digests of one width: sorted by their bytes, found by their first 8.
+
+    Digests come from strangers, who can register and send any number that begin alike. Among such a search goes on by
+    halves, comparing whole digests, so that a flood of them costs little more than any others.
+    """
 
     def __init__(self, digests: NDArray[np.uint8]) -> None:
         """`digests` is (N, w) with w of at least 8 bytes; it stays in place, 12 bytes a row are added."""
@@ -23,8 +27,10 @@ class DigestIndex:
         self._digests = digests
         self.width = int(digests.shape[1])
         keys = _heads(digests)
-        self._rows = np.argsort(keys, kind="stable").astype(np.uint32)
-        self._keys = keys[self._rows]
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        _sort_ties(self._keys, order, digests)
+        self._rows = order.astype(np.uint32)
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -37,15 +43,52 @@ class DigestIndex:
             )
         heads = _heads(queries)
         first = np.searchsorted(self._keys, heads, side="left")
-        count = np.searchsorted(self._keys, heads, side="right") - first
+        last = np.searchsorted(self._keys, heads, side="right")
+        alike = np.flatnonzero(last > first)
+        asked, first, last = queries[alike], first[alike], last[alike]
+        begin = self._place(asked, first, last, behind_equals=False)
+        count = self._place(asked, begin, last, behind_equals=True) - begin
         parts = []
-        for query, position in expand(first, count):
-            row = self._rows[position]
-            same = np.flatnonzero((self._digests[row] == queries[query]).all(axis=1))
-            parts.append(Hits(query[same].astype(np.uint32), row[same], np.zeros(len(same), np.uint16)))
+        for number, position in expand(begin, count):
+            query, row = alike[number].astype(np.uint32), self._rows[position]
+            parts.append(Hits(query, row, np.zeros(len(row), np.uint16)))
         return Hits.joined(parts)
+
+    def _place(
+        self,
+        queries: NDArray[np.uint8],
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+        *,
+        behind_equals: bool,
+    ) -> NDArray[np.int64]:
+        """(Q,) where in its range [first, last) each query belongs, before or behind the digests that equal it."""
+        first, last = first.copy(), last.copy()
+        while len(left := np.flatnonzero(first < last)):
+            middle = (first[left] + last[left]) // 2
+            order = compared(self._digests[self._rows[middle]], queries[left])
+            behind = order <= 0 if behind_equals else order < 0
+            first[left[behind]] = middle[behind] + 1
+            last[left[~behind]] = middle[~behind]
+        return first
+
+
+def compared(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """(N,) negative where ours comes first, 0 where both are equal, positive where theirs comes first."""
+    different = (ours != theirs).argmax(axis=1)[:, None]  # the first byte, if they are equal
+    at = np.take_along_axis(ours, different, 1).astype(np.int16) - np.take_along_axis(theirs, different, 1)
+    return np.asarray(at[:, 0], np.int16)
+
+
+def _sort_ties(keys: NDArray[np.uint64], order: NDArray[np.int64], digests: NDArray[np.uint8]) -> None:
+    """Put digests that begin alike into the order of their other bytes, equal ones into that of their rows."""
+    same = keys[1:] == keys[:-1]
+    tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
+    if len(tied):
+        among = order[tied]
+        order[tied] = among[np.lexsort((*digests[among, :7:-1].T, keys[tied]))]
 
 
 def _heads(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The first 8 bytes of each digest as a number; any order will do."""
-    return np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1)
+    """The first 8 bytes of each digest as a number; their order is that of the bytes."""
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from registry.core.errors import InvalidInput
-from registry.core.matching import DigestIndex
+from registry.core.matching import DigestIndex, digests
 
 Digests = NDArray[np.uint8]
 
@@ -42,6 +42,28 @@ def test_every_width(width: int) -> None:
     changed = digests.copy()
     changed[:, -1] ^= 1
     assert found(DigestIndex(digests), changed) == []
+
+
+def test_a_flood_of_digests_that_begin_alike_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can register, and ask for, any number of digests with the same first bytes."""
+    rng, number = np.random.default_rng(0), 4_096
+    flood = rng.integers(0, 256, (number, 32), dtype=np.uint8)
+    flood[:, :8] = 7
+    strangers = rng.integers(0, 256, (number, 32), dtype=np.uint8)
+    strangers[:, :8] = 7
+    index, looked = DigestIndex(flood), list[int]()
+
+    def counting(ours: Digests, theirs: Digests) -> NDArray[np.int16]:
+        looked.append(len(ours))
+        return compared(ours, theirs)
+
+    compared = digests.compared
+    monkeypatch.setattr(digests, "compared", counting)
+    assert found(index, strangers) == []
+    assert 0 < sum(looked) <= number * 26  # 13 halvings of 4,096 to either end, not 4,096
+    looked.clear()
+    assert found(index, flood) == [(n, n) for n in range(number)]
+    assert 0 < sum(looked) <= number * 26
 
 
 def test_other_shapes_are_refused() -> None:
