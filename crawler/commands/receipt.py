@@ -104,6 +104,38 @@ def _keep(out: Path, text: str, as_json: bool) -> None:
         )
 
 
+@receipt.command(
+    epilog=examples(
+        "vorbehalt receipt timestamp my.tlog-proof --authority https://tsa.example --roots tsa.pem"
+    )
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--authority", required=True, metavar="URL", help="A time-stamping authority (RFC 3161).")
+@click.option(
+    "--roots",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The authority's root certificates, in PEM.",
+)
+@json_option
+def timestamp(file: Path, authority: str, roots: Path, as_json: bool) -> None:
+    """Have a receipt time-stamped by an authority; kept beside it with the ending .tsr."""
+    from crawler import timestamps
+    from registry.core.durable import replace_file
+    from registry.core.snapshots.times import to_text
+
+    data = file.read_bytes()
+    stamp = timestamps.obtain(authority, data)
+    seen = to_text(timestamps.proved_time(stamp, data, roots))
+    kept = file.with_name(file.name + timestamps.SUFFIX)
+    replace_file(kept, stamp)
+    if as_json:
+        emit({"file": str(kept), "time": seen})
+    else:
+        click.echo(f"{kept}: {file.name} was there at {seen}.")
+
+
 @receipt.command(epilog=examples("vorbehalt receipt verify run/receipt.tlog-proof --policy log.policy"))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
@@ -113,8 +145,14 @@ def _keep(out: Path, text: str, as_json: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Which log and which witnesses you trust (c2sp.org/tlog-policy).",
 )
+@click.option(
+    "--roots",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Root certificates (PEM) of the authority whose time-stamp is beside the receipt, to verify it too.",
+)
 @json_option
-def verify(file: Path, policy: Path, as_json: bool) -> None:
+def verify(file: Path, policy: Path, roots: Path | None, as_json: bool) -> None:
     """Verify a receipt offline. Ends with 8 if it proves nothing."""
     from registry.core.records.receipts import verify_receipt
     from registry.core.snapshots.times import to_text
@@ -125,6 +163,7 @@ def verify(file: Path, policy: Path, as_json: bool) -> None:
         verified = verify_receipt(file.read_bytes(), trusted)
     except UnicodeDecodeError as problem:
         raise VerificationFailed(f"{policy} is no policy: it is not text.") from problem
+    stamped = None if roots is None else to_text(_stamped(file, roots))
     leaf = verified.leaf.as_json()
     if as_json:
         emit(
@@ -135,6 +174,7 @@ def verify(file: Path, policy: Path, as_json: bool) -> None:
                 "size": verified.size,
                 "root": verified.root.hex(),
                 "witnessed": {name: to_text(at) for name, at in verified.witnessed.items()},
+                "time_stamped": stamped,
                 "leaf": leaf,
                 "row": None if verified.row is None else verified.row.line(),
                 "work": None if verified.work is None else verified.work.as_json(),
@@ -155,3 +195,13 @@ def verify(file: Path, policy: Path, as_json: bool) -> None:
     click.echo(
         f"Witnessed by {seen}." if seen else "No witness was asked for; the time is the registry's word."
     )
+    if stamped is not None:
+        click.echo(f"An authority saw this receipt at {stamped}.")
+
+
+def _stamped(file: Path, roots: Path) -> int:
+    """What the time-stamp beside the receipt proves, in POSIX seconds."""
+    from crawler import timestamps
+
+    stamp = file.with_name(file.name + timestamps.SUFFIX)
+    return timestamps.proved_time(stamp.read_bytes(), file.read_bytes(), roots)
