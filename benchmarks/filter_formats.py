@@ -6,8 +6,8 @@ One process filters shards of 256 px JPEG pictures with captions against a snaps
 fingerprints, matching, writing what is kept, and the papers. The peer is Pillow decoding the same pictures from
 memory and nothing else; our fingerprints alone are measured between the two. Beside that, rewriting alone: our walk
 over a tar's headers against `tarfile` copying the same members, which must give the same bytes, and our parquet
-reader and writer against `pyarrow.parquet` doing the same; and our walk over the records of a WARC file, which it writes
-again, against warcio only reading them.
+reader and writer against `pyarrow.parquet` doing the same; and our walk over the records of a WARC file, which it
+writes again, against warcio only reading them.
 """
 
 from __future__ import annotations

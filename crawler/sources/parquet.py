@@ -98,7 +98,7 @@ class ParquetShard:
 
     def sink(self, data: Path) -> Sink:
         """Kept rows go to a file of the same name."""
-        return ParquetSink(data, self.name, self.place)
+        return ParquetSink(data, self.name, self.place, uids=self.metadata_only)
 
     def kept_path(self, data: Path, row: int) -> Path:
         """One file for all rows."""

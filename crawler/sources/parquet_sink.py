@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from crawler.sources.base import Sample, Written
 from crawler.sources.parquet_layout import Layout
 from crawler.sources.places import Output, Place
+from crawler.sources.uids import write_uids
 
 _GROUP_BYTES = 64 << 20
 
@@ -34,8 +35,10 @@ class ParquetSink:
     An input that could not be opened as parquet leaves no file: there is no schema that an empty one could have.
     """
 
-    def __init__(self, data: Path, name: str, place: Place) -> None:
-        self._path = data / name
+    def __init__(self, data: Path, name: str, place: Place, *, uids: bool = False) -> None:
+        """`uids`: of a table of metadata, write DataComp's list of what is left as well."""
+        self._data = data
+        self._uids = uids
         self._name = name
         self._place = place
         self._batch: pa.RecordBatch | None = None
@@ -90,7 +93,7 @@ class ParquetSink:
     def __enter__(self) -> Self:
         self._layout = Layout.of(self._place, self._name)
         if self._layout is not None:
-            self._file = Output(self._path)
+            self._file = Output(self._data / self._name)
             self._writer = self._layout.writer(self._file.as_arrow())
         return self
 
@@ -108,7 +111,8 @@ class ParquetSink:
         self._gather()
         self._write_group()
         self._writer.close()
-        self.written = (Written(self._name, self._file.close(), self._file.size),)
+        table = Written(self._name, self._file.close(), self._file.size)
+        self.written = (table, *(write_uids(self._data, self._name) if self._uids else ()))
 
 
 def _taken(batch: pa.RecordBatch, indexes: list[int]) -> Iterator[pa.RecordBatch]:

@@ -132,3 +132,28 @@ def test_the_table_has_something_to_find(tmp_path: Path, make_job: lab.MakeJob) 
     ]  # fmt: skip
     assert found["several"] == [deny, deny, deny, bad, nowhere]
     assert found["bytes"] == [deny, deny, none, bad, none]
+
+
+# -- DataComp's lists ----------------------------------------------------------------------------------------
+def run_datacomp(tmp_path: Path, make_job: lab.MakeJob, uids: list[str | None]) -> Path:
+    """A run over three items, of which the second is on record."""
+    table = pa.table({"uid": uids, "sha256": [strangers(1, 64)[0], SHA, strangers(2, 64)[1]]})
+    path = write(tmp_path / "part-0.parquet", table)
+    job = make_job(out=tmp_path / "run")
+    run_filter(replace(job, sources=open_sources([path], metadata_only=True)), resume=False)
+    verify_run(tmp_path / "run")
+    return tmp_path / "run/data"
+
+
+def test_a_table_of_datacomp_has_the_list_of_what_is_left(tmp_path: Path, make_job: lab.MakeJob) -> None:
+    uids = ["f" * 31 + "e", "0" * 32, "00000000000000010000000000000002"]
+    data = run_datacomp(tmp_path, make_job, [*uids])
+    found = np.load(data / "part-0.npy")
+    assert found.dtype == np.dtype("u8,u8")
+    assert found.tolist() == sorted((int(uid[:16], 16), int(uid[16:], 16)) for uid in (uids[0], uids[2]))
+
+
+@pytest.mark.parametrize("uid", ["no uid", None, "0" * 31, "0" * 34])
+def test_other_uids_have_none(tmp_path: Path, make_job: lab.MakeJob, uid: str | None) -> None:
+    data = run_datacomp(tmp_path, make_job, [uid, "0" * 32, "1" * 32])
+    assert [path.name for path in data.iterdir()] == ["part-0.parquet"]
