@@ -81,7 +81,7 @@ COLOUR_BITS: Final = 2
 """Greatest difference of two colour codes that agree."""
 OUTLINE_BITS: Final = 16
 """Greatest difference of two samples of dhash256 that agree."""
-LEAST_SPAN: Final = 0.10
+LEAST_SPAN: Final = 0.15
 """Of the registered frame, covered by the anchors that agree: less may be a logo, a caption or a watermark."""
 FAR_CONFIRMED: Final = 2
 """Anchors that have to agree with a seed beyond `SEED` bits."""

@@ -60,9 +60,9 @@ def test_beyond_the_match_radius_the_outlines_must_agree(kind: str) -> None:
     ("confirmed", "span", "expected"),
     [
         (0, 0.9, None),
-        (1, 0.099, REVIEW),
-        (15, 0.099, REVIEW),
-        (1, 0.10, MATCH),
+        (1, 0.149, REVIEW),
+        (15, 0.149, REVIEW),
+        (1, 0.15, MATCH),
         (2, 0.9, MATCH),
         (3, 0.249, MATCH),
         (3, 0.25, CERTAIN),
