@@ -10,18 +10,12 @@ from __future__ import annotations
 from datetime import UTC
 from pathlib import Path
 
+import rfc3161_client
 import urllib3
 from cryptography import x509
 
 from crawler.connections import check_address, pool, user_agent
-from registry.core.errors import InvalidInput, MissingExtra, NetworkFailed, VerificationFailed
-
-try:
-    import rfc3161_client
-except ImportError as problem:
-    raise MissingExtra(
-        "Time-stamps need a library: pip install 'vorbehalt[timestamps]'", extra="timestamps"
-    ) from problem
+from registry.core.errors import InvalidInput, NetworkFailed, VerificationFailed
 
 SUFFIX = ".tsr"
 _MAX_BYTES = 1 << 20
