@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,8 +101,14 @@ def open_sources(
     if twins:
         raise InvalidInput(f"Two inputs are called “{twins[0]}”; filter them into two folders, one run each.")
     ask = _Ask(columns, metadata_only)
+    own = {
+        one.name for one in found if one.place is not None
+    }  # a list that is an input itself is no list here
+    found = [
+        replace(one, files={n: f for n, f in one.files.items() if one.shards or n not in own})
+        for one in found
+    ]
     sources = [source for one in found for source in _sources(one, ask, nested=len(found) > 1)]
-    _refuse_lists(sources)
     _try_columns(sources)
     return sources if limit is None else [LimitedSource(source, limit) for source in sources]
 
@@ -220,17 +226,6 @@ def _file_source(name: str, uri: str, place: Place, beside: _Beside, ask: _Ask) 
             raise InvalidInput("Of JSON lines one column is compared; name one with --column.")
         shard = JsonLinesShard(place, uri, columns[0] if columns else TEXT, attributes=beside.attributes)
     return FileSource(name, str(form), uri, shard)
-
-
-def _refuse_lists(sources: Sequence[Source]) -> None:
-    """The list beside a tar comes out with the tar; as an input of its own it would be written twice."""
-    given = {source.data_uri for source in sources}
-    for source in sources:
-        shard = source.shard if isinstance(source, FileSource) else None
-        if isinstance(shard, TarShard) and shard.listed is not None and list_name(shard.name) in given:
-            raise InvalidInput(
-                f"{list_name(shard.name)} is the list of {shard.name} and is filtered with it; give the tar alone."
-            )
 
 
 def _no_rows(name: str) -> InvalidInput:

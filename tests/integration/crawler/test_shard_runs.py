@@ -115,13 +115,14 @@ def test_every_item_has_its_verdict_and_all_counts_add_up(run: Path) -> None:
         )
 
 
-def test_the_output_has_the_input_s_layout_without_its_companions(run: Path) -> None:
+def test_the_output_has_the_input_s_layout_and_what_describes_it(run: Path) -> None:
     names = {p.relative_to(run / "data").as_posix() for p in (run / "data").rglob("*") if p.is_file()}
     assert names == {
-        *(f"laion/{n:05}.{form}" for n in range(SHARDS) for form in ("tar", "idx")),
+        *(f"laion/{n:05}.{form}" for n in range(SHARDS) for form in ("tar", "idx", "parquet")),
         *(f"tables/train-{n:05}-of-00002.parquet" for n in range(2)),
         *(INPUTS[2:6]),
     }
+    assert all(pq.read_table(path).num_rows == 0 for path in (run / "data/laion").glob("*.parquet"))
     assert _manifest(run)["outputs"][0] | {"sha256": "", "bytes": 0} == {
         "uri": "data/laion/00000.idx",
         "format": "index",

@@ -16,7 +16,6 @@ from PIL import Image, ImageOps
 from crawler.engines.local import run_filter
 from crawler.runs.verify import verify_run
 from crawler.sources import open_sources
-from registry.core.errors import InvalidInput
 from tests.unit.crawler import lab
 from tests.unit.crawler.shards import samples, tar, write
 
@@ -88,8 +87,16 @@ def test_a_tar_given_by_its_name_takes_its_list_along(output: Path) -> None:
     before = shard.state()
     write(output / "00000.parquet", listing(more=["x"] * 4))
     assert next(open_sources([output / "00000.tar"])[0].shards(1)).state() != before
-    with pytest.raises(InvalidInput, match="give the tar alone"):
-        open_sources([output / "00000.tar", output / "00000.parquet"])
+
+
+def test_a_list_that_is_given_itself_is_an_input_of_its_own(
+    tmp_path: Path, output: Path, make_job: lab.MakeJob
+) -> None:
+    table = pa.table({"key": KEYS[:1], "text": [lab.prose(8)]})
+    write(output / "00000.parquet", table)
+    run_filter(make_job(output / "00000.tar", output / "00000.parquet", out=tmp_path / "run"), resume=False)
+    assert pq.read_table(tmp_path / "run/data/00000.parquet").equals(table)
+    verify_run(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
