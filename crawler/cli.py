@@ -14,6 +14,7 @@ from crawler.commands.explain import explain
 from crawler.commands.filter import filter_command
 from crawler.commands.hash import hash_command
 from crawler.commands.receipt import receipt
+from crawler.commands.refilter import refilter
 from crawler.commands.register import register
 from crawler.commands.sync import sync
 from crawler.commands.verify import verify
@@ -37,6 +38,7 @@ for command in (
     sync,
     check,
     filter_command,
+    refilter,
     explain,
     verify,
     claim,

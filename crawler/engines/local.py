@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any, Protocol
 
 from crawler.engines.pool import Task, run_in_pool
 from crawler.engines.shard import Screen, run_shard
@@ -22,13 +23,24 @@ from crawler.runs.finish import finish
 from crawler.runs.layout import RUN
 from crawler.runs.partial import Marker, Partial
 from crawler.runs.plan import Settings, make_plan
-from crawler.sources.base import Source
+from crawler.sources.base import Shard, Source
 from crawler.watching import Done, Unwatched, Watcher
 from registry.core.durable import replace_file
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot
 from registry.core.snapshots.times import to_text
+
+
+class Earlier(Protocol):
+    """A finished run that this one goes on from."""
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+
+    def take_over(self, number: int, source: Source, shard: Shard, partial: Partial) -> Marker | None:
+        """Put a shard's results into `partial` as if it had been worked off; `None` if it has to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Job:
     workers: int = 1
     max_errors: int | None = None
     """Stop once more items than this had an `error.…`; `None`: report them, however many."""
+    earlier: Earlier | None = None
+    """A run over the same inputs, of which shards are taken over that the registry's changes do not touch."""
 
     def tasks(self) -> Iterator[Task]:
         """Every shard, numbered through all sources."""
@@ -70,7 +84,7 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
     with partial.held(plan.text, resume=resume) as resumed:
         watcher.begin(plan.total_bytes)
         markers = _all_markers(job, _screen(job, partial), partial, watcher)
-        runtime = {
+        runtime: dict[str, Any] = {
             "host_class": f"{sys.platform}-{os.uname().machine}",
             "plan_sha256": plan.sha256,
             "resumed": resumed,
@@ -79,6 +93,8 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
             "ended": to_text(int(datetime.now(UTC).timestamp())),
             "workers": job.workers,
         }
+        if job.earlier is not None:
+            runtime["refiltered"] = job.earlier.run_id
         return finish(partial, job.sources, markers, job.snapshot, job.settings, runtime)
 
 
@@ -153,16 +169,19 @@ def _screen(job: Job, partial: Partial) -> Screen:
 def _all_markers(job: Job, screen: Screen, partial: Partial, watcher: Watcher) -> list[list[Marker]]:
     """Finish every shard that is not finished; all markers, per source in order of their shards."""
     ledger = _Ledger(job, watcher)
-    fresh = _unfinished(job.tasks(), partial, ledger)
+    fresh = _unfinished(job, partial, ledger)
     for task, marker in _work_off(fresh, job.workers, screen, partial, ledger):
         ledger.add(task, marker)
     return [[found[number] for number in sorted(found)] for found in ledger.markers]
 
 
-def _unfinished(tasks: Iterator[Task], partial: Partial, ledger: _Ledger) -> Iterator[Task]:
-    """The tasks that an earlier attempt left; what it finished goes straight to the ledger."""
-    for task in tasks:
+def _unfinished(job: Job, partial: Partial, ledger: _Ledger) -> Iterator[Task]:
+    """The tasks that an earlier attempt or run left; what is finished goes straight to the ledger."""
+    for task in job.tasks():
         marker = partial.finished(task.number, task.shard)
+        if marker is None and job.earlier is not None:
+            source = job.sources[task.source]
+            marker = job.earlier.take_over(task.number, source, task.shard, partial)
         if marker is None:
             yield task
         else:

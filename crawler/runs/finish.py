@@ -127,11 +127,10 @@ def finish(
             path, papers.CODES, (part for n in shards for part in partial.batches(partial.codes(n)))
         )
     request = settings.request
-    vectors = sha256(resources.files(fingerprints).joinpath("vectors.json").read_bytes()).hexdigest()
     manifest = RunManifest(
-        tool=Tool("vorbehalt", registry.__version__),
-        decoders={"Pillow": PIL.__version__, **{n: version(n) for n in _DECODERS}},
-        algorithms=tuple(AlgorithmUsed(name, vectors) for name in sorted(ALGORITHMS)),
+        tool=tool_used(),
+        decoders=decoders_used(),
+        algorithms=algorithms_used(),
         snapshot=snapshot_used(snapshot),
         purpose=request.purpose.value,
         policy=request.policy.value,
@@ -150,6 +149,22 @@ def finish(
     )
     partial.complete(manifest.to_bytes())
     return manifest
+
+
+def tool_used() -> Tool:
+    """The program that is running."""
+    return Tool("vorbehalt", registry.__version__)
+
+
+def decoders_used() -> dict[str, str]:
+    """The libraries that turn bytes into pixels or text, with the versions that are installed."""
+    return {"Pillow": PIL.__version__, **{name: version(name) for name in _DECODERS}}
+
+
+def algorithms_used() -> tuple[AlgorithmUsed, ...]:
+    """The fingerprint algorithms of this program, with the digest of their vectors."""
+    vectors = sha256(resources.files(fingerprints).joinpath("vectors.json").read_bytes()).hexdigest()
+    return tuple(AlgorithmUsed(name, vectors) for name in sorted(ALGORITHMS))
 
 
 def snapshot_used(snapshot: Snapshot) -> SnapshotUsed:

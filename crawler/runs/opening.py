@@ -37,7 +37,8 @@ def open_edition(run: Path, manifest: RunManifest, snapshot: Path | None) -> Sna
             "that has it with --snapshot; `vorbehalt sync` keeps the last two."
         )
     try:
-        edition = Snapshot.open(folder, standing=Standing(_licences(run, manifest)))
+        standing = Standing(_licences(run, manifest), stale_override=wanted.stale_override)
+        edition = Snapshot.open(folder, standing=standing)
     except Corrupt as problem:
         raise VerificationFailed(problem.message) from problem
     if edition.works_root.hex() != wanted.works_root or edition.digests != dict(wanted.lists):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import registry
 from crawler.modes import Mode
 from crawler.runs.layout import RUN
 from crawler.sources.base import Source
-from registry.core.decisions import Request
+from registry.core.decisions import Policy, Purpose, Request
+from registry.core.errors import InvalidInput
 from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
 from registry.core.matching import passages_search
 from registry.core.matching.grades import GRADES
@@ -72,6 +73,27 @@ class Settings:
             "mode": self.mode.value,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
         }
+
+
+def settings_of(manifest: RunManifest, *, at: int) -> Settings:
+    """The settings by which a run was made, for another date; `InvalidInput` if its papers do not state them all."""
+    stated = manifest.parameters
+    try:
+        return Settings(
+            request=Request(Purpose(manifest.purpose), Policy(manifest.policy), at, manifest.territory),
+            column=stated["column"],
+            metadata_only=stated["metadata_only"],
+            deep=stated["deep"],
+            mode=Mode(stated["mode"]),
+            dry_run=stated["dry_run"],
+            limit=stated["limit"],
+            exact_decode=stated["exact_decode"],
+            items_per_shard=stated["items_per_shard"],
+            limits=replace(DEFAULT_LIMITS, **stated["limits"]),
+            min_words=stated["min_words"],
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise InvalidInput(f"The run's papers do not state all of its settings ({problem}).") from problem
 
 
 @dataclass(frozen=True, slots=True)
