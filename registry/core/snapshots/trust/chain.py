@@ -44,6 +44,8 @@ class Chain:
     """By role, in POSIX seconds."""
     targets: Mapping[str, TargetFile]
     """All published files by target name, with length, digests and custom facts."""
+    keys: Mapping[str, frozenset[str]]
+    """By role, the ids of the keys that may sign for it."""
 
     @property
     def expires(self) -> int:
@@ -78,6 +80,10 @@ def verify_chain(metadata: Mapping[str, bytes]) -> Chain:
         versions={role: part.version for role, part in parts.items()},
         expiries={role: int(part.expires.timestamp()) for role, part in parts.items()},
         targets=publisher.targets,
+        keys={
+            role: frozenset((targets if role == PUBLISHER else root).get_delegated_role(role).keyids)
+            for role in ROLES
+        },
     )
 
 
@@ -88,6 +94,21 @@ def load_root(data: bytes) -> Root:
         raise RepositoryError("it is not a root")
     metadata.signed.verify_delegate(ROOT, metadata.signed_bytes, metadata.signatures)
     return metadata.signed
+
+
+def load_next_root(root: Root, data: bytes) -> Root:
+    """The root that follows this one: enough keys of both have signed it. Raises one of `REFUSALS`."""
+    following = load_root(data)
+    metadata = Metadata[Root].from_bytes(data)
+    root.verify_delegate(ROOT, metadata.signed_bytes, metadata.signatures)
+    if following.version != root.version + 1:
+        raise RepositoryError(f"root {following.version} cannot follow root {root.version}")
+    return following
+
+
+def load_targets(root: Root, data: bytes) -> Targets:
+    """The delegation, if enough keys that this root names for it have signed it. Raises one of `REFUSALS`."""
+    return _load(Targets, TARGETS, {TARGETS: data}, root)
 
 
 def _load(

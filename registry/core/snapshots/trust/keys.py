@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
-from registry.core.durable import write_new
-from registry.core.errors import Corrupt, NotReady, OutputExists
+from registry.core.durable import replace_file, write_new
+from registry.core.errors import Corrupt, InvalidInput, NotReady, OutputExists
+
+Ask = Callable[[Path], bytes]
+"""Asks whoever holds this encrypted key for its passphrase."""
+
+_ENCRYPTED = b"ENCRYPTED PRIVATE KEY"
 
 
 def create_key(path: Path, passphrase: bytes | None = None) -> CryptoSigner:
@@ -48,3 +54,42 @@ def load_key(path: Path, passphrase: bytes | None = None) -> CryptoSigner:
     if not isinstance(key, Ed25519PrivateKey):
         raise Corrupt(f"{path} is not an Ed25519 key; restore it from its copy.")
     return CryptoSigner(key)
+
+
+def load_offline_keys(places: Iterable[Path], ask: Ask) -> dict[str, CryptoSigner]:
+    """The keys in these files and folders (`*.pem`), by key id; the holder of an encrypted one is asked.
+
+    `InvalidInput` for a folder without keys; else as `load_key`.
+    """
+    found: dict[str, CryptoSigner] = {}
+    for place in places:
+        paths = sorted(place.glob("*.pem")) if place.is_dir() else [place]
+        if not paths:
+            raise InvalidInput(f"There is no key in {place}; keys are files that end in .pem.")
+        for path in paths:
+            encrypted = path.is_file() and _ENCRYPTED in path.read_bytes()
+            signer = load_key(path, ask(path) if encrypted else None)
+            found[signer.public_key.keyid] = signer
+    return found
+
+
+def write_public(path: Path, key: CryptoSigner) -> None:
+    """The public half of a key, to be carried to where it is signed; replaced, since it is no secret."""
+    pem = serialization.load_pem_private_key(key.private_bytes, None).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    replace_file(path, pem.public_bytes(serialization.Encoding.PEM, form))
+
+
+def read_public(path: Path) -> Key:
+    """The public key in this file; `NotReady` if there is none, `Corrupt` if it is not of Ed25519."""
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except FileNotFoundError as problem:
+        raise NotReady(
+            f"{path} is missing: make the new key with `vorbehalt-server trust prepare` first."
+        ) from problem
+    except ValueError as problem:
+        raise Corrupt(f"{path} is no public key ({problem}).") from problem
+    if not isinstance(key, Ed25519PublicKey):
+        raise Corrupt(f"{path} is not the public half of an Ed25519 key.")
+    return SSlibKey.from_crypto(key)

@@ -6,13 +6,15 @@ leaves a gap in the numbers, but never behind.
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from registry.core.durable import replace_file
-from registry.core.errors import Corrupt, NotReady
+from registry.core.errors import Conflict, Corrupt, NotReady
 from registry.core.snapshots.trust.roles import PUBLISHER, SNAPSHOT, TIMESTAMP
 
 _FILE = "versions.json"
@@ -32,9 +34,9 @@ class Versions:
         """Not below what is published, in case this record was restored from an older copy."""
         return replace(
             self,
-            publisher=max(self.publisher, seen[PUBLISHER]),
-            snapshot=max(self.snapshot, seen[SNAPSHOT]),
-            timestamp=max(self.timestamp, seen[TIMESTAMP]),
+            publisher=max(self.publisher, seen.get(PUBLISHER, 0)),
+            snapshot=max(self.snapshot, seen.get(SNAPSHOT, 0)),
+            timestamp=max(self.timestamp, seen.get(TIMESTAMP, 0)),
         )
 
     def save(self, folder: Path) -> None:
@@ -61,3 +63,14 @@ class Versions:
         ):
             raise Corrupt(_DAMAGED.format(path))
         return cls(**data)
+
+
+@contextmanager
+def exclusively(folder: Path) -> Iterator[None]:
+    """Whoever signs with these keys, or replaces one, does so alone; `Conflict` if another is at work."""
+    with (folder / "lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise Conflict("Another publish is at work; wait until it has ended.") from problem
+        yield
