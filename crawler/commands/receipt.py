@@ -164,7 +164,7 @@ def verify(file: Path, policy: Path, roots: Path | None, as_json: bool) -> None:
     except UnicodeDecodeError as problem:
         raise VerificationFailed(f"{policy} is no policy: it is not text.") from problem
     stamped = None if roots is None else to_text(_stamped(file, roots))
-    leaf = verified.leaf.as_json()
+    leaf = {"t": verified.leaf.TYPE, **verified.leaf.as_json()}
     if as_json:
         emit(
             {

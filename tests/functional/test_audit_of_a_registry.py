@@ -1,0 +1,138 @@
+"""An auditor, a lab and a maker at the counter of a running registry: what it serves, shows and publishes is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import update
+from werkzeug.serving import make_server
+
+from crawler.cli import cli
+from crawler.editions import Editions
+from registry.app import create_app
+from registry.base.clock import Sources
+from registry.base.db import Database
+from registry.base.settings import Settings
+from registry.core.ids import format_id
+from registry.log.keys import LogKey
+from registry.usage.models import ClaimBatch
+from registry.wiring import Registry, init_trust, log_keys
+from tests.factories import Clock, make_key
+from tests.support.usage import open_trade, row
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+
+class Running(NamedTuple):
+    """A registry that answers, with one published edition, one claim of two rows, and what people keep of it."""
+
+    url: str
+    folder: Path
+    claim: str
+    work: str
+    api_key: str
+
+    def run(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
+        """`vorbehalt … --json`, which ends with this code."""
+        result = CliRunner().invoke(cli, [*map(str, words), "--json"])
+        assert result.exit_code == code, result.output
+        return dict(json.loads(result.stdout))
+
+    def audit(self, *words: str | Path, code: int = 0) -> dict[str, bool | None]:
+        """What each check says."""
+        found = self.run("audit", self.url, "--policy", self.folder / "policy", *words, code=code)
+        return {check["name"]: check["holds"] for check in found["checks"]}
+
+
+@pytest.fixture
+def running(database: Database, settings: Settings, tmp_path: Path) -> Iterator[Running]:
+    """It publishes now: what is signed expires, so the clock is that of the world."""
+    sources = Sources()
+    init_trust(settings, tmp_path / "offline", sources.now())
+    app = create_app(settings, sources=sources, database=database)
+    with database.writing() as session:
+        trade = open_trade(session, sources, Clock(sources.now()))
+        pair = [trade.work() for _ in range(2)]
+        batch = trade.claim(*(row(work, trade.agreement(work)) for work in pair))
+        claim, work = format_id("claim", batch.public_id), format_id("work", pair[0].public_id)
+        api_key = make_key(session, sources, trade.lab)
+    with Registry.open(settings, sources) as registry:
+        registry.publish()
+    (tmp_path / "policy").write_text(str(LogKey.load(log_keys(settings)).policy))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield Running(f"http://127.0.0.1:{server.port}", tmp_path, claim, work, api_key)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_log_the_snapshot_and_the_claims_agree(running: Running) -> None:
+    snapshot = running.folder / "snapshot"
+    running.run("sync", "--server", running.url, "--snapshot", snapshot)
+    found = running.audit("--snapshot", snapshot, "--api-key", running.api_key)
+    assert (found.pop("witnesses"), set(found.values())) == (None, {True})
+    assert {"snapshot", "claims", "entries", "kinds", "order"} <= set(found)
+
+
+def test_a_claim_that_is_shown_otherwise_than_it_was_logged_is_found(
+    running: Running, database: Database
+) -> None:
+    with database.writing() as session:
+        session.execute(update(ClaimBatch).values(row_count=1))
+    found = running.audit("--api-key", running.api_key, code=8)
+    assert found["claims"] is False
+    assert found["entries"] is True
+
+
+def test_a_snapshot_that_the_log_does_not_name_is_found(
+    running: Running, settings: Settings, database: Database
+) -> None:
+    """The log's checkpoint is one from before the edition that the lab has."""
+    snapshot = running.folder / "snapshot"
+    running.run("sync", "--server", running.url, "--snapshot", snapshot)
+    edition = Editions(snapshot).require_current()
+    assert edition.is_dir()
+    state = running.folder / "state"
+    assert running.audit("--snapshot", snapshot, "--state", state)["snapshot"] is True
+    verified = state / "verified.json"
+    remembered = json.loads(verified.read_text())
+    remembered["facts"]["editions"] = [[n, "ab" * 32] for n, _ in remembered["facts"]["editions"]]
+    verified.write_text(json.dumps(remembered))
+    assert running.audit("--snapshot", snapshot, "--state", state, code=8)["snapshot"] is False
+    remembered["facts"]["editions"] = []
+    verified.write_text(json.dumps(remembered))
+    assert running.audit("--snapshot", snapshot, "--state", state, code=8)["snapshot"] is False
+
+
+def test_a_maker_takes_a_receipt_from_public_files(running: Running) -> None:
+    snapshot, out = running.folder / "snapshot", running.folder / "my.tlog-proof"
+    running.run("sync", "--server", running.url, "--snapshot", snapshot)
+    words = ("--server", running.url, "--snapshot", snapshot, "--out", out)
+    made = running.run("receipt", "work", running.work, *words)
+    assert made["bytes"] == len(out.read_bytes())
+    verified = running.run("receipt", "verify", out, "--policy", running.folder / "policy")
+    assert (verified["leaf"]["t"], verified["work"]["work"]) == ("optout", running.work)
+    running.run("receipt", "work", "work_" + "0" * 26, *words, code=1)
+    out.write_bytes(out.read_bytes().replace(b"index ", b"index 1"))
+    running.run("receipt", "verify", out, "--policy", running.folder / "policy", code=8)
+
+
+def test_a_lab_fetches_the_receipt_of_a_row(running: Running) -> None:
+    out = running.folder / "row.tlog-proof"
+    words = ("--server", running.url, "--api-key", running.api_key, "--out", out)
+    for options, has_row in (((), False), (("--row", "1"), True)):
+        running.run("receipt", "fetch", running.claim, *words, *options)
+        verified = running.run("receipt", "verify", out, "--policy", running.folder / "policy")
+        assert (verified["leaf"]["t"], verified["row"] is not None) == ("use", has_row)
+    kept = out.read_bytes()
+    running.run("receipt", "fetch", running.claim, *words, "--row", "2", code=1)
+    running.run("receipt", "fetch", running.work, *words, code=1)
+    assert out.read_bytes() == kept
