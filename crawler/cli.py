@@ -13,6 +13,7 @@ from crawler.commands.claim import claim
 from crawler.commands.explain import explain
 from crawler.commands.filter import filter_command
 from crawler.commands.hash import hash_command
+from crawler.commands.key import key
 from crawler.commands.receipt import receipt
 from crawler.commands.refilter import refilter
 from crawler.commands.register import register
@@ -41,6 +42,7 @@ for command in (
     refilter,
     explain,
     verify,
+    key,
     claim,
     receipt,
     witness,

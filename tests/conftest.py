@@ -56,6 +56,15 @@ def _stay_here() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_run_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs are signed with a key of the tests, never with that of whoever runs them."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("VORBEHALT_RUN_KEY", str(tmp_path_factory.mktemp("key") / "run.key"))
+    yield
+    patch.undo()
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Stands still until told to `advance`."""

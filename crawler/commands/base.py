@@ -146,6 +146,22 @@ def existing_files(**more: Any) -> Callable[[F], F]:
     return click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path), **more)
 
 
+def run_key_options(function: F) -> F:
+    """`--key`, `--no-sign`."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--no-sign", is_flag=True, help="Do not sign the run."),
+        click.option(
+            "--key",
+            metavar="FILE",
+            type=path,
+            help="Your key for runs [default: VORBEHALT_RUN_KEY, or yours; made if there is none].",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 # -- speaking ----------------------------------------------------------------------------------------------
 def emit(document: Any) -> None:
     """The one JSON document on standard output."""

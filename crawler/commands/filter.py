@@ -18,8 +18,10 @@ from crawler.commands.base import (
     min_words_option,
     note,
     now,
+    run_key_options,
     snapshot_option,
 )
+from crawler.commands.closing import close, key_for_runs
 from crawler.modes import Mode
 from registry.core.errors import InvalidInput
 
@@ -72,6 +74,7 @@ from registry.core.errors import InvalidInput
 )
 @click.option("--at", metavar="TIME", help="Ask for permission at this time [default: now], to repeat a run.")
 @click.option("--shard-size", type=click.IntRange(1, 1_000_000), default=512, show_default=True, hidden=True)
+@run_key_options
 @json_option
 def filter_command(
     inputs: tuple[str, ...],
@@ -94,6 +97,8 @@ def filter_command(
     allow_stale: str | None,
     at: str | None,
     shard_size: int,
+    key: Path | None,
+    no_sign: bool,
     as_json: bool,
 ) -> None:
     """Write what may be used to DIR/data, byte for byte, and beside it why the rest is not there.
@@ -120,6 +125,7 @@ def filter_command(
     if moment < opened.created:
         raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
     selftest()
+    signing = key_for_runs(key, no_sign=no_sign)
     job = Job(
         sources=sources,
         inputs=local_paths(inputs),
@@ -148,6 +154,7 @@ def filter_command(
             f"Interrupted. Nothing unfinished is used; the same command with --resume goes on from here ({out})."
         )
         raise click.exceptions.Exit(130) from None
+    close(out, manifest, signing)
     summary(manifest, out)
     if as_json:
         emit({"run_id": manifest.run_id, "out": str(out), "counts": manifest.counts.as_json()})

@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from crawler.commands.asking import parse_moment
-from crawler.commands.base import Command, emit, examples, json_option, note, now, snapshot_option
+from crawler.commands.base import (
+    Command,
+    emit,
+    examples,
+    json_option,
+    note,
+    now,
+    run_key_options,
+    snapshot_option,
+)
+from crawler.commands.closing import close, key_for_runs
 from registry.core.errors import InvalidInput
 
 
@@ -31,6 +41,7 @@ from registry.core.errors import InvalidInput
     "--allow-stale", metavar="REASON", help="Use a snapshot that has expired; the papers state the reason."
 )
 @click.option("--at", metavar="TIME", help="Ask for permission at this time [default: now].")
+@run_key_options
 @json_option
 def refilter(
     run: Path,
@@ -42,6 +53,8 @@ def refilter(
     resume: bool,
     allow_stale: str | None,
     at: str | None,
+    key: Path | None,
+    no_sign: bool,
     as_json: bool,
 ) -> None:
     """Do RUN again by the newest edition, applying only what changed in the registry since.
@@ -75,6 +88,7 @@ def refilter(
     if moment < opened.created:
         raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
     selftest()
+    signing = key_for_runs(key, no_sign=no_sign)
     earlier, settings = compare(run, sources, snapshot, opened, at=moment)
     job = Job(
         sources=sources,
@@ -87,6 +101,7 @@ def refilter(
     )
     with Progress() as progress:
         found = run_filter(job, resume=resume, watcher=progress)
+    close(out, found, signing)
     summary(found, out)
     note(
         f"{earlier.changed_works:,} works changed since edition {manifest.snapshot.sequence}; {earlier.near_items:,} "

@@ -19,6 +19,7 @@ from crawler.runs import papers
 from crawler.runs.finish import Files, Totals
 from crawler.runs.layout import CODES, DATA, LICENCES, VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
+from crawler.runs.signing import check_signature
 from crawler.sources.base import Listing, Sample
 from crawler.sources.folder import walk
 from registry.core.decisions import Policy, Purpose, Request
@@ -27,6 +28,7 @@ from registry.core.fingerprints import Fingerprint, check_code
 from registry.core.matching import Matcher
 from registry.core.records.runs import FileUsed, RunManifest
 from registry.core.snapshots import Snapshot
+from registry.core.tlog.notes import VerifierKey
 
 _BATCH = 512
 _SHA256 = "digest.sha256.v1"
@@ -43,12 +45,26 @@ class Verified:
     manifest: RunManifest
     checked: tuple[str, ...]
     """What was compared, in words."""
+    signed_by: VerifierKey | None
+    """Whose key signed it; `None` if it is not signed."""
 
 
-def verify_run(run: Path, snapshot: Path | None = None, *, papers_only: bool = False) -> Verified:
-    """`VerificationFailed`, with the first difference, unless the run's papers follow from codes and edition."""
+def verify_run(
+    run: Path,
+    snapshot: Path | None = None,
+    *,
+    papers_only: bool = False,
+    key: VerifierKey | None = None,
+) -> Verified:
+    """`VerificationFailed`, with the first difference, unless the run's papers follow from codes and edition.
+
+    With a `key`, the run has to be signed by it; else a signature is checked if there is one.
+    """
     manifest = open_manifest(run)
     checked = ["the run's id is the digest of its manifest"]
+    signed_by = check_signature(run, manifest.run_id, key)
+    if signed_by is not None:
+        checked.append(f"it is signed by {signed_by}")
     for used, name in ((manifest.verdicts, VERDICTS), (manifest.codes, CODES)):
         _same_file(run / name, used)
     checked.append("verdicts and codes are the files that the manifest names")
@@ -63,7 +79,7 @@ def verify_run(run: Path, snapshot: Path | None = None, *, papers_only: bool = F
             _same_output(run, used)
         _nothing_else(run, manifest)
         checked.append("what was kept is exactly what the papers say")
-    return Verified(manifest, tuple(checked))
+    return Verified(manifest, tuple(checked), signed_by)
 
 
 # -- files -------------------------------------------------------------------------------------------------

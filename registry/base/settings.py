@@ -23,7 +23,7 @@ from registry.core.errors import InvalidInput
 PREFIX = "VORBEHALT_"
 
 #: Variables that belong to others: the lab's command line, and the tests.
-FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_TEST_DATA"})
+FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_RUN_KEY", "VORBEHALT_TEST_DATA"})
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*")

@@ -113,7 +113,8 @@ class _Demo:
             "account"
         ]
         key = self.operator.run("vorbehalt-server", "apikey", "create", "--account", party)["secret"]
-        shell = Shell(self.folder, {"VORBEHALT_API_KEY": key})
+        run_key = str(self.folder / "run.key")
+        shell = Shell(self.folder, {"VORBEHALT_API_KEY": key, "VORBEHALT_RUN_KEY": run_key})
         return Person(name, party, Caller(address, key), shell)
 
     # -- register ---------------------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+"""The end of `filter` and `refilter`: what is put beside a complete run. Doing it again changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crawler.commands.base import note
+from crawler.runs.signing import RunKey, default_key_path, open_key, sign_run
+from registry.core.records.runs import RunManifest
+
+
+def key_for_runs(path: Path | None, *, no_sign: bool) -> RunKey | None:
+    """The lab's key; made, and said so, if there is none. Asked for before a run, so that a bad key costs none."""
+    if no_sign:
+        return None
+    found = open_key(path or default_key_path(), create=True)
+    if found.is_new:
+        note(
+            f"Made a key to sign your runs with: {found.path}, readable by you alone. Keep a copy; `vorbehalt key "
+            "show` prints the half that is for others."
+        )
+    return found
+
+
+def close(run: Path, manifest: RunManifest, key: RunKey | None) -> None:
+    """Sign."""
+    if key is not None:
+        sign_run(run, manifest.run_id, key.key)
