@@ -17,6 +17,7 @@ from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
 from registry.checking import lookup_api
+from registry.checking.base_files import BaseFiles
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.domains import api as domains_api
@@ -73,8 +74,9 @@ def create_app(
     app = Flask("registry", static_folder=None)
     database = database or Database(settings.database_url)
     sources = sources or Sources()
-    parts: dict[type, object] = {LiveIndex: LiveIndex(), RateLimiter: RateLimiter(database), Prober: Prober()}
-    parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources)}
+    index = LiveIndex(BaseFiles(settings.home / "cache" / "check-index"))
+    parts: dict[type, object] = {LiveIndex: index, RateLimiter: RateLimiter(database), Prober: Prober()}
+    parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources, index)}
     # Without keys it can register and check; what needs a signature says what is missing.
     with suppress(NotReady):
         parts[LogKey] = LogKey.load(log_keys(settings))

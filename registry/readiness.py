@@ -1,4 +1,7 @@
-"""When this registry can answer safely: its database, not an older copy, its schema, its keys, and a fresh snapshot."""
+"""When this registry can answer safely.
+
+Its database, not an older copy, its schema, its keys, a fresh snapshot, and an index of checks that keeps up.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from registry.base.db import Database
 from registry.base.health import Readiness
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
+from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.log import service as log
 from registry.log.keys import LogKey
@@ -22,7 +26,7 @@ STALE_AFTER = timedelta(hours=24)
 """As long as the snapshot's timestamp is valid."""
 
 
-def readiness(settings: Settings, database: Database, sources: Sources) -> Readiness:
+def readiness(settings: Settings, database: Database, sources: Sources, index: LiveIndex) -> Readiness:
     """The checks, cheapest first."""
 
     def usable() -> None:
@@ -51,6 +55,16 @@ def readiness(settings: Settings, database: Database, sources: Sources) -> Readi
         if sources.now() - published > STALE_AFTER:
             raise NotReady(f"The snapshot is of {published:%Y-%m-%dT%H:%M:%SZ}; is the worker running?")
 
+    def follows() -> None:
+        index.check_ready(database)
+
     return Readiness(
-        {"database": usable, "schema": current, "keys": keys, "log": newest, "snapshot": snapshot}
+        {
+            "database": usable,
+            "schema": current,
+            "keys": keys,
+            "log": newest,
+            "snapshot": snapshot,
+            "index": follows,
+        }
     )

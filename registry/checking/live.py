@@ -1,25 +1,34 @@
 """The searchable state of one process, kept up with the registry change by change.
 
-Three matchers. The *base* holds the codes of all works as of some change. The *recent* one holds those of the works
-that changed since then: a registration adds to it without touching the base, whatever the registry's size. When it
-has grown to a tenth of the base, or a work has lost codes, both are merged. Addresses depend on one another across
-works (`registry.domains`), are few, and have a matcher of their own, made anew with every change.
+Three matchers. The *base* holds the codes of all works as of some change; it lies in files that the processes of a
+machine share (`base_files`). The *recent* one holds those of the works that changed since then: a registration adds to
+it without touching the base, whatever the registry's size. When it has grown to a tenth of the base, or something on
+which others lean is gone, both are merged: by one process, whose new base the others take over. Addresses depend on
+one another across works (`registry.domains`), are few, and have a matcher of their own, made anew with every change.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from registry.base.db import Database
+from registry.checking.base_files import Base, BaseFiles, Lists
 from registry.core.decisions import Terms
-from registry.core.fingerprints import Fingerprint
+from registry.core.errors import NotReady, VorbehaltError
+from registry.core.fingerprints import ANCHORS256, WINNOW32, Fingerprint
 from registry.core.ids import format_id
 from registry.core.matching import ListColumns, Match, Matcher, by_algorithm, lists_of, with_common_marked
 from registry.domains import service as domains
@@ -27,10 +36,15 @@ from registry.licences import service as licences
 from registry.log import service as log
 from registry.works import service as works
 
-Lists = Mapping[str, ListColumns]
+LAG_SECONDS: Final = 60
+"""How long an index may go without having been brought up to date, before its process is not ready any more."""
 
+_PATIENCE_SECONDS = 2
 _LEAST = 1_000
 _SHARE = 10
+_LEANED_ON = (ANCHORS256, WINNOW32)
+"""What many works share of these accuses nobody, so that one work's entries decide about others'."""
+_log = logging.getLogger("registry.checking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +61,7 @@ class Index:
     """Everything on record at one change. Never changed; `known` only remembers what was read of that very state."""
 
     change_seq: int
-    base: Matcher
-    base_lists: Lists
+    base: Base
     recent: Matcher
     recent_lists: Lists
     superseded: frozenset[int]
@@ -60,13 +73,13 @@ class Index:
     def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
         """For each item its best match with each work, the surest and nearest first."""
         layers = zip(
-            self.base.match(items), self.recent.match(items), self.addresses.match(items), strict=True
+            self.base.matcher.match(items), self.recent.match(items), self.addresses.match(items), strict=True
         )
         return [self._joined(old, new, places) for old, new, places in layers]
 
     def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
         """The same for (N, w) codes, each an item; only items that match anything are in the answer, in their order."""
-        old, new = self.base.match_codes(algorithm, codes), self.recent.match_codes(algorithm, codes)
+        old, new = self.base.matcher.match_codes(algorithm, codes), self.recent.match_codes(algorithm, codes)
         joined = {
             item: self._joined(old.get(item, ()), new.get(item, ()), ())
             for item in sorted(old.keys() | new.keys())
@@ -93,19 +106,73 @@ def _order(match: Match) -> tuple[int, bool, int, int]:
 class LiveIndex:
     """The index of one process; safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: BaseFiles | None = None) -> None:
+        """Without `files` the base is this process's own."""
         self._lock = threading.Lock()
+        self._files = files
         self._index: Index | None = None
+        self._seen = -math.inf
+        self._following: threading.Thread | None = None
 
     def current(self, session: Session) -> tuple[Index, int]:
         """The index of at least this transaction's state, and the last change that the transaction sees."""
         change_seq = log.current_change_seq(session)
         with self._lock:
             if self._index is None:
-                self._index = _first(session, change_seq)
-            elif self._index.change_seq < change_seq:
-                self._index = _next(session, self._index, change_seq)
+                self._index = self._first(session, change_seq)
+            if self._index.change_seq < change_seq:
+                self._index = self._next(session, self._index, change_seq)
+            self._seen = time.monotonic()
             return self._index, change_seq
+
+    def check_ready(self, database: Database) -> None:
+        """Bring the index up to date; `NotReady` if there is none yet, or it has not kept up for `LAG_SECONDS`.
+
+        Waits a moment only, so that whoever asks is told while a large one is still being made.
+        """
+        if self._following is None or not self._following.is_alive():
+            self._following = threading.Thread(target=self._follow, args=(database,), daemon=True)
+            self._following.start()
+        self._following.join(_PATIENCE_SECONDS)
+        if self._index is None:
+            raise NotReady(
+                "The index of checks is not there yet: it is being made, or cannot be; see the log."
+            )
+        if (behind := time.monotonic() - self._seen) > LAG_SECONDS:
+            raise NotReady(f"The index of checks has not been brought up to date for {behind:.0f} seconds.")
+
+    def _follow(self, database: Database) -> None:
+        try:
+            with database.reading() as session:
+                self.current(session)
+        except (VorbehaltError, SQLAlchemyError) as error:
+            _log.error("the index of checks cannot be brought up to date: %s", error)
+
+    def _first(self, session: Session, change_seq: int) -> Index:
+        """The base that another process has made; else one from the database, for all."""
+        if self._files is None:
+            return _upon(session, _held(change_seq, _all_lists(session)), change_seq)
+        with self._files.alone(wait=True):
+            base = self._files.newest(session)
+            if base is None:
+                base = self._files.kept(session, change_seq, _all_lists(session))
+        return _upon(session, base, change_seq)
+
+    def _next(self, session: Session, before: Index, change_seq: int) -> Index:
+        """The index after some more changes."""
+        after, is_due, must = _followed(session, before, change_seq)
+        if not (is_due or must):
+            return after
+        if self._files is None:
+            return _upon(session, _held(change_seq, _merged_lists(session, after)), change_seq)
+        with self._files.alone(wait=must) as is_alone:
+            if not is_alone:
+                return after
+            base = self._files.newest(session, before.base.change_seq)
+            if base is None:
+                base = self._files.kept(session, change_seq, _merged_lists(session, after))
+        made = _upon(session, base, change_seq)
+        return made if made.change_seq >= change_seq else self._next(session, made, change_seq)
 
 
 def known_works(
@@ -136,32 +203,35 @@ def known_works(
     return found
 
 
-def _first(session: Session, change_seq: int) -> Index:
-    lists = with_common_marked(lists_of(works.stored_codes(session)), works.owners_by_row(session))
-    return _index(change_seq, Matcher(lists), lists, {}, frozenset(), _addresses(session))
+def _all_lists(session: Session) -> Lists:
+    return with_common_marked(lists_of(works.stored_codes(session)), works.owners_by_row(session))
 
 
-def _next(session: Session, before: Index, change_seq: int) -> Index:
-    """The index after some more changes."""
+def _merged_lists(session: Session, index: Index) -> Lists:
+    lists = merged(index.base.lists, index.superseded, index.recent_lists)
+    return with_common_marked(lists, works.owners_by_row(session))
+
+
+def _held(change_seq: int, lists: Lists) -> Base:
+    """A base in this process's memory."""
+    return Base(change_seq, lists, Matcher(lists))
+
+
+def _upon(session: Session, base: Base, change_seq: int) -> Index:
+    """An index that has seen what its base has, but of addresses only what this transaction sees."""
+    seen = min(base.change_seq, change_seq)
+    return Index(seen, base, Matcher({}), {}, frozenset(), _addresses(session))
+
+
+def _followed(session: Session, before: Index, change_seq: int) -> tuple[Index, bool, bool]:
+    """The index after some more changes upon the same base; whether a merge is due, and whether it must be."""
     changed = works.rows_changed_since(session, before.change_seq)
-    superseded = before.superseded | changed
     fresh = lists_of(works.stored_codes(session, since=before.change_seq))
     recent = merged(before.recent_lists, changed, fresh)
-    if _lost_codes(before, fresh, changed) or _size(recent) > max(_LEAST, _size(before.base_lists) // _SHARE):
-        base = merged(before.base_lists, superseded, recent)
-        return _index(change_seq, Matcher(base), base, {}, frozenset(), _addresses(session))
-    return _index(change_seq, before.base, before.base_lists, recent, superseded, _addresses(session))
-
-
-def _index(
-    change_seq: int,
-    base: Matcher,
-    base_lists: Lists,
-    recent: Lists,
-    superseded: frozenset[int],
-    addresses: Matcher,
-) -> Index:
-    return Index(change_seq, base, base_lists, Matcher(recent), recent, superseded, addresses)
+    superseded = before.superseded | changed
+    after = Index(change_seq, before.base, Matcher(recent), recent, superseded, _addresses(session))
+    is_due = _size(recent) > max(_LEAST, _size(before.base.lists) // _SHARE)
+    return after, is_due, _lost_codes(before, fresh, changed)
 
 
 def _addresses(session: Session) -> Matcher:
@@ -197,16 +267,24 @@ def _size(lists: Lists) -> int:
 
 
 def _lost_codes(before: Index, fresh: Lists, changed: frozenset[int]) -> bool:
-    """Whether one of the changed works has fewer entries than it had: nothing may lean on what is gone."""
-    had = _entries(before.base_lists, changed - before.superseded)
-    had += _entries(before.recent_lists, changed & before.superseded)
-    has = _entries(fresh, changed)
+    """Whether a changed work has lost entries that decide about other works' too: nothing may lean on what is gone."""
+    layers = (
+        (before.base.lists, changed - before.superseded),
+        (before.recent_lists, changed & before.superseded),
+    )
+    had = Counter[int]()
+    for lists, rows in layers:
+        leaned_on = _entries({a: lists[a] for a in _LEANED_ON if a in lists}, rows)
+        had += _entries(lists, frozenset(leaned_on))
+    has = _entries(fresh, frozenset(had))
     return any(count > has[row] for row, count in had.items())
 
 
 def _entries(lists: Lists, rows: frozenset[int]) -> Counter[int]:
     """How many entries each of these works has."""
     wanted, found = np.fromiter(rows, np.uint32, len(rows)), Counter[int]()
+    if not rows:
+        return found
     for columns in lists.values():
         own, counts = np.unique(columns.work_rows[np.isin(columns.work_rows, wanted)], return_counts=True)
         found.update(dict(zip(own.tolist(), counts.tolist(), strict=True)))

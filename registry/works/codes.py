@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from registry.works.models import StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
 
 _PAGE = 50_000
+
+STATE: Final = np.dtype(
+    [("change_seq", "<i8"), ("public_id", "V16"), ("disclosure", "S16"), ("is_withdrawn", "?")]
+)
+"""What decides which codes of a work are matched, and of which change that is."""
 
 
 def stored_codes(session: Session, since: int | None = None) -> dict[str, StoredCodes]:
@@ -51,6 +56,14 @@ def stored_codes(session: Session, since: int | None = None) -> dict[str, Stored
 def owners_by_row(session: Session) -> NDArray[np.int64]:
     """(rows,) the private key of each work's owner, by row of the published table, which has no gaps."""
     return np.array(session.scalars(select(Work.owner_id).order_by(Work.row)).all(), np.int64)
+
+
+def states_by_row(session: Session) -> NDArray[np.void]:
+    """(rows,) what tells a work's present state from any other (`STATE`), by row of the published table."""
+    query = select(Work.change_seq, Work.public_id, Work.disclosure, Work.withdrawn_at.is_not(None))
+    result = session.connection().execute(query.order_by(Work.row), execution_options={"yield_per": _PAGE})
+    pages = [np.array([tuple(row) for row in page], STATE) for page in result.partitions()]
+    return np.concatenate([np.empty(0, STATE), *pages])
 
 
 def rows_changed_since(session: Session, change_seq: int) -> frozenset[int]:

@@ -30,7 +30,7 @@ from registry.works.bulk import (
     upload_works,
 )
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
-from registry.works.codes import owners_by_row, rows_changed_since, stored_codes
+from registry.works.codes import owners_by_row, rows_changed_since, states_by_row, stored_codes
 from registry.works.contests import DecideTitle, Outcome, decide_title, undecided
 from registry.works.hints import NewHint, codes_to_look_at, hints, looked, record_hints
 from registry.works.holdings import (
@@ -135,6 +135,7 @@ __all__ = [
     "shares_of",
     "standing",
     "standing_by_row",
+    "states_by_row",
     "stored_codes",
     "undecided",
     "upload_works",

@@ -57,7 +57,7 @@ def _background() -> NDArray[np.uint64]:
 
 
 def with_common_marked(lists: Mapping[str, ListColumns], owners: NDArray[np.int64]) -> dict[str, ListColumns]:
-    """The lists, with the common phrases of the list of fingerprints marked."""
+    """The lists, with the common phrases of the list of fingerprints marked; other marks are taken off."""
     marked = {WINNOW32: mark_common(lists[WINNOW32], owners)} if WINNOW32 in lists else {}
     return {**lists, **marked}
 
@@ -66,12 +66,13 @@ def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:
     """The list with the fingerprints marked that works of `OWNERS` owners have. `owners`: by work row."""
     if not len(columns):
         return columns
-    shared = _of_many_owners(columns.codes.reshape(-1).view("<u8"), owners[columns.work_rows])
+    values = columns.codes.reshape(-1).view("<u8")
+    shared = _of_many_owners(values, owners[columns.work_rows])
     texts = _texts(columns)
     text = np.cumsum(np.concatenate([[False], texts[1:] != texts[:-1]]))
     mostly = np.bincount(text, weights=shared) * 2 >= np.bincount(text)
-    marked = shared & ~mostly[text]
-    aux = np.where(marked, columns.aux | COMMON, columns.aux)
+    marked = (shared & ~mostly[text]) | is_background(values)
+    aux = np.where(marked, columns.aux | COMMON, columns.aux & ~COMMON)
     return ListColumns(columns.codes, columns.work_rows, columns.kinds, aux)
 
 

@@ -59,6 +59,7 @@ def building(
             made[name] = np.empty(shape, dtype)
         else:
             made[name] = np.lib.format.open_memmap(path, "w+", dtype, shape)
+            _reserve(path)
         return made[name]
 
     try:
@@ -86,6 +87,14 @@ def fact(folder: Path, name: str) -> int:
     """One of the facts that `building` was given; `Corrupt` if it cannot be read."""
     try:
         return int(json.loads((folder / _MANIFEST).read_bytes())["facts"][name])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """The arrays in the folder; `Corrupt` if that cannot be read."""
+    try:
+        return tuple(sorted(json.loads((folder / _MANIFEST).read_bytes())["sha256"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(folder, f"cannot be read ({type(error).__name__}: {error})") from error
 
@@ -123,6 +132,13 @@ def _check(folder: Path, manifest: Mapping[str, Any], names: tuple[str, ...]) ->
     for name in names:
         if _sha256(folder / f"{name}.npy") != manifest["sha256"][name]:
             raise _corrupt(folder, f"has a damaged file {name}.npy")
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk's space for all of a mapped file; `OSError` if it is full, which would else end the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 def _sync(path: Path) -> None:

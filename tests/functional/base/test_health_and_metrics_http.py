@@ -13,6 +13,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.jobs import enqueue
 from registry.base.settings import Settings
+from registry.checking.service import LiveIndex
 from registry.core.errors import TrustRefused
 from registry.log import service as log
 from registry.log.service import LogKey
@@ -62,7 +63,14 @@ def test_a_new_registry_is_alive_and_not_ready(client: Client) -> None:
 def test_with_keys_and_a_fresh_snapshot_it_is_ready(client: Client, clock: Clock) -> None:
     assert client.get("/readyz").json == {
         "status": "ok",
-        "checks": {"database": "ok", "schema": "ok", "keys": "ok", "log": "ok", "snapshot": "ok"},
+        "checks": {
+            "database": "ok",
+            "schema": "ok",
+            "keys": "ok",
+            "log": "ok",
+            "snapshot": "ok",
+            "index": "ok",
+        },
     }
     clock.advance(hours=24)
     assert client.get("/readyz").status_code == 200
@@ -92,7 +100,7 @@ def test_on_a_database_older_than_what_was_signed_it_is_not_ready(
         log.append(session, [(log.idempotency_key(b"one"), b"one")])
     log.sign_head(database, key, START)
     assert client.get("/readyz").status_code == 200
-    check = readiness(settings, older, Sources()).checks["log"]
+    check = readiness(settings, older, Sources(), LiveIndex()).checks["log"]
     with pytest.raises(TrustRefused, match="older database restored"):
         check()
     with older.writing() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.checking import live
+from registry.checking.base_files import BaseFiles, Lists
 from registry.checking.live import LiveIndex, known_works
 from registry.core.decisions import Purpose, Terms
 from registry.core.fingerprints import Fingerprint
@@ -76,6 +78,21 @@ def test_it_answers_as_if_built_anew(market: Market, monkeypatch: pytest.MonkeyP
         assert followed.match(items) == fresh.match(items)
 
 
+def test_processes_that_share_files_answer_as_if_built_anew(
+    market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Three of them, asked in any order: who needs a new base first makes it for all."""
+    monkeypatch.setattr(live, "_LEAST", 30)
+    dice, own, names = random.Random(SEED), list[Work](), list[str]()
+    processes = [LiveIndex(BaseFiles(tmp_path, worth=1)) for _ in range(3)]
+    for _ in range(16):
+        change(market, own, names, dice)
+        fresh, _ = LiveIndex().current(market.session)
+        items = questions(names)
+        for process in dice.sample(processes, dice.randrange(4)):
+            assert process.current(market.session)[0].match(items) == fresh.match(items)
+
+
 def test_a_registration_leaves_the_base_alone(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the codes of what changed are read and indexed."""
     for n in range(20):
@@ -85,7 +102,7 @@ def test_a_registration_leaves_the_base_alone(market: Market, monkeypatch: pytes
     market.work(name="one more")
     built: list[int] = []
 
-    def counting(lists: live.Lists) -> Matcher:
+    def counting(lists: Lists) -> Matcher:
         built.append(live._size(lists))
         return Matcher(lists)
 
@@ -93,7 +110,7 @@ def test_a_registration_leaves_the_base_alone(market: Market, monkeypatch: pytes
     after, _ = index.current(market.session)
     assert after.base is before.base
     assert after.superseded == {20}
-    assert max(built) < live._size(before.base_lists) / 10
+    assert max(built) < live._size(before.base.lists) / 10
     assert after.match([image("one more").fingerprints])[0][0].work_row == 20
 
 
