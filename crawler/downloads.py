@@ -1,27 +1,36 @@
-"""Fetch signed files over HTTP: with time and size limits, and with the API key only where it belongs.
+"""Fetch signed files: over HTTP, with time and size limits, resumed where they broke off; or from a disk.
 
-Nothing that arrives here is believed; whoever asked verifies it. So public files may come by way of redirects and
-mirrors, but the API key is sent to the registry's own licence files only, and never along a redirect.
+Nothing that arrives here is believed; it is verified before it is used. So public files may come from any mirror and by
+way of redirects, but the API key is sent to the registry's own licence files only, and never along a redirect.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import urllib3
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    LengthOrHashMismatchError,
+)
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
 from crawler.connections import check_address, check_key, pool, user_agent
+from registry.core.errors import InvalidInput
 from registry.core.snapshots.licences import PREFIX
 
 _CHUNK = 1 << 18
+_ATTEMPTS = 5
+"""At one file from one address, as long as each brings it further."""
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _PUBLIC = urllib3.Retry(
     total=3,
@@ -38,25 +47,45 @@ def snapshot_url(server_url: str) -> str:
     return f"{check_address(server_url)}/v1/snapshot/"
 
 
-class Fetcher(FetcherInterface):
-    """What the TUF client downloads with, bound to one registry."""
+@dataclass(frozen=True)
+class Body:
+    """What an address answers with."""
 
-    def __init__(self, base_url: str, api_key: str | None = None) -> None:
-        """`base_url` as `snapshot_url` gives it; `InvalidInput` for a key that is none, or that would travel openly."""
+    chunks: Iterator[bytes]
+    start: int = 0
+    """Which byte of the file comes first."""
+    tag: str | None = None
+    """The version of the file, as the server names it."""
+
+
+class Fetcher(FetcherInterface):
+    """What the TUF client downloads with, bound to one registry and perhaps some mirrors of it."""
+
+    def __init__(
+        self, base_url: str, parts: Path, api_key: str | None = None, mirrors: Sequence[str] = ()
+    ) -> None:
+        """`base_url` as `snapshot_url` gives it; `mirrors` have what is below it at their own addresses.
+
+        In the folder `parts` lies what has not come whole yet. `InvalidInput` for an address or a key that is none,
+        or a key that would travel openly.
+        """
         check_key(base_url, api_key)
         self.base_url = base_url
         self.licensee_url = f"{base_url}licensee"
         """Where the server tells whose API key this is."""
         self.received = 0
         """Bytes of all bodies so far."""
-        self._pool = pool(base_url)
+        self._mirrors = [f"{check_address(mirror)}/" for mirror in mirrors]
+        self._parts = parts
+        self._pools = {address: pool(address) for address in [base_url, *self._mirrors]}
         self._key = api_key
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.clear()
+        for connections in self._pools.values():
+            connections.clear()
 
     @property
     def has_key(self) -> bool:
@@ -68,13 +97,33 @@ class Fetcher(FetcherInterface):
         return url == self.licensee_url or url.startswith(f"{self.base_url}targets/{PREFIX}")
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        """The body of `url` in chunks; the library's `DownloadError` for whatever goes wrong."""
+        """The body of `url` in chunks; of a mirror if the registry does not answer. `DownloadError` if nobody does."""
+        try:
+            return self._open(url).chunks
+        except DownloadError as problem:
+            is_answer = isinstance(problem, DownloadHTTPError) and problem.status_code < 500
+            if is_answer or self._is_private(url):
+                raise
+            for mirror in self._mirrors:
+                try:
+                    return self._open(mirror + url.removeprefix(self.base_url)).chunks
+                except DownloadError:
+                    continue
+            raise
+
+    def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:
+        """Ask for a file from byte `start` on, which a server may ignore; the library's `DownloadError` for trouble."""
         headers = {"User-Agent": user_agent(), "Accept-Encoding": "identity"}
         private = self.has_key and self._is_private(url)
         if private:
             headers["Authorization"] = f"Bearer {self._key}"
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        if start and tag:
+            headers["If-Range"] = tag
+        connections = next(p for address, p in self._pools.items() if url.startswith(address))
         try:
-            response = self._pool.request(
+            response = connections.request(
                 "GET",
                 url,
                 headers=headers,
@@ -84,10 +133,19 @@ class Fetcher(FetcherInterface):
             )
         except urllib3.exceptions.HTTPError as problem:
             raise DownloadError(f"{url} cannot be reached: {problem}") from problem
-        if response.status != 200:
+        is_rest = start > 0 and response.status == 206
+        if not is_rest and response.status != 200:
             response.drain_conn()
             raise DownloadHTTPError(f"{url} answered with HTTP status {response.status}", response.status)
-        return self._chunks(response, url)
+        if is_rest and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            response.close()
+            raise DownloadError(f"{url} answered with another part than was asked for")
+        etag = response.headers.get("ETag", "")
+        return Body(
+            self._chunks(response, url),
+            start=start if is_rest else 0,
+            tag=etag if etag.startswith('"') else None,  # others do not stand for the same bytes
+        )
 
     def _chunks(self, response: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
         try:
@@ -102,28 +160,106 @@ class Fetcher(FetcherInterface):
     def download_target(self, file: TargetFile, path: Path) -> None:
         """Download a published file. `path` appears when it is whole, verified and on the disk, or not at all.
 
-        The library's own download writes twice, does not flush, and leaves half a file behind when it is killed.
+        What came before it broke off stays in the folder for parts, and the next attempt goes on from there: at once
+        if it makes headway, from another mirror, or in another sync. The library's own download starts anew each time.
         """
-        url = f"{self.base_url}targets/{file.get_prefixed_paths()[0]}"
-        part = path.with_name(f"{path.name}.part")
+        name = f"targets/{file.get_prefixed_paths()[0]}"
+        part = self._parts / file.hashes["sha256"]
+        is_private = self._is_private(self.base_url + name)
+        addresses = [self.base_url] if is_private else [*self._mirrors, self.base_url]
+        for address in addresses:
+            try:
+                self._bring(address + name, part, file)
+                break
+            except (DownloadError, LengthOrHashMismatchError):
+                if address == addresses[-1]:
+                    raise
+        part.rename(path)
+        _tag_file(part).unlink(missing_ok=True)
+
+    def _bring(self, url: str, part: Path, file: TargetFile) -> None:
+        """Complete and verify the part. One that turns out wrong is thrown away; if it was not all ours, once anew."""
+        was_resumed = part.is_file()
         try:
-            with part.open("wb") as out:
-                self._copy(url, out, file.length)
+            self._complete(url, part, file.length)
             with part.open("rb") as written:
                 file.verify_length_and_hashes(written)
-            part.rename(path)
-        finally:
+        except (DownloadLengthMismatchError, LengthOrHashMismatchError):
             part.unlink(missing_ok=True)
+            if not was_resumed:
+                raise
+            self._bring(url, part, file)
 
-    def _copy(self, url: str, out: BinaryIO, limit: int) -> None:
-        size = 0
-        for chunk in self.fetch(url):
-            size += len(chunk)
-            if size > limit:
-                raise DownloadLengthMismatchError(f"{url} has more than the {limit} bytes that are signed")
-            out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
+    def _complete(self, url: str, part: Path, length: int) -> None:
+        """Download what is missing, in several attempts as long as each brings it further."""
+        for attempt in range(_ATTEMPTS):
+            size = part.stat().st_size if part.is_file() else 0
+            if size == length and part.is_file():
+                return
+            try:
+                self._append(url, part, size, length)
+                return
+            except DownloadLengthMismatchError:
+                raise
+            except DownloadError:
+                headway = part.is_file() and part.stat().st_size > size
+                if not headway or attempt == _ATTEMPTS - 1:
+                    raise
+
+    def _append(self, url: str, part: Path, size: int, limit: int) -> None:
+        tag_file = _tag_file(part)
+        body = self._open(url, size, tag_file.read_text() if tag_file.is_file() else None)
+        if not body.start:
+            tag_file.write_text(body.tag or "")
+        size = body.start
+        with part.open("ab" if body.start else "wb") as out:
+            for chunk in body.chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise DownloadLengthMismatchError(
+                        f"{url} has more than the {limit} bytes that are signed"
+                    )
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+
+
+class OfflineFetcher(Fetcher):
+    """The same from a folder that holds a copy of the published tree, such as a disk that was carried here."""
+
+    def __init__(self, folder: Path, parts: Path) -> None:
+        """`InvalidInput` if there is no such copy."""
+        super().__init__("http://localhost/", parts)
+        if not (folder / "metadata/timestamp.json").is_file():
+            raise InvalidInput(
+                f"{folder} holds no copy of a registry's published files: there is no metadata/timestamp.json in it."
+            )
+        self.base_url = f"{folder.resolve().as_uri()}/"
+        self._folder = folder
+
+    def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:  # noqa: ARG002
+        path = self._folder / url.removeprefix(self.base_url)
+        try:
+            file = path.open("rb")
+        except FileNotFoundError as problem:
+            raise DownloadHTTPError(f"{path} does not exist (as HTTP status 404)", 404) from problem
+        except OSError as problem:
+            raise DownloadError(f"{path} cannot be read: {problem.strerror}") from problem
+        file.seek(start)
+        return Body(self._read(file, path), start)
+
+    def _read(self, file: BinaryIO, path: Path) -> Iterator[bytes]:
+        with file:
+            try:
+                while chunk := file.read(_CHUNK):
+                    self.received += len(chunk)
+                    yield chunk
+            except OSError as problem:
+                raise DownloadError(f"{path} broke off: {problem.strerror}") from problem
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.tag")
 
 
 class ClockedUpdater(Updater):

@@ -2,6 +2,7 @@
 
     <folder>/anchor.json           the first root of trust, never replaced
     <folder>/metadata/             the newest signed metadata seen: what came later may not be older
+    <folder>/downloads/            what has not come whole yet; the next sync goes on from there
     <folder>/editions/7/           an installed edition: lists/, licences/, and trust.json, under which it was accepted
     <folder>/current               link to the newest installed edition; replaced by one rename
 
@@ -43,13 +44,14 @@ class Editions:
         self.folder = folder
         self.anchor = folder / "anchor.json"
         self.metadata = folder / "metadata"
+        self.downloads = folder / "downloads"
         self._editions = folder / "editions"
         self._link = folder / "current"
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """One sync at a time; `Conflict` if another is at work. Clears what an interrupted one left behind."""
-        for folder in (self.folder, self.metadata, self._editions):
+        for folder in (self.folder, self.metadata, self.downloads, self._editions):
             folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("ab") as lock:
             try:
@@ -67,6 +69,11 @@ class Editions:
     def _clear_stages(self) -> None:
         for leftover in self._editions.glob("*.tmp"):
             shutil.rmtree(leftover)
+
+    def clear_downloads(self) -> None:
+        """Nothing is on its way any more."""
+        for leftover in self.downloads.iterdir():
+            leftover.unlink()
 
     def current(self) -> Path | None:
         """The installed edition that is in use; `None` before the first; `Corrupt` if the link is not ours."""

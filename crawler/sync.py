@@ -6,11 +6,12 @@ keeps, so that nobody can lead it back afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from crawler.downloads import Fetcher, snapshot_url
+from crawler.downloads import Fetcher, OfflineFetcher, snapshot_url
 from crawler.editions import Editions, read_licences, read_trust
 from crawler.visit import Visit, refusals
 from registry.core.errors import Corrupt, InvalidInput, StaleSnapshot
@@ -42,15 +43,21 @@ class SyncResult:
 
 
 def sync(
-    server_url: str,
+    server_url: str | None,
     folder: Path,
     *,
+    mirrors: Sequence[str] = (),
+    offline: Path | None = None,
     root_sha256: str | None = None,
     api_key: str | None = None,
     licensee: str | None = None,
     now: datetime,
 ) -> SyncResult:
     """Make `folder` hold the registry's newest edition, verified.
+
+    `mirrors` are addresses of copies of what the registry publishes below `/v1/snapshot/`. Public files come from the
+    first of them that has them; signed metadata only if the registry does not answer. `offline` is a folder with such
+    a copy, in place of the registry and all mirrors. What is believed is decided by signatures, wherever it is from.
 
     On first use the root of trust is taken from the server; with `root_sha256` (hex) only that root is taken. With
     `api_key` the lab's own licences come too; `licensee` is its public id, which the server is asked for if missing.
@@ -60,13 +67,14 @@ def sync(
     stays in use in all these cases.
     """
     editions = Editions(folder)
-    base_url = snapshot_url(server_url)
-    with editions.exclusively(), refusals(base_url), Fetcher(base_url, api_key) as fetcher:
+    source = _source(server_url, mirrors, offline, api_key, editions.downloads)
+    with editions.exclusively(), refusals(source.base_url), source as fetcher:
         visit = Visit(editions, fetcher, now, root_sha256)
         signed = visit.refresh()
         edition = visit.bring_edition(signed)
         licences = visit.bring_licences(signed, edition, licensee)
         visit.settle(signed, edition)
+        editions.clear_downloads()
     return SyncResult(
         sequence=signed.sequence,
         changed=edition.is_new,
@@ -77,6 +85,22 @@ def sync(
         received=fetcher.received,
         notes=tuple(visit.notes),
     )
+
+
+def _source(
+    server_url: str | None, mirrors: Sequence[str], offline: Path | None, api_key: str | None, parts: Path
+) -> Fetcher:
+    """Where everything comes from; `InvalidInput` for a contradiction."""
+    if (server_url is None) == (offline is None):
+        raise InvalidInput("Give the address of the registry, or a folder with a copy of what it publishes.")
+    if server_url is not None:
+        return Fetcher(snapshot_url(server_url), parts, api_key, mirrors)
+    assert offline is not None
+    if mirrors or api_key:
+        raise InvalidInput(
+            "A copy in a folder has neither mirrors nor licences: give no --mirror and no API key."
+        )
+    return OfflineFetcher(offline, parts)
 
 
 def open_snapshot(

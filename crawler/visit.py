@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 from tuf.api.exceptions import (
@@ -20,7 +19,9 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import TargetFile
 
 from crawler.downloads import ClockedUpdater, Fetcher
+from crawler.durable import sha256_of
 from crawler.editions import Editions, keep_only, licence_path, read_trust, write_trust
+from crawler.transport import Bringing
 from registry.core.durable import flush_folder, flush_tree, replace_file
 from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, StaleSnapshot, TrustRefused
 from registry.core.records.canonical import parse
@@ -173,8 +174,8 @@ class Visit:
             raise TrustRefused(
                 "The edition's manifest and its signed summary differ; nothing was taken over."
             )
-        for name in manifest.files:
-            self._bring_file(name, signed, stage)
+        bringing = Bringing(manifest, signed.chain.targets, self._fetcher, self._previous, stage, self.notes)
+        bringing.bring()
         try:
             Snapshot.open(stage, manifest_sha256=digest)
         except Corrupt as problem:
@@ -182,19 +183,6 @@ class Visit:
                 f"Edition {signed.sequence} is signed but contradicts itself: {problem.message}"
             ) from problem
         return Brought(stage, is_new=True)
-
-    def _bring_file(self, name: str, signed: Signed, stage: Path) -> None:
-        """One file of the edition: copied if the installed edition has the same, else downloaded."""
-        target = signed.chain.targets.get(name)
-        if target is None:
-            raise TrustRefused(f"{name} belongs to the edition but is not signed; nothing was taken over.")
-        path, installed = stage / name, None if self._previous is None else self._previous / name
-        if installed is not None and installed.is_file() and installed.stat().st_size == target.length:
-            shutil.copyfile(installed, path)
-            if _digest(path) == target.hashes["sha256"]:
-                return
-            path.unlink()
-        self._fetcher.download_target(target, path)
 
     def bring_licences(
         self, signed: Signed, edition: Brought, licensee: str | None
@@ -213,7 +201,7 @@ class Visit:
             return None
         path = licence_path(edition.path, target.path, target.hashes["sha256"])
         path.parent.mkdir(exist_ok=True)
-        if not (path.is_file() and _digest(path) == target.hashes["sha256"]):
+        if not (path.is_file() and sha256_of(path) == target.hashes["sha256"]):
             path.unlink(missing_ok=True)
             try:
                 self._fetcher.download_target(target, path)
@@ -260,8 +248,3 @@ class Visit:
             self._editions.install(edition.path, signed.sequence)
         else:
             keep_only(self._licence_file, edition.path)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

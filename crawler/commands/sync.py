@@ -20,9 +20,28 @@ from crawler.commands.base import (
 )
 
 
-@click.command(cls=Command, epilog=examples("vorbehalt sync --server https://registry.example --snapshot vb"))
-@server_option()
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "vorbehalt sync --server https://registry.example --snapshot vb",
+        "vorbehalt sync --offline /media/disk/snapshot --snapshot vb",
+    ),
+)
+@server_option(required=False)
 @snapshot_option(text="Folder to keep it in.")
+@click.option(
+    "--mirror",
+    "mirrors",
+    metavar="URL",
+    multiple=True,
+    help="A copy of what lies below /v1/snapshot/ of the registry; may be given several times.",
+)
+@click.option(
+    "--offline",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder with such a copy, in place of --server.",
+)
 @click.option(
     "--root-sha256", metavar="HEX", help="Digest of the first root of trust, as the operator publishes it."
 )
@@ -30,8 +49,10 @@ from crawler.commands.base import (
 @click.option("--licensee", metavar="PARTY", help="Your lab's id (party_…), for your own licences.")
 @json_option
 def sync(
-    server: str,
+    server: str | None,
     snapshot: Path,
+    mirrors: tuple[str, ...],
+    offline: Path | None,
     root_sha256: str | None,
     api_key: str | None,
     licensee: str | None,
@@ -39,13 +60,22 @@ def sync(
 ) -> None:
     """Bring the newest edition home, verified: signatures, versions, digests. The old copy stays until then.
 
-    With an API key, your own licences come along; without --licensee the registry is asked whose key it is.
+    Signatures decide what is believed, wherever it comes from: the registry, a --mirror, or a disk (--offline). A
+    download that broke off goes on where it stopped. With an API key, your own licences come along; without --licensee
+    the registry is asked whose key it is.
     """
     from crawler.sync import sync as run_sync
     from registry.core.snapshots.times import to_text
 
     result = run_sync(
-        server, snapshot, root_sha256=root_sha256, api_key=api_key, licensee=licensee, now=now()
+        server,
+        snapshot,
+        mirrors=mirrors,
+        offline=offline,
+        root_sha256=root_sha256,
+        api_key=None if offline else api_key,
+        licensee=licensee,
+        now=now(),
     )
     for remark in result.notes:
         note(remark)

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +38,12 @@ class Store(Protocol):
 
     def size(self, path: str) -> int | None:
         """How many bytes it has; `None` if there is no such object."""
+
+    def paths(self, folder: str) -> Iterable[str]:
+        """The path of every object below this folder, which ends with a slash."""
+
+    def remove(self, path: str) -> None:
+        """Remove the object, if there is one."""
 
     def open(self, path: str, start: int = 0, length: int | None = None) -> BinaryIO | None:
         """The object as a stream from `start` on; `None` if there is none. The caller closes it.
@@ -117,6 +124,19 @@ class FolderStore:
             return None
         file.seek(start)
         return file
+
+    def paths(self, folder: str) -> Iterable[str]:
+        """The path of every object below this folder; not what is being written at the moment."""
+        top = self.path(folder.rstrip("/"))
+        found = [file.relative_to(self.root).as_posix() for file in top.rglob("*") if file.is_file()]
+        return sorted(path for path in found if "/." not in path)
+
+    def remove(self, path: str) -> None:
+        """Remove the object, if there is one, durably."""
+        place = self.path(path)
+        with suppress(FileNotFoundError):
+            place.unlink()
+            _flush_folder(place.parent)
 
     def _make_folders(self, folder: Path) -> None:
         """Create missing folders from the top; a new folder is durable when its parent was flushed."""

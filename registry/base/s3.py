@@ -7,7 +7,7 @@ We rely on no conditional write, since not every S3 server has them: names are d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -36,8 +36,8 @@ _ADVICE = {
     "404": "The bucket “{bucket}” does not exist. Create it, or correct VORBEHALT_FILES_URL.",
     "InvalidAccessKeyId": "S3 does not know this access key. Set AWS_ACCESS_KEY_ID to a valid one.",
     "SignatureDoesNotMatch": "The secret key is wrong. Set AWS_SECRET_ACCESS_KEY to the one of this access key.",
-    "AccessDenied": "These credentials may not use the bucket “{bucket}”: they need to get, put and list objects.",
-    "403": "These credentials may not use the bucket “{bucket}”: they need to get, put and list objects.",
+    "AccessDenied": "These credentials may not use the bucket “{bucket}”: get, put, list and delete must be allowed.",
+    "403": "These credentials may not use the bucket “{bucket}”: get, put, list and delete must be allowed.",
 }
 
 
@@ -119,6 +119,19 @@ class S3Store:
                 self._client.head_bucket(Bucket=self.bucket)  # a missing bucket answers alike
                 return None
         return int(found["ContentLength"])
+
+    def paths(self, folder: str) -> Iterable[str]:
+        """The path of every object below this folder."""
+        prefix = self._key(folder.rstrip("/")) + "/"
+        skipped = len(self.prefix) + 1 if self.prefix else 0
+        with self._explained(f"listing {folder}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return sorted(item["Key"][skipped:] for page in pages for item in page.get("Contents", ()))
+
+    def remove(self, path: str) -> None:
+        """Remove the object, if there is one."""
+        with self._explained(f"removing {path}"):
+            self._client.delete_object(Bucket=self.bucket, Key=self._key(path))
 
     def open(self, path: str, start: int = 0, length: int | None = None) -> BinaryIO | None:
         """The object as a stream from `start` on; `None` if there is none. The caller closes it."""

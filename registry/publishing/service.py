@@ -3,7 +3,8 @@
 The order makes every interruption harmless. The edition is made from one view of the database, beside which others go
 on writing, and its files go to the store under names that are used once. Only then, with all that takes long done, its
 number, the number of the last change that it has seen, and its `optout` leaf are committed together; and last of all
-the signed timestamp makes it visible. An interrupted publish leaves at most a gap in the numbering.
+the signed timestamp makes it visible. An interrupted publish leaves at most a gap in the numbering. Before all that,
+files that have not been published for two days are removed from the store.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.publishing.models import Edition
+from registry.publishing.parcels import make_parcel
 from registry.works import service as works
 
 LICENCES_HOLD = 24 * 3600
@@ -92,7 +94,8 @@ def keep_fresh(
             unchanged = last is not None and last.change_seq == log.current_change_seq(session)
         if last is None or not unchanged or now >= last.created_at + RENEW_AFTER:
             return _publish(database, publisher, sources)
-        publisher.refresh_timestamp(now)
+        if publisher.refresh_timestamp(now) is None:
+            return _publish(database, publisher, sources)
         return None
 
 
@@ -101,17 +104,20 @@ def _publish(
 ) -> Edition:
     """The steps, none of which keeps others from writing for longer than it takes to record one row."""
     now = whole_second(sources.now())
+    if not recreate:
+        publisher.prune(now)
     with tempfile.TemporaryDirectory(prefix="vorbehalt-edition-") as folder:
         with database.reading() as session:
             content = _content(session, now)
             personal = _personal(session, content.sequence, now)
         files = write_edition(Path(folder), content)
-        targets: dict[str, bytes | Path] = dict(files.paths)
+        parcel = make_parcel(publisher, files, Path(folder), now, recreate=recreate)
+        targets: dict[str, bytes | Path] = dict(parcel.targets)
         targets |= {p.target: p.to_bytes() for p in personal}
         publisher.bring(targets, now, recreate=recreate)
         with database.writing() as session:
             edition = _record(session, content, files, now)
-        publisher.publish(targets, files.custom, now, recreate=recreate)
+        publisher.publish(targets, parcel.custom, now, kept=parcel.kept, recreate=recreate)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())

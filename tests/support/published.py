@@ -12,6 +12,8 @@ from registry.base.db import Database
 from registry.base.files import FolderStore, Store
 from registry.core.ids import format_id
 from registry.core.snapshots import PersonalLicences, Snapshot, licence_target
+from registry.core.snapshots.manifest import MANIFEST, Manifest
+from registry.core.snapshots.packs import pack_target, unpack_file
 from registry.core.snapshots.trust import Publisher, init_trust
 from registry.core.snapshots.trust.roles import PUBLISHER, SNAPSHOT
 from registry.publishing import service as publishing
@@ -83,11 +85,24 @@ class Shelf:
             found[name] = data
         return found
 
+    def files(self) -> dict[str, bytes]:
+        """The files of the edition that can be seen now, unpacked, and the licence files."""
+        targets = self.targets()
+        manifest = Manifest.parse(targets[MANIFEST])
+        self.opened += 1
+        folder = self.folder / f"unpacked-{self.opened}"
+        (folder / "lists").mkdir(parents=True)
+        found = {name: data for name, data in targets.items() if not name.endswith(".pack")}
+        for name, entry in manifest.files.items():
+            unpack_file(targets[pack_target(name)], name, entry, folder / name)
+            found[name] = (folder / name).read_bytes()
+        return found
+
     def open(self) -> Snapshot:
         """The edition that can be seen now, verified."""
         self.opened += 1
         folder = self.folder / f"opened-{self.opened}"
-        for name, data in self.targets().items():
+        for name, data in self.files().items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -98,7 +113,8 @@ class Shelf:
         return PersonalLicences.parse(self.targets()[licence_target(format_id("party", licensee))])
 
     def everything(self) -> bytes:
-        """The bytes of all files that were ever published, one after the other; of a folder only."""
+        """The bytes of all files in the store, one after the other, packed ones unpacked too; of a folder only."""
         assert isinstance(self.store, FolderStore)
         root = self.store.root / "snapshot"
-        return b"\n".join(path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file())
+        found = [path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()]
+        return b"\n".join([*found, *self.files().values()])

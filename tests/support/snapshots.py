@@ -24,6 +24,7 @@ from registry.core.snapshots import (
     write_edition,
 )
 from registry.core.snapshots.trust import Published, Publisher, init_trust
+from registry.publishing.parcels import make_parcel
 
 NOW = datetime(2026, 8, 2, 9, 30, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -117,8 +118,10 @@ class Registry:
         """Write the edition and publish it."""
         folder = self.folder / f"edition-{content.sequence}-{len(list(self.folder.iterdir()))}"
         files = write_edition(folder, content)
-        targets: dict[str, bytes | Path] = {**files.paths, **{p.target: p.to_bytes() for p in licences}}
-        return (publisher or self.publisher).publish(targets, files.custom, now)
+        publisher = publisher or self.publisher
+        parcel = make_parcel(publisher, files, folder, now)
+        targets: dict[str, bytes | Path] = {**parcel.targets, **{p.target: p.to_bytes() for p in licences}}
+        return publisher.publish(targets, parcel.custom, now, kept=parcel.kept)
 
     def published_files(self) -> dict[str, Path]:
         """Every file of the public tree, by its path below /v1/snapshot/."""

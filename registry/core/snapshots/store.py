@@ -1,4 +1,4 @@
-"""Where published files go: three operations, and the two names under which a client asks for them.
+"""Where published files go: five operations, and the two names under which a client asks for them.
 
 The whole tree is static. A server may hand it out under `/v1/snapshot/`, and so may any web server or CDN that
 sees the same files, since everything in it is verified by its reader.
@@ -6,6 +6,7 @@ sees the same files, since everything in it is verified by its reader.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,12 @@ class Store(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether something is stored there."""
+
+    def paths(self, folder: str) -> Iterable[str]:
+        """The path of everything stored below this folder."""
+
+    def remove(self, path: str) -> None:
+        """Remove what is stored there, if anything is."""
 
 
 def metadata_path(name: str) -> str:

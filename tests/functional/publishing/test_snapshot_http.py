@@ -18,6 +18,7 @@ from registry.base.files import open_store
 from registry.base.settings import Settings
 from registry.core.decisions import Terms
 from registry.core.snapshots import write_edition
+from registry.core.snapshots.packs import pack_edition
 from registry.core.snapshots.trust import Publisher, init_trust
 from tests.functional.conftest import Account, Client
 from tests.support.snapshots import NOW, make_content, make_licences
@@ -35,7 +36,7 @@ def _published(settings: Settings, lab: Account, tmp_path: Path) -> None:
     init_trust(tmp_path / "offline", tmp_path / "online", NOW)
     files = write_edition(tmp_path / "edition", make_content())
     licences = make_licences(licensee=lab.id)
-    targets: dict[str, bytes | Path] = {**files.paths, licences.target: licences.to_bytes()}
+    targets: dict[str, bytes | Path] = {**pack_edition(files), licences.target: licences.to_bytes()}
     publisher = Publisher(tmp_path / "online", open_store(settings.files_url))
     publisher.publish(targets, files.custom, NOW)
 

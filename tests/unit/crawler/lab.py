@@ -109,6 +109,14 @@ class Memory(dict[str, bytes]):
         """Whether it is kept."""
         return path in self
 
+    def paths(self, folder: str) -> list[str]:
+        """What is kept below this folder."""
+        return [path for path in self if path.startswith(folder)]
+
+    def remove(self, path: str) -> None:
+        """Keep it no longer."""
+        self.pop(path, None)
+
 
 def make_snapshot(
     folder: Path,

@@ -7,7 +7,7 @@ publish that was interrupted at any point leaves what clients see as it was, and
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, TargetFile, T
 
 from registry.core.errors import Conflict, InvalidInput, NotReady, TrustRefused
 from registry.core.snapshots.manifest import MANIFEST
+from registry.core.snapshots.retired import remove_retired
 from registry.core.snapshots.store import Store, metadata_path, target_path
 from registry.core.snapshots.times import to_seconds
 from registry.core.snapshots.trust.chain import REFUSALS, Chain, verify_chain
@@ -78,9 +79,10 @@ class Publisher:
         custom: Mapping[str, Mapping[str, Any]],
         now: datetime,
         *,
+        kept: Iterable[TargetFile] = (),
         recreate: bool = False,
     ) -> Published:
-        """Publish exactly these files, given by target name; what is not among them is no longer published.
+        """Publish exactly these files, given by target name, and of those published before the ones that are `kept`.
 
         `custom` adds signed facts to a target, such as the edition's sequence to `lists/edition.json`. An edition's
         sequence may not go back, nor come again with another content: `Conflict`. `recreate` writes everything
@@ -88,7 +90,8 @@ class Publisher:
         """
         if strangers := set(custom) - set(targets):
             raise InvalidInput(f"There are signed facts about {min(strangers)}, but no such file.")
-        files = {name: _describe(name, data, custom.get(name)) for name, data in sorted(targets.items())}
+        files = {file.path: file for file in kept}
+        files |= {name: _describe(name, data, custom.get(name)) for name, data in sorted(targets.items())}
         self._offline.check_age(now)
         with self._exclusively() as versions:
             before = None if recreate else self._read_published(versions)
@@ -96,8 +99,8 @@ class Publisher:
                 versions = versions.at_least(before.versions)
                 _check_sequence(before, files)
             self._put_offline_part()
-            for name, file in files.items():
-                self._put_target(file, targets[name])
+            for name, source in targets.items():
+                self._put_target(files[name], source)
             return self._sign(files, versions, now)
 
     def refresh_timestamp(self, now: datetime) -> Published:
@@ -114,6 +117,29 @@ class Publisher:
             snapshot = self._get(file_name(SNAPSHOT, before.versions[SNAPSHOT]))
             stated = _stated(snapshot, before.versions[SNAPSHOT])
             return self._sign_timestamp(stated, dict(before.versions), others, versions, now)
+
+    def published(self) -> Chain | None:
+        """What is published now, verified; `None` before the first time."""
+        with self._exclusively() as versions:
+            return self._read_published(versions)
+
+    def fetch(self, file: TargetFile) -> bytes:
+        """A published file, verified; `NotReady` or `TrustRefused` if the store has lost or changed it."""
+        path = target_path(file.get_prefixed_paths()[0])
+        data = self._store.get(path)
+        if data is None:
+            raise NotReady(f"{path} is missing in the file store, but was published. {_LOST}")
+        try:
+            file.verify_length_and_hashes(data)
+        except REFUSALS as problem:
+            raise TrustRefused(f"{path} is damaged in the file store ({problem}). {_LOST}") from problem
+        return data
+
+    def prune(self, now: datetime) -> list[str]:
+        """Remove from the store what is no longer published, `RETIRED_FOR` after that was first noticed."""
+        with self._exclusively() as versions:
+            before = self._read_published(versions)
+            return [] if before is None else remove_retired(self._store, _in_use(before), to_seconds(now))
 
     # -- what is published already -------------------------------------------------------------------------
     def _read_published(self, versions: Versions) -> Chain | None:
@@ -230,6 +256,15 @@ def _describe(name: str, source: bytes | Path, custom: Mapping[str, Any] | None)
 def _stated(data: bytes, version: int) -> MetaFile:
     """How one metadata file names another: by version, length and SHA-256."""
     return MetaFile.from_data(version, data, ["sha256"])
+
+
+def _in_use(published: Chain) -> set[str]:
+    """Store paths of all that a client may ask for now; roots are asked for for ever."""
+    files = {target_path(file.get_prefixed_paths()[0]) for file in published.targets.values()}
+    versions = published.versions
+    roots = [(ROOT, version) for version in range(1, versions[ROOT] + 1)]
+    newest = [(role, version) for role, version in versions.items() if role != ROOT]
+    return files | {metadata_path(file_name(role, version)) for role, version in roots + newest}
 
 
 def _check_sequence(before: Chain, files: Mapping[str, TargetFile]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -141,6 +141,12 @@ class FailingStore:
 
     def exists(self, path: str) -> bool:
         return self.inner.exists(path)
+
+    def paths(self, folder: str) -> Iterable[str]:
+        return self.inner.paths(folder)
+
+    def remove(self, path: str) -> None:
+        self.inner.remove(path)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first publish", "second publish"])

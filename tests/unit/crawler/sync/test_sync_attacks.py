@@ -29,12 +29,12 @@ FILES = [
     "metadata/2.publisher.json",
     "metadata/1.targets.json",
     "edition.json",
-    "works.arrow",
-    "terms.jsonl",
-    "digest.sha256.v1.arrow",
-    "image.phash256.v1.arrow",
-    "image.dhash256.v1.arrow",
-    "text.minhash128.v1.arrow",
+    "works.pack",
+    "terms.pack",
+    "digest.sha256.v1.pack",
+    "image.phash256.v1.pack",
+    "image.dhash256.v1.pack",
+    "text.minhash128.v1.pack",
 ]
 
 
@@ -127,7 +127,7 @@ def test_rollback_after_a_sync_that_only_saw_the_newer_timestamp(
     lab.sync()
     shutil.copytree(registry.store.root, tmp_path / "old")
     registry.publish(make_content(2, works=7))
-    _file(registry, "works.arrow").unlink()
+    _file(registry, "works.pack").unlink()
     with pytest.raises(NetworkFailed):
         lab.sync()
     _roll_back(registry, tmp_path / "old")
@@ -160,7 +160,7 @@ def test_freeze(lab: Lab) -> None:
     assert lab.sync(later - timedelta(seconds=1)).sequence == 1
 
 
-@pytest.mark.parametrize("held_back", ["edition.json", "works.arrow", "metadata/2.publisher.json"])
+@pytest.mark.parametrize("held_back", ["edition.json", "works.pack", "metadata/2.publisher.json"])
 def test_fresh_timestamps_with_held_back_lists_keep_nothing_fresh(
     lab: Lab, registry: Registry, served: Served, held_back: str
 ) -> None:
@@ -248,7 +248,7 @@ def _endless(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["metadata/1.root.json", "metadata/timestamp.json", "edition.json", "works.arrow"]
+    "name", ["metadata/1.root.json", "metadata/timestamp.json", "edition.json", "works.pack"]
 )
 def test_endless_data(lab: Lab, served: Served, name: str) -> None:
     served.answers[name] = _endless
@@ -272,7 +272,7 @@ def _busy(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
 
 
-@pytest.mark.parametrize("name", ["metadata/timestamp.json", "works.arrow"])
+@pytest.mark.parametrize("name", ["metadata/timestamp.json", "works.pack"])
 @pytest.mark.parametrize("trouble", [_broken_off, _busy, lambda h: answer(h, b"no", 500)])
 def test_trouble_on_the_way(
     lab: Lab, served: Served, name: str, trouble: Callable[[BaseHTTPRequestHandler], None]

@@ -79,7 +79,7 @@ def test_a_new_edition_replaces_the_old_and_brings_only_what_changed(
     assert lab.sync().changed
     assert lab.open().sequence == 2
     fetched = {path.partition(".")[2] for path, _ in served.requests if path.startswith("targets/")}
-    assert fetched == {"edition.json", "terms.jsonl", "image.phash256.v1.arrow", "image.dhash256.v1.arrow"}
+    assert fetched == {"edition.json", "terms.pack", "image.phash256.v1.pack", "image.dhash256.v1.pack"}
     assert old.lists["image.phash256.v1"].codes.any()  # still readable by whoever has it open
     assert Snapshot.open(lab.folder / "editions/1").sequence == 1
 
@@ -172,7 +172,7 @@ def test_what_is_no_address_of_a_registry_is_refused(tmp_path: Path, lab: Lab, u
 def test_public_files_may_come_from_elsewhere(lab: Lab, registry: Registry, served: Served) -> None:
     """A registry may send clients on to a mirror: what arrives is verified wherever it comes from."""
     with serve(registry.store) as mirror:
-        served.answers["works.arrow"] = lambda handler: redirect(handler, mirror.url + handler.path)
+        served.answers["works.pack"] = lambda handler: redirect(handler, mirror.url + handler.path)
         lab.sync()
-        assert [path for path, _ in mirror.requests if path.endswith("works.arrow")]
+        assert [path for path, _ in mirror.requests if path.endswith("works.pack")]
     lab.open()

@@ -13,6 +13,7 @@ from registry.core.decisions import Terms
 from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, TrustRefused
 from registry.core.ids import format_id
 from registry.core.snapshots import PersonalLicences, write_edition
+from registry.core.snapshots.packs import pack_edition
 from tests.support.snapshots import (
     KEY,
     LAB,
@@ -170,7 +171,7 @@ def test_a_file_made_for_another_party_is_refused(lab: Lab, registry: Registry) 
     data = {target: make_licences(3, licensee=OTHER).to_bytes()}
     content = make_content(3)
     files = write_edition(registry.folder / "three", content)
-    registry.publisher.publish({**files.paths, **data}, files.custom, NOW)
+    registry.publisher.publish({**pack_edition(files), **data}, files.custom, NOW)
     with pytest.raises(TrustRefused, match="another party"):
         lab.sync(api_key=KEY)
 
