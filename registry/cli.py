@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from registry.base.actor import Role, Scope
 from registry.base.settings import Settings
 from registry.core.errors import MissingExtra, VorbehaltError
 from registry.core.ids import format_id
+from registry.trust_cli import trust
 
 _HOME = click.option(
     "--home",
@@ -295,31 +295,7 @@ def hints(home: Path | None, limit: int, as_json: bool) -> None:
     _say(as_json, {"hints": found}, "\n".join(lines) or "There are no hints.")
 
 
-@cli.group()
-def trust() -> None:
-    """The keys with which snapshots and the log are signed."""
-
-
-@trust.command("init")
-@_HOME
-@click.option(
-    "--offline-keys",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the root and targets keys. Take it off this machine afterwards.",
-)
-def trust_init(home: Path | None, offline_keys: Path) -> None:
-    """Make all signing keys: the online ones under the home folder, the others where you say.
-
-    Example: vorbehalt-server trust init --offline-keys /media/stick/vorbehalt-keys
-    """
-    from registry.wiring import init_trust
-
-    settings = _settings(home)
-    digest = init_trust(settings, offline_keys, datetime.now(UTC))
-    click.echo(f"Trust begins with root {digest}.")
-    click.echo("Labs can pin it: vorbehalt sync --root-sha256 " + digest)
-    click.echo(f"Take {offline_keys} off this machine and keep it in two places.")
+cli.add_command(trust)
 
 
 @cli.command()

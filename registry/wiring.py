@@ -21,12 +21,14 @@ from registry.base.db import Database
 from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
-from registry.core.errors import NotReady
+from registry.core.errors import NotReady, OutputExists
 from registry.core.ids import format_id, parse_id
 from registry.core.snapshots.trust import Publisher
 from registry.core.snapshots.trust import init_trust as make_trust
+from registry.core.snapshots.trust.installing import install
+from registry.core.snapshots.trust.offline import OfflinePart
 from registry.log import service as log
-from registry.log.keys import LogKey
+from registry.log.keys import KEY_FILE, LogKey
 from registry.models import metadata
 from registry.parties import service as parties
 from registry.publishing import service as publishing
@@ -49,9 +51,14 @@ def trust_keys(settings: Settings) -> Path:
     return settings.home / "keys" / "trust"
 
 
-def init_trust(settings: Settings, offline_keys: Path, now: datetime) -> str:
-    """Make every signing key of a new registry; returns the SHA-256 of the root, which labs can pin."""
-    root = make_trust(offline_keys, trust_keys(settings), now)
+def init_trust(settings: Settings, offline_keys: Path, now: datetime, passphrase: bytes | None = None) -> str:
+    """Make every signing key of a new registry; returns the SHA-256 of the root, which labs can pin.
+
+    The offline keys are encrypted if a passphrase is given. `OutputExists` if there are keys already.
+    """
+    if (log_keys(settings) / KEY_FILE).exists():
+        raise OutputExists(f"{log_keys(settings)} has a key already; a registry keeps its keys.")
+    root = make_trust(offline_keys, trust_keys(settings), now, passphrase=passphrase)
     LogKey.generate(log_keys(settings), f"{settings.origin}/usage-log")
     return sha256(root).hexdigest()
 
@@ -91,6 +98,11 @@ class Registry:
         """Publish if there is anything new; else (`None`) only say in the timestamp that there is not."""
         with self._publishing() as publisher:
             return publishing.keep_fresh(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
+
+    def install_trust(self, folder: Path) -> tuple[OfflinePart, Edition]:
+        """Take over what the offline keys have signed, and publish under it, all from the database."""
+        part = install(trust_keys(self.settings), folder, self.sources.now())
+        return part, self.publish()
 
     @contextmanager
     def _publishing(self, *, recreate: bool = False) -> Iterator[Publisher]:

@@ -52,6 +52,10 @@ class Chain:
         """When the first of the five expires."""
         return min(self.expiries.values())
 
+    def goes_on_from(self, before: Chain, role: str) -> bool:
+        """Whether this role's version numbers go on from those: if an online key was replaced, they begin anew."""
+        return role in {ROOT, TARGETS} or self.keys[role] == before.keys[role]
+
     def custom(self, target: str) -> dict[str, Any]:
         """What the publisher signed about this file besides its digest; empty if it is not published."""
         found = self.targets.get(target)

@@ -57,19 +57,23 @@ def load_key(path: Path, passphrase: bytes | None = None) -> CryptoSigner:
 
 
 def load_offline_keys(places: Iterable[Path], ask: Ask) -> dict[str, CryptoSigner]:
-    """The keys in these files and folders (`*.pem`), by key id; the holder of an encrypted one is asked.
+    """The keys in these files and folders, by key id; as `key_files`."""
+    return {signer.public_key.keyid: signer for signer in key_files(places, ask).values()}
+
+
+def key_files(places: Iterable[Path], ask: Ask) -> dict[Path, CryptoSigner]:
+    """The keys in these files and folders (`*.pem`), by path; the holder of an encrypted one is asked.
 
     `InvalidInput` for a folder without keys; else as `load_key`.
     """
-    found: dict[str, CryptoSigner] = {}
+    found: dict[Path, CryptoSigner] = {}
     for place in places:
         paths = sorted(place.glob("*.pem")) if place.is_dir() else [place]
         if not paths:
             raise InvalidInput(f"There is no key in {place}; keys are files that end in .pem.")
         for path in paths:
             encrypted = path.is_file() and _ENCRYPTED in path.read_bytes()
-            signer = load_key(path, ask(path) if encrypted else None)
-            found[signer.public_key.keyid] = signer
+            found[path] = load_key(path, ask(path) if encrypted else None)
     return found
 
 
