@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from werkzeug.serving import make_server
 from crawler.cli import cli
 from crawler.editions import Editions
 from registry.app import create_app
+from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
@@ -23,7 +25,7 @@ from registry.core.ids import format_id
 from registry.log.keys import LogKey
 from registry.usage.models import ClaimBatch
 from registry.wiring import Registry, init_trust, log_keys
-from tests.factories import Clock, make_key
+from tests.factories import Clock, make_actor, make_key, make_sources
 from tests.support.usage import open_trade, row
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -52,12 +54,13 @@ class Running(NamedTuple):
 
 @pytest.fixture
 def running(database: Database, settings: Settings, tmp_path: Path) -> Iterator[Running]:
-    """It publishes now: what is signed expires, so the clock is that of the world."""
-    sources = Sources()
+    """Its clock stands at the world's present, because what it signs expires there."""
+    clock = Clock(datetime.now(UTC).replace(microsecond=0))
+    sources = make_sources(clock)
     init_trust(settings, tmp_path / "offline", sources.now())
     app = create_app(settings, sources=sources, database=database)
     with database.writing() as session:
-        trade = open_trade(session, sources, Clock(sources.now()))
+        trade = open_trade(session, sources, clock)
         pair = [trade.work() for _ in range(2)]
         batch = trade.claim(*(row(work, trade.agreement(work)) for work in pair))
         claim, work = format_id("claim", batch.public_id), format_id("work", pair[0].public_id)
@@ -80,6 +83,13 @@ def test_the_log_the_snapshot_and_the_claims_agree(running: Running) -> None:
     found = running.audit("--snapshot", snapshot, "--api-key", running.api_key)
     assert (found.pop("witnesses"), set(found.values())) == (None, {True})
     assert {"snapshot", "claims", "entries", "kinds", "order"} <= set(found)
+
+
+def test_who_may_see_no_claims_audits_the_rest(running: Running, database: Database) -> None:
+    with database.writing() as session:
+        stranger = make_key(session, Sources(), make_actor(session, Sources(), Role.CREATOR))
+    found = running.audit("--api-key", stranger)
+    assert (found["claims"], found["entries"]) == (None, True)
 
 
 def test_a_claim_that_is_shown_otherwise_than_it_was_logged_is_found(
