@@ -29,6 +29,7 @@ from registry.core.snapshots import PersonalLicences, Snapshot, licence_target
 from registry.core.snapshots.manifest import MANIFEST, Manifest
 from registry.core.snapshots.times import to_seconds, to_text
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain
+from registry.core.snapshots.trust.roles import PUBLISHER
 
 _MAX_ROOT = 512_000
 _MAX_ANSWER = 1_000
@@ -133,15 +134,21 @@ class Visit:
         return signed
 
     def _refuse_rollback(self, signed: Signed) -> None:
-        """Nothing may be older than what is installed, even if the metadata seen since was lost."""
+        """Nothing may be older than what is installed, even if the metadata seen since was lost.
+
+        What a key had signed that the offline keys have replaced since does not count: whoever stole it may have
+        signed versions so high that nothing could ever follow them.
+        """
         before = self._installed_chain()
         if before is None:
             return
         for role, version in before.versions.items():
-            if signed.chain.versions[role] < version:
+            if signed.chain.versions[role] < version and signed.chain.goes_on_from(before, role):
                 raise TrustRefused(
                     f"The {role} metadata went back from {version} to {signed.chain.versions[role]}."
                 )
+        if not signed.chain.goes_on_from(before, PUBLISHER):
+            return
         sequence = before.custom(MANIFEST)["sequence"]
         is_same = before.targets[MANIFEST].hashes == signed.manifest.hashes
         if signed.sequence < sequence or (signed.sequence == sequence and not is_same):

@@ -6,7 +6,6 @@ publish that was interrupted at any point leaves what clients see as it was, and
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from registry.core.snapshots.trust.roles import (
     file_name,
     is_target_name,
 )
-from registry.core.snapshots.trust.versions import Versions
+from registry.core.snapshots.trust.versions import Versions, exclusively
 
 _LOST = "Restore the file store from a backup; if there is none: vorbehalt-server publish --recreate"
 
@@ -96,20 +95,26 @@ class Publisher:
         with self._exclusively() as versions:
             before = None if recreate else self._read_published(versions)
             if before is not None:
-                versions = versions.at_least(before.versions)
-                _check_sequence(before, files)
-            self._put_offline_part()
+                versions = versions.at_least(self._still_ours(before))
+                if self._is_by(PUBLISHER, before):
+                    _check_sequence(before, files)
+            self._put_delegation()
             for name, source in targets.items():
                 self._put_target(files[name], source)
             return self._sign(files, versions, now)
 
-    def refresh_timestamp(self, now: datetime) -> Published:
-        """Say once more that nothing newer exists; prolongs no other signature, so `NotReady` once one has expired."""
+    def refresh_timestamp(self, now: datetime) -> Published | None:
+        """Say once more that nothing newer exists; prolongs no other signature, so `NotReady` once one has expired.
+
+        `None`, and nothing is done, if the offline keys have signed anew since: then all must be published anew.
+        """
         self._offline.check_age(now)
         with self._exclusively() as versions:
             before = self._read_published(versions)
             if before is None:
                 raise NotReady("Nothing was published yet; run `vorbehalt-server publish` first.")
+            if not self._is_current(before):
+                return None
             others = {role: time for role, time in before.expiries.items() if role != TIMESTAMP}
             if min(others.values()) <= to_seconds(now):
                 raise NotReady("What is published has expired; run `vorbehalt-server publish`.")
@@ -119,9 +124,13 @@ class Publisher:
             return self._sign_timestamp(stated, dict(before.versions), others, versions, now)
 
     def published(self) -> Chain | None:
-        """What is published now, verified; `None` before the first time."""
+        """What is published now, verified; `None` before the first time, and if another key has signed it.
+
+        What a publisher's key that was replaced has signed may be its thief's: nothing of it is built upon.
+        """
         with self._exclusively() as versions:
-            return self._read_published(versions)
+            found = self._read_published(versions)
+        return found if found is not None and self._is_by(PUBLISHER, found) else None
 
     def fetch(self, file: TargetFile) -> bytes:
         """A published file, verified; `NotReady` or `TrustRefused` if the store has lost or changed it."""
@@ -150,7 +159,7 @@ class Publisher:
                 raise NotReady(f"The file store has no timestamp, but one was published. {_LOST}")
             return None
         try:
-            found = {ROOT: self._offline.root_bytes, TIMESTAMP: timestamp}
+            found = {TIMESTAMP: timestamp}
             stamp = Metadata[Timestamp].from_bytes(timestamp).signed
             found[SNAPSHOT] = self._get(file_name(SNAPSHOT, stamp.snapshot_meta.version))
             meta = Metadata[Snapshot].from_bytes(found[SNAPSHOT]).signed.meta
@@ -158,7 +167,30 @@ class Publisher:
                 found[role] = self._get(file_name(role, meta[f"{role}.json"].version))
         except REFUSALS as problem:
             raise TrustRefused(f"The published metadata is damaged ({problem}). {_LOST}") from problem
-        return verify_chain(found)
+        return self._verified(found)
+
+    def _verified(self, found: Mapping[str, bytes]) -> Chain:
+        """By the newest root under which it holds: the offline keys may have signed since it was published."""
+        refusals = []
+        for root in reversed(self._offline.roots):
+            try:
+                return verify_chain({**found, ROOT: root})
+            except TrustRefused as refusal:
+                refusals.append(refusal)
+        raise refusals[0]
+
+    def _is_current(self, published: Chain) -> bool:
+        """Whether it holds under the newest root and delegation."""
+        newest = {ROOT: self._offline.root.version, TARGETS: self._offline.targets.version}
+        return all(published.versions[role] == version for role, version in newest.items())
+
+    def _is_by(self, role: str, published: Chain) -> bool:
+        """Whether this role's key is still the same. What another key has signed may have been its thief's."""
+        return published.keys[role] == self._offline.key_ids(role)
+
+    def _still_ours(self, published: Chain) -> dict[str, int]:
+        """The versions that clients have seen and go by: of a key that was replaced they forget them."""
+        return {role: version for role, version in published.versions.items() if self._is_by(role, published)}
 
     def _get(self, name: str) -> bytes:
         data = self._store.get(metadata_path(name))
@@ -167,11 +199,18 @@ class Publisher:
         return data
 
     # -- writing, in the order that makes an interruption harmless -----------------------------------------
-    def _put_offline_part(self) -> None:
-        for name, data in self._offline.files.items():
-            path = metadata_path(name)
-            if self._store.get(path) != data:
-                self._store.put(path, data)
+    def _put_delegation(self) -> None:
+        self._put_once(file_name(TARGETS, self._offline.targets.version), self._offline.targets_bytes)
+
+    def _put_roots(self) -> None:
+        """Just before the timestamp: a client that sees a new root asks for a timestamp by the key in it."""
+        for number, data in enumerate(self._offline.roots, start=1):
+            self._put_once(file_name(ROOT, number), data)
+
+    def _put_once(self, name: str, data: bytes) -> None:
+        path = metadata_path(name)
+        if self._store.get(path) != data:
+            self._store.put(path, data)
 
     def _put_target(self, file: TargetFile, source: bytes | Path) -> None:
         """Its name says what it contains, so what is there already need not be written again."""
@@ -215,6 +254,7 @@ class Publisher:
         versions = replace(versions, timestamp=versions.timestamp + 1)
         versions.save(self._dir)
         timestamp = Timestamp(versions.timestamp, expires=expiry(TIMESTAMP, now), snapshot_meta=snapshot)
+        self._put_roots()
         self._put_signed(TIMESTAMP, timestamp)
         replace(versions, published=versions.timestamp).save(self._dir)
         return Published(
@@ -232,11 +272,7 @@ class Publisher:
     @contextmanager
     def _exclusively(self) -> Iterator[Versions]:
         """One publisher at a time; `Conflict` if another one is at work. Yields what was signed so far."""
-        with (self._dir / "lock").open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as problem:
-                raise Conflict("Another publish is at work; wait until it has ended.") from problem
+        with exclusively(self._dir):
             yield Versions.load(self._dir)
 
 
