@@ -122,7 +122,8 @@ def test_a_stolen_publisher_key_is_replaced(registry: Registry, served: Served, 
     assert _synced(served, tmp_path / "lab") == 2
     shutil.rmtree(registry.home / "keys/trust")
     stolen.rename(registry.home / "keys/trust")  # whoever took the folder signs with what is in it
-    registry.at_home("publish", "--recreate")
+    for _ in range(2):  # past the versions that the lab has seen
+        registry.at_home("publish", "--recreate")
     with pytest.raises(TrustRefused):
         _synced(served, tmp_path / "lab")
     assert open_snapshot(tmp_path / "lab", now=datetime.now(UTC)).sequence == 2
@@ -199,8 +200,10 @@ def test_the_home_folder_holds_online_keys_only_each_in_its_own_file(registry: R
         for path in registry.home.rglob("*")
         if path.is_file() and b"PRIVATE KEY" in path.read_bytes()
     }
+    assert (registry.home / "keys/log/log.key").read_text().count(
+        "PRIVATE+KEY"
+    ) == 1  # a signed note's own form
     assert found == {
-        "keys/log/log.key": 0,  # a signed note's own form, one line
         "keys/trust/keys/publisher.pem": 1,
         "keys/trust/keys/snapshot.pem": 1,
         "keys/trust/keys/timestamp.pem": 1,

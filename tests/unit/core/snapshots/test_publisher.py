@@ -106,10 +106,13 @@ def test_refreshing_the_timestamp_renews_nothing_else(registry: Registry) -> Non
     registry.publish(make_content())
     later = NOW + timedelta(hours=12)
     refreshed = registry.publisher.refresh_timestamp(later)
+    assert refreshed is not None
     assert refreshed.versions == {"root": 1, "targets": 1, "publisher": 1, "snapshot": 1, "timestamp": 2}
     assert refreshed.expires == SECONDS + 36 * HOUR
     assert _visible(registry) == {**refreshed.versions, "edition": 1}
-    assert registry.publisher.refresh_timestamp(NOW + timedelta(days=6.5)).expires == SECONDS + 7 * DAY
+    refreshed = registry.publisher.refresh_timestamp(NOW + timedelta(days=6.5))
+    assert refreshed is not None
+    assert refreshed.expires == SECONDS + 7 * DAY
     with pytest.raises(NotReady, match="publish"):
         registry.publisher.refresh_timestamp(NOW + timedelta(days=7))
 
