@@ -18,6 +18,7 @@ from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
 from registry.checking import lookup_api
 from registry.checking.base_files import BaseFiles
+from registry.checking.ranges import DecoySecret
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.domains import api as domains_api
@@ -76,6 +77,7 @@ def create_app(
     sources = sources or Sources()
     index = LiveIndex(BaseFiles(settings.home / "cache" / "check-index"))
     parts: dict[type, object] = {LiveIndex: index, RateLimiter: RateLimiter(database), Prober: Prober()}
+    parts[DecoySecret] = DecoySecret(settings.home / "keys" / "decoys.key")
     parts |= {Metrics: Metrics(), Readiness: readiness(settings, database, sources, index)}
     # Without keys it can register and check; what needs a signature says what is missing.
     with suppress(NotReady):

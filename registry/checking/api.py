@@ -19,6 +19,7 @@ from registry.checking import schemas
 from registry.checking.arrow_reading import read_codes
 from registry.checking.arrow_writing import ARROW, write_answer
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_algorithm, check_column
+from registry.checking.ranges import DecoySecret, digests_under
 from registry.checking.service import (
     MAX_ITEMS,
     Checked,
@@ -52,6 +53,8 @@ _BODY = {
     "required": True,
     "content": {"application/json": {"schema": schemas.NewCheck}, ARROW: _BINARY},
 }
+_RANGE_SECONDS = 60
+"""How long a range may be kept: it is that much later than the other forms to tell of a change."""
 _ONLY_ARROW = "With an Arrow stream only, which brings nothing but codes."
 _PARAMETERS = [
     {"in": "query", "name": name, "schema": {"type": "string"}, "description": _ONLY_ARROW}
@@ -223,6 +226,33 @@ def check_hashes() -> Response:
             verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
             found = answer(change_seq, verdicts, kept, enumerate(results))
     return Response(orjson.dumps(found), mimetype="application/json")
+
+
+@blueprint.get("/sha256/<string:prefix>", rate=Rate.READ)
+@blueprint.arguments(schemas.RangeQuery, location="query")
+@blueprint.response(200, schemas.RangeView)
+def list_range(query: dict[str, Any], prefix: str) -> Any:
+    """List the SHA-256 digests that begin with these 5 digits, with what anyone may do; nobody learns which you have.
+
+    Filled up to a multiple of 32 with random digests. Needs no key. See docs/reference/checking.md.
+    """
+    now = sources().now()
+    wanted = Request(
+        purpose=query["purpose"],
+        policy=query["policy"],
+        at=int(now.timestamp()),
+        territory=check_territory(query["territory"]),
+    )
+    secret = part(DecoySecret).read()
+    with reading() as session:
+        found = digests_under(session, part(LiveIndex), secret, wanted, prefix, now)
+    body = {
+        "live": {"change_seq": found.change_seq},
+        "prefix": found.prefix,
+        "suffixes": found.suffixes,
+        "verdicts": "".join(str(int(verdict)) for verdict in found.verdicts),
+    }
+    return body, {"Cache-Control": f"public, max-age={_RANGE_SECONDS}"}
 
 
 def _check_stream(now: datetime) -> Response:

@@ -86,6 +86,12 @@ class Index:
         }
         return {item: matches for item, matches in joined.items() if matches}
 
+    def digests_beginning(self, algorithm: str, prefix: int, bits: int) -> list[tuple[bytes, int]]:
+        """The digests of which the first bits are this number, each with the row of a work that has it."""
+        old, new = (m.digests_beginning(algorithm, prefix, bits) for m in (self.base.matcher, self.recent))
+        found = [pair for pair in zip(*old, strict=True) if int(pair[1]) not in self.superseded]
+        return [(code.tobytes(), int(row)) for code, row in (*found, *zip(*new, strict=True))]
+
     def _joined(
         self, old: Sequence[Match], new: Sequence[Match], places: Sequence[Match]
     ) -> tuple[Match, ...]:

@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from registry.base.schemas import PublicId, Strict
 from registry.checking.service import MAX_ITEMS
 from registry.core.decisions import Grade, Policy, Purpose
+from registry.core.decisions.terms import WORLD
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS
 
 _HASH = fields.String(metadata={"pattern": "^([0-9a-fA-F]{2})+$"})
@@ -33,6 +34,14 @@ class NewCheck(Strict):
     purpose = fields.Enum(Purpose, by_value=True, required=True)
     policy = fields.Enum(Policy, by_value=True, required=True)
     territory = fields.String(metadata={"example": "world", "default": "world"})
+
+
+class RangeQuery(Strict):
+    """What a range of digests is to be decided for."""
+
+    purpose = fields.Enum(Purpose, by_value=True, required=True)
+    policy = fields.Enum(Policy, by_value=True, required=True)
+    territory = fields.String(load_default=WORLD, metadata={"example": "world"})
 
 
 class LiveView(Strict):
@@ -74,3 +83,16 @@ class CheckView(Strict):
     )
     kept = fields.String(metadata={"description": "1 where the policy keeps the item.", "example": "0"})
     matches = fields.List(fields.Nested(MatchView))
+
+
+class RangeView(Strict):
+    """The SHA-256 digests under a prefix, filled up with random ones that are denied."""
+
+    live = fields.Nested(LiveView)
+    prefix = fields.String(metadata={"example": "0a1b2"})
+    suffixes = fields.List(
+        fields.String(), metadata={"description": "The other 59 hexadecimal digits of each, in order."}
+    )
+    verdicts = fields.String(
+        metadata={"description": "One digit for each: what anyone may do. 0 allow, 1 deny.", "example": "1"}
+    )

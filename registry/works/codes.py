@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from registry.works.models import StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
 
 _PAGE = 50_000
+_CHUNK = 1_000
 
 STATE: Final = np.dtype(
     [("change_seq", "<i8"), ("public_id", "V16"), ("disclosure", "S16"), ("is_withdrawn", "?")]
@@ -56,6 +57,15 @@ def stored_codes(session: Session, since: int | None = None) -> dict[str, Stored
 def owners_by_row(session: Session) -> NDArray[np.int64]:
     """(rows,) the private key of each work's owner, by row of the published table, which has no gaps."""
     return np.array(session.scalars(select(Work.owner_id).order_by(Work.row)).all(), np.int64)
+
+
+def published_rows(session: Session, rows: Collection[int], algorithm: str) -> frozenset[int]:
+    """Those of these rows whose works stand, and whose codes of this algorithm are in published files."""
+    shown = [disclosure.value for disclosure in Disclosure if is_shown(disclosure, algorithm, public=True)]
+    standing = select(Work.row).where(Work.withdrawn_at.is_(None), Work.disclosure.in_(shown))
+    wanted = sorted(rows)
+    chunks = (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+    return frozenset(row for chunk in chunks for row in session.scalars(standing.where(Work.row.in_(chunk))))
 
 
 def states_by_row(session: Session) -> NDArray[np.void]:

@@ -30,7 +30,13 @@ from registry.works.bulk import (
     upload_works,
 )
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
-from registry.works.codes import owners_by_row, rows_changed_since, states_by_row, stored_codes
+from registry.works.codes import (
+    owners_by_row,
+    published_rows,
+    rows_changed_since,
+    states_by_row,
+    stored_codes,
+)
 from registry.works.contests import DecideTitle, Outcome, decide_title, undecided
 from registry.works.hints import NewHint, codes_to_look_at, hints, looked, record_hints
 from registry.works.holdings import (
@@ -120,6 +126,7 @@ __all__ = [
     "looked",
     "open_work",
     "owners_by_row",
+    "published_rows",
     "published_urls",
     "record_hints",
     "record_place",

@@ -54,6 +54,14 @@ class DigestIndex:
             parts.append(Hits(query, row, np.zeros(len(row), np.uint16)))
         return Hits.joined(parts)
 
+    def beginning(self, prefix: int, bits: int) -> NDArray[np.uint32]:
+        """Rows of the digests of which the first `bits`, 1 to 64, are this number; in the order of their bytes."""
+        if not (0 < bits <= 64 and 0 <= prefix < 1 << bits):
+            raise InvalidInput(f"A digest begins with 1 to 64 bits, not with {prefix} of {bits}.")
+        low, high = prefix << 64 - bits, (prefix + 1 << 64 - bits) - 1
+        first = np.searchsorted(self._keys, np.uint64(low), side="left")
+        return self._rows[first : np.searchsorted(self._keys, np.uint64(high), side="right")]
+
     def _place(
         self,
         queries: NDArray[np.uint8],

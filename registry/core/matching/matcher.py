@@ -22,11 +22,10 @@ from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints import (
     ADDRESSES,
+    ALGORITHMS,
     ANCHORS256,
-    COLOUR42,
     DEEP256,
     DHASH256,
-    FULL,
     MD5,
     MINHASH128,
     PHASH256,
@@ -44,14 +43,14 @@ from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
 from registry.core.matching.digests import DigestIndex
 from registry.core.matching.dihedral import IDENTITY, VARIANTS, variants
-from registry.core.matching.grades import GRADES, anchored, colours_agree, grade, outlines_agree, radius
+from registry.core.matching.grades import GRADES, anchored, radius
 from registry.core.matching.hits import Hits
 from registry.core.matching.lists import KIND_NAMES, ListColumns
 from registry.core.matching.opening import open_index
-from registry.core.matching.outlines import samples
 from registry.core.matching.passages import PassageIndex
 from registry.core.matching.passages_search import MIN_WORDS, Passage
 from registry.core.matching.passages_search import search as search_passages
+from registry.core.matching.queries import Alone, Asked, by_algorithm
 
 _EXACT = (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN)
 _HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
@@ -83,53 +82,6 @@ class Match:
     def by_part(self) -> bool:
         """Whether only places in the pictures are the same. Their distance says nothing beside that of whole ones."""
         return self.algorithm in (ANCHORS256, DEEP256)
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """A code of an item that takes part in a search, with what may second it."""
-
-    item: int
-    fingerprint: Fingerprint
-    colours: int | None = None
-    """Beside a dhash256: the same frame's."""
-    outlines: Mapping[str, int] | None = None
-    """Beside a phash256: the sample of the same frame's dhash256, by variant."""
-    plain: bool = False
-    """Beside a dhash256: whether the same frame has a phash256, so that it is no symmetric picture by itself."""
-
-    def grade(self, algorithm: str, kind: str, variant: str, distance: int, aux: int) -> Grade | None:
-        """The grade of a hit on a registered code that has this beside it."""
-        if algorithm == DHASH256:
-            agree = self.colours is not None and colours_agree(self.colours, aux)
-            reached = grade(algorithm, kind, distance, seconded=agree)
-            if not self.plain or reached is None:
-                return reached
-            return Grade.TRACE if self.colours is None else Grade.REVIEW if agree else None
-        outlines = (self.outlines or {}).get(variant)
-        agree = outlines is not None and outlines_agree(outlines, aux)
-        return grade(algorithm, kind, distance, seconded=agree)
-
-
-@dataclass(frozen=True, slots=True)
-class _Alone:
-    """Codes, each of which is all that is known of its item: a query is made only of one that hits."""
-
-    algorithm: str
-    codes: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __getitem__(self, item: int) -> _Query:
-        kind = FULL if self.algorithm in (PHASH256, DHASH256) else WHOLE
-        return _Query(item, Fingerprint(self.algorithm, kind, self.codes[item].tobytes()))
-
-    def __iter__(self) -> Iterator[_Query]:
-        return (self[item] for item in range(len(self)))
-
-
-_Asked = Sequence[_Query] | _Alone
 
 
 class Matcher:
@@ -179,17 +131,21 @@ class Matcher:
 
         An item without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
         """
-        queries = _queries(items)
-        best: list[dict[int, Match]] = [{} for _ in items]
-        wider: list[set[int]] = [set() for _ in items]  # rows of domains that a narrower place goes before
+        queries = by_algorithm(items, _PREFERENCE)
+        best: dict[int, dict[int, Match]] = {}
+        wider: dict[int, set[int]] = {}  # rows of domains that a narrower place goes before
         for item, match, aux in self._matches(queries):
-            _keep_better(best[item], match)
+            _keep_better(best.setdefault(item, {}), match)
             if match.by_address and aux:
-                wider[item].add(aux - 1)
+                wider.setdefault(item, set()).add(aux - 1)
         for algorithm in (ANCHORS256, DEEP256):
-            for item, match in self._by_anchors(algorithm, queries[algorithm]):
-                _keep_better(best[item], match)
-        return [_in_order(found.values(), rows) for found, rows in zip(best, wider, strict=True)]
+            if asked := queries.get(algorithm):
+                for item, match in self._by_anchors(algorithm, asked):
+                    _keep_better(best.setdefault(item, {}), match)
+        found: list[tuple[Match, ...]] = [()] * len(items)
+        for item, matches in best.items():
+            found[item] = _in_order(matches.values(), wider.get(item, frozenset()))
+        return found
 
     def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
         """As `match`, for items of which one digest, or one code of a full frame, is all that is known: (N, w) codes.
@@ -197,40 +153,47 @@ class Matcher:
         Only those that match anything are in the answer, in their order, and only they cost more than the search.
         """
         best: dict[int, dict[int, Match]] = {}
-        queries: dict[str, _Asked] = dict.fromkeys(_PREFERENCE, ())
-        queries[algorithm] = _Alone(algorithm, codes)
-        for item, match, _ in self._matches(queries):
+        for item, match, _ in self._matches({algorithm: Alone(algorithm, codes)}):
             _keep_better(best.setdefault(item, {}), match)
         return {item: _in_order(best[item].values(), frozenset()) for item in sorted(best)}
 
-    def _matches(self, queries: Mapping[str, _Asked]) -> Iterator[tuple[int, Match, int]]:
+    def digests_beginning(
+        self, algorithm: str, prefix: int, bits: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+        """The (N, w) registered digests of which the first bits are this number, and the (N,) rows of their works."""
+        if algorithm not in self._digests:
+            return np.empty((0, ALGORITHMS[algorithm].code_bytes), np.uint8), np.empty(0, np.uint32)
+        rows, columns = self._digests[algorithm].beginning(prefix, bits), self._lists[algorithm]
+        return columns.codes[rows], columns.work_rows[rows]
+
+    def _matches(self, queries: Mapping[str, Asked]) -> Iterator[tuple[int, Match, int]]:
         """Each algorithm's hits, graded, with the item that they belong to and the `aux` of the registered code."""
         for algorithm, digests in self._digests.items():
-            if asked := queries[algorithm]:
-                hits = digests.search(_stack(asked, digests.width))
+            if asked := queries.get(algorithm):
+                hits = digests.search(asked.stacked(digests.width))
                 yield from self._graded(algorithm, asked, hits, (WHOLE,))
         for algorithm, codes in self._codes.items():
-            if asked := queries[algorithm]:
-                stacked = _stack(asked, codes.width)
+            if asked := queries.get(algorithm):
+                stacked = asked.stacked(codes.width)
                 turned = algorithm == PHASH256
                 varied = variants(stacked).reshape(-1, codes.width) if turned else stacked
-                hits = codes.search(varied, radius(algorithm, alone=isinstance(asked, _Alone)))
+                hits = codes.search(varied, radius(algorithm, alone=isinstance(asked, Alone)))
                 yield from self._graded(algorithm, asked, hits, VARIANTS if turned else (IDENTITY,))
-        if self._texts is not None and (asked := queries[MINHASH128]):
+        if self._texts is not None and (asked := queries.get(MINHASH128)):
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))
             yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
-        if self._passages is not None and (asked := queries[WINNOW32]):
+        if self._passages is not None and (asked := queries.get(WINNOW32)):
             yield from self._by_passages(self._passages, asked)
 
-    def _by_passages(self, index: PassageIndex, asked: _Asked) -> Iterator[tuple[int, Match, int]]:
+    def _by_passages(self, index: PassageIndex, asked: Asked) -> Iterator[tuple[int, Match, int]]:
         """Works of which an item has a passage."""
-        for number, row, found in search_passages(index, [q.fingerprint.code for q in asked]):
+        for number, row, found in search_passages(index, asked.codes):
             missing = min(found.of - found.fingerprints, radius(WINNOW32))
             reached = found.grade(self._min_words)
             yield asked[number].item, Match(row, reached, WINNOW32, WHOLE, WHOLE, missing, found), 0
 
     def _graded(
-        self, algorithm: str, asked: _Asked, hits: Hits, variants: Sequence[str]
+        self, algorithm: str, asked: Asked, hits: Hits, variants: Sequence[str]
     ) -> Iterator[tuple[int, Match, int]]:
         """Hits of queries that are `variants` of `asked`, in this order, as matches; those too far fall out."""
         columns = self._lists[algorithm]
@@ -247,13 +210,12 @@ class Matcher:
             match = Match(int(columns.work_rows[row]), reached, algorithm, kind, named, distance)
             yield query.item, match, aux
 
-    def _by_anchors(self, algorithm: str, asked: Sequence[_Query]) -> Iterator[tuple[int, Match]]:
+    def _by_anchors(self, algorithm: str, asked: Asked) -> Iterator[tuple[int, Match]]:
         """What anchors say: the dearest search. Whoever has no need of it gives no anchors."""
-        if self._anchors is None or not asked:
+        if self._anchors is None:
             return
         columns = self._lists[ANCHORS256]
-        codes = [q.fingerprint.code for q in asked]
-        for number, entry, change, found in self._anchors.find(codes, radius(algorithm)):
+        for number, entry, change, found in self._anchors.find(asked.codes, radius(algorithm)):
             if (reached := anchored(found)) is None:
                 continue
             query = asked[number]
@@ -292,46 +254,10 @@ def _rank(match: Match) -> tuple[int, bool, bool, int, int, str, str]:
     )
 
 
-def _queries(items: Sequence[Sequence[Fingerprint]]) -> dict[str, list[_Query]]:
-    """The codes that take part, by algorithm.
-
-    On the registered side, dhash256 is listed only of frames without a phash256, that is of such as failed the
-    symmetry gate. An item's dhash256 always takes part, since a copy may fall on the other side of the gate.
-    """
-    asked: dict[str, list[_Query]] = {algorithm: [] for algorithm in _PREFERENCE}
-    for item, fingerprints in enumerate(items):
-        plain = {f.kind for f in fingerprints if f.algorithm == PHASH256}
-        colours = {f.kind: f.code for f in fingerprints if f.algorithm == COLOUR42}
-        outlines = {f.kind: f.code for f in fingerprints if f.algorithm == DHASH256}
-        for f in fingerprints:
-            if f.algorithm == DHASH256:
-                colour = colours.get(f.kind)
-                number = None if colour is None else int.from_bytes(colour, "big")
-                asked[DHASH256].append(_Query(item, f, number, plain=f.kind in plain))
-            elif f.algorithm == PHASH256 and f.kind in outlines:
-                asked[PHASH256].append(_Query(item, f, outlines=samples(outlines[f.kind])))
-            elif f.algorithm in asked:
-                asked[f.algorithm].append(_Query(item, f))
-    return asked
-
-
-def _stack(queries: _Asked, width: int) -> NDArray[np.uint8]:
-    """(Q, width) bytes; `InvalidInput` if a code has another length."""
-    if isinstance(queries, _Alone) and queries.codes.shape[1] == width:
-        return queries.codes
-    for query in queries:
-        if len(query.fingerprint.code) != width:
-            raise InvalidInput(
-                f"A code of {query.fingerprint.algorithm} has {width} bytes; "
-                f"item {query.item} has one of {len(query.fingerprint.code)}."
-            )
-    return np.frombuffer(b"".join(q.fingerprint.code for q in queries), np.uint8).reshape(-1, width)
-
-
-def _signatures(queries: _Asked) -> NDArray[np.uint32]:
+def _signatures(queries: Asked) -> NDArray[np.uint32]:
     """(Q, 128) values of the items' text signatures."""
-    stacked = _stack(queries, len(_HEADER) + 4 * LEAN_VALUES)
-    if any(not query.fingerprint.code.startswith(_HEADER) for query in queries):
+    stacked = queries.stacked(len(_HEADER) + 4 * LEAN_VALUES)
+    if (stacked[:, : len(_HEADER)] != np.frombuffer(_HEADER, np.uint8)).any():
         raise InvalidInput(
             f"A code of {MINHASH128} has the scheme affine32, 128 values and seed 1; one does not."
         )

@@ -44,6 +44,20 @@ def test_every_width(width: int) -> None:
     assert found(DigestIndex(digests), changed) == []
 
 
+@pytest.mark.parametrize("bits", [1, 20, 63, 64])
+def test_digests_are_found_by_how_they_begin(bits: int) -> None:
+    digests = np.random.default_rng(0).integers(0, 256, (500, 32), dtype=np.uint8)
+    digests[::2, :7] = 255
+    whole = [int.from_bytes(digest.tobytes(), "big") for digest in digests]
+    index = DigestIndex(digests)
+    for prefix in {0, (1 << bits) - 1, *(number >> 256 - bits for number in whole[:20])}:
+        expected = [row for row in range(500) if whole[row] >> 256 - bits == prefix]
+        assert index.beginning(prefix, bits).tolist() == sorted(expected, key=whole.__getitem__)
+    for wrong, width in ((1 << bits, bits), (-1, bits), (0, 0), (0, 65)):
+        with pytest.raises(InvalidInput, match="begins with"):
+            index.beginning(wrong, width)
+
+
 def test_a_flood_of_digests_that_begin_alike_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can register, and ask for, any number of digests with the same first bytes."""
     rng, number = np.random.default_rng(0), 4_096
