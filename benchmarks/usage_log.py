@@ -159,7 +159,7 @@ def write_log(folder: Path, number: int) -> list[list[bytes]]:
 
 
 def go_seconds(folder: Path, number: int) -> tuple[float, float]:
-    """The Go program on every entry and a thousand proofs of either kind: by the clock, and of processor time."""
+    """The Go program on every entry and a thousand proofs of either kind: by the clock, and used on all cores."""
     program = outside.go_verifier()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
@@ -227,7 +227,7 @@ def main() -> None:
         print(f"{ROWS:,} rows of a claim hashed to their root: {seconds:.2f} s (target 2 s);", end=" ")
         print(f"pymerkle in memory, from {len(lines):,} rows, {peer:.2f} s, ratio {peer / seconds:.2f}")
         levels = write_log(folder / "log", number)
-        wall, used = go_seconds(folder / "log", number)
+        wall, used = min(go_seconds(folder / "log", number) for _ in range(ROUNDS))
         print(
             f"Go checks {number:,} entries and 2,000 proofs: {wall:.1f} s by the clock (target 10 s), {used:.1f} s used"
         )

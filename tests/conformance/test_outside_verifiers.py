@@ -112,6 +112,7 @@ def test_go_refuses_every_bit_that_was_changed(published: Published, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_go_refuses_two_thousand_changed_bits(published: Published, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(published.files, tmp_path / "copy"))
     for place in flips(copy, 2_000):
