@@ -1,9 +1,11 @@
 """A lab's copies of the registry on disk, and how one replaces the other.
 
     <folder>/anchor.json           the first root of trust, never replaced
+    <folder>/witness.policy        whose cosignatures each edition needs, if the lab asks for any
     <folder>/metadata/             the newest signed metadata seen: what came later may not be older
     <folder>/downloads/            what has not come whole yet; the next sync goes on from there
-    <folder>/editions/7/           an installed edition: lists/, licences/, and trust.json, under which it was accepted
+    <folder>/editions/7/           an installed edition: lists/, licences/, trust.json, under which it was accepted,
+                                   and edition.tlog-proof, by which witnesses have seen it
     <folder>/current               link to the newest installed edition; replaced by one rename
 
 An edition's age is that of its own `trust.json`, never of newer metadata that was seen but not followed: else whoever
@@ -22,15 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from registry.core.durable import flush_folder, flush_tree, replace_file
-from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady
+from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady, TrustRefused
 from registry.core.records.canonical import canonical, parse_canonical
 from registry.core.snapshots import PersonalLicences
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain
+from registry.core.snapshots.witnessed import read_witness_policy
+from registry.core.tlog.policies import Policy
 
 KEPT = 2
 """Installed editions: the current one, and the one that a running filter may still have open."""
 
 _TRUST = "trust.json"
+_PROOF = "edition.tlog-proof"
 _LINK = re.compile(r"editions/([0-9]{1,16})")
 _LICENCES = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64}\.json)")
 _DAMAGED = "run `vorbehalt sync` to replace the damaged copy."
@@ -43,6 +48,7 @@ class Editions:
         """Nothing is read or created yet."""
         self.folder = folder
         self.anchor = folder / "anchor.json"
+        self.policy = folder / "witness.policy"
         self.metadata = folder / "metadata"
         self.downloads = folder / "downloads"
         self._editions = folder / "editions"
@@ -74,6 +80,22 @@ class Editions:
         """Nothing is on its way any more."""
         for leftover in self.downloads.iterdir():
             leftover.unlink()
+
+    def witness_policy(self, given: bytes | None = None) -> Policy | None:
+        """Whose cosignatures are asked for: what is given, which is remembered, or what was given before.
+
+        `InvalidInput` if it cannot be read; it is never taken for none.
+        """
+        if given is not None:
+            policy = read_witness_policy(given)
+            replace_file(self.policy, given)
+            return policy
+        try:
+            return read_witness_policy(self.policy.read_bytes())
+        except FileNotFoundError:
+            return None
+        except InvalidInput as problem:
+            raise InvalidInput(f"{self.policy} cannot be used: {problem.message}") from problem
 
     def current(self) -> Path | None:
         """The installed edition that is in use; `None` before the first; `Corrupt` if the link is not ours."""
@@ -151,6 +173,23 @@ def read_trust(edition: Path) -> Chain:
     if not intact:
         raise Corrupt(f"{path} is not what its digest says; {_DAMAGED}")
     return verify_chain(metadata)
+
+
+def write_proof(edition: Path, proof: bytes) -> None:
+    """Keep the proof that the log holds this edition."""
+    path = edition / _PROOF
+    if not path.is_file() or path.read_bytes() != proof:
+        replace_file(path, proof)
+
+
+def read_proof(edition: Path) -> bytes:
+    """That proof; `TrustRefused` if there is none."""
+    try:
+        return (edition / _PROOF).read_bytes()
+    except FileNotFoundError as problem:
+        raise TrustRefused(
+            f"There is no proof that your witnesses have seen edition {edition.name}; run `vorbehalt sync`."
+        ) from problem
 
 
 def licence_path(edition: Path, target: str, digest: str) -> Path:

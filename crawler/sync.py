@@ -12,12 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 from crawler.downloads import Fetcher, OfflineFetcher, snapshot_url
-from crawler.editions import Editions, read_licences, read_trust
+from crawler.editions import Editions, read_licences, read_proof, read_trust
 from crawler.visit import Visit, refusals
 from registry.core.errors import Corrupt, InvalidInput, StaleSnapshot
 from registry.core.snapshots import Snapshot, Standing
 from registry.core.snapshots.manifest import MANIFEST
 from registry.core.snapshots.times import to_seconds, to_text
+from registry.core.snapshots.witnessed import check_witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class SyncResult:
     """Public id of the lab whose licences these are; `None` without a licence file."""
     licences: int | None
     """For how many works there are personal licences; `None` if there is no licence file."""
+    witnessed: tuple[str, ...] | None
+    """Who of the lab's witness policy has seen this edition in the log; `None` without such a policy."""
     received: int
     """Bytes downloaded."""
     notes: tuple[str, ...]
@@ -51,6 +54,7 @@ def sync(
     root_sha256: str | None = None,
     api_key: str | None = None,
     licensee: str | None = None,
+    witness_policy: bytes | None = None,
     now: datetime,
 ) -> SyncResult:
     """Make `folder` hold the registry's newest edition, verified.
@@ -62,15 +66,20 @@ def sync(
     On first use the root of trust is taken from the server; with `root_sha256` (hex) only that root is taken. With
     `api_key` the lab's own licences come too; `licensee` is its public id, which the server is asked for if missing.
 
-    `TrustRefused`: a signature, version or digest is wrong. `StaleSnapshot`: what the server offers has expired.
-    `NetworkFailed`: the server cannot be reached. `Conflict`: another sync is at work. The copy that was there before
-    stays in use in all these cases.
+    With `witness_policy` (the file's content), now and from then on only editions are taken and used of which a quorum
+    of these witnesses has seen that the registry's log holds them.
+
+    `TrustRefused`: a signature, version or digest is wrong, or a witness is missing. `StaleSnapshot`: what the server
+    offers has expired. `NetworkFailed`: the server cannot be reached. `Conflict`: another sync is at work. The copy
+    that was there before stays in use in all these cases.
     """
     editions = Editions(folder)
     source = _source(server_url, mirrors, offline, api_key, editions.downloads)
     with editions.exclusively(), refusals(source.base_url), source as fetcher:
+        policy = editions.witness_policy(witness_policy)
         visit = Visit(editions, fetcher, now, root_sha256)
         signed = visit.refresh()
+        witnessed = None if policy is None else visit.bring_proof(signed, policy)
         edition = visit.bring_edition(signed)
         licences = visit.bring_licences(signed, edition, licensee)
         visit.settle(signed, edition)
@@ -82,6 +91,7 @@ def sync(
         root_sha256=visit.root_sha256,
         licensee=None if licences is None else licences.licensee,
         licences=None if licences is None else len(licences.terms),
+        witnessed=None if witnessed is None else tuple(sorted(witnessed)),
         received=fetcher.received,
         notes=tuple(visit.notes),
     )
@@ -108,12 +118,16 @@ def open_snapshot(
 ) -> Snapshot:
     """Open the copy in use: its signatures, digests and age are checked, so it answers exactly what was published.
 
-    `NotReady` before the first sync. `StaleSnapshot` when a signature has expired, unless `allow_stale` gives the
+    `NotReady` before the first sync. `TrustRefused` if the lab has a witness policy that the edition does not satisfy.
+    `StaleSnapshot` when a signature has expired, unless `allow_stale` gives the
     reason for using it nevertheless, which the run's manifest will state. `Corrupt` if a file was changed or lost.
     Personal licences that have expired are left out: what they covered is denied.
     """
-    edition = Editions(folder).require_current()
+    editions = Editions(folder)
+    edition = editions.require_current()
     chain = read_trust(edition)
+    if (policy := editions.witness_policy()) is not None:
+        check_witnessed(read_proof(edition), chain.custom(MANIFEST), policy)
     seconds = to_seconds(now)
     if allow_stale is not None and not allow_stale.strip():
         raise InvalidInput("Using a stale snapshot needs a reason; it will stand in the run's manifest.")

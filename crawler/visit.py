@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from tuf.api.metadata import TargetFile
 
 from crawler.downloads import ClockedUpdater, Fetcher
 from crawler.durable import sha256_of
-from crawler.editions import Editions, keep_only, licence_path, read_trust, write_trust
+from crawler.editions import Editions, keep_only, licence_path, read_trust, write_proof, write_trust
 from crawler.transport import Bringing
 from registry.core.durable import flush_folder, flush_tree, replace_file
 from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, StaleSnapshot, TrustRefused
@@ -30,6 +30,8 @@ from registry.core.snapshots.manifest import MANIFEST, Manifest
 from registry.core.snapshots.times import to_seconds, to_text
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain
 from registry.core.snapshots.trust.roles import PUBLISHER
+from registry.core.snapshots.witnessed import MAX_PROOF, PROOF, check_witnessed
+from registry.core.tlog.policies import Policy
 
 _MAX_ROOT = 512_000
 _MAX_ANSWER = 1_000
@@ -89,6 +91,7 @@ class Visit:
         self._now = to_seconds(now)
         self._previous = editions.current()
         self._licence_file: Path | None = None
+        self._proof: bytes | None = None
         root = self._trusted_root(root_sha256)
         self.root_sha256 = sha256(root).hexdigest()
         self._updater = ClockedUpdater(editions.metadata, fetcher, root, now)
@@ -164,6 +167,19 @@ class Visit:
             self.notes.append(f"The installed copy was damaged and is replaced: {problem.message}")
             self._previous = None
             return None
+
+    def bring_proof(self, signed: Signed, policy: Policy) -> Mapping[str, int]:
+        """Who has seen the signed edition in the log, and when; nothing of it is taken over without enough of them."""
+        target = signed.chain.targets.get(PROOF)
+        if target is None or target.length > MAX_PROOF:
+            raise TrustRefused(
+                "The registry publishes no proof that witnesses have seen this edition, and your policy asks for one. "
+                "Nothing was taken over."
+            )
+        path = self._editions.downloads / "proof"
+        self._fetcher.download_target(target, path)
+        self._proof = path.read_bytes()
+        return check_witnessed(self._proof, signed.chain.custom(MANIFEST), policy)
 
     def bring_edition(self, signed: Signed) -> Brought:
         """The signed edition: the installed one if it is that and undamaged, else downloaded beside it."""
@@ -251,6 +267,8 @@ class Visit:
     def settle(self, signed: Signed, edition: Brought) -> None:
         """Put the signatures beside the edition, make it the current one, remove licences that were not renewed."""
         write_trust(edition.path, signed.metadata)
+        if self._proof is not None:
+            write_proof(edition.path, self._proof)
         if edition.is_new:
             self._editions.install(edition.path, signed.sequence)
         else:

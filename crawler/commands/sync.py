@@ -47,6 +47,12 @@ from crawler.commands.base import (
 )
 @api_key_option
 @click.option("--licensee", metavar="PARTY", help="Your lab's id (party_…), for your own licences.")
+@click.option(
+    "--witness-policy",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Take only editions that a quorum of these witnesses has seen in the log; remembered with the copy.",
+)
 @json_option
 def sync(
     server: str | None,
@@ -56,6 +62,7 @@ def sync(
     root_sha256: str | None,
     api_key: str | None,
     licensee: str | None,
+    witness_policy: Path | None,
     as_json: bool,
 ) -> None:
     """Bring the newest edition home, verified: signatures, versions, digests. The old copy stays until then.
@@ -75,6 +82,7 @@ def sync(
         root_sha256=root_sha256,
         api_key=None if offline else api_key,
         licensee=licensee,
+        witness_policy=witness_policy.read_bytes() if witness_policy else None,
         now=now(),
     )
     for remark in result.notes:
@@ -88,6 +96,7 @@ def sync(
                 "root_sha256": result.root_sha256,
                 "licensee": result.licensee,
                 "licences": result.licences,
+                "witnessed": result.witnessed,
                 "received": result.received,
             }
         )
@@ -96,4 +105,6 @@ def sync(
     click.echo(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
     if result.licences is not None:
         click.echo(f"Your own licences cover {words.amount(result.licences, 'work')}.")
+    if result.witnessed is not None:
+        click.echo(f"In the log, as seen by: {', '.join(result.witnessed)}.")
     click.echo(f"Root of trust: {result.root_sha256}")

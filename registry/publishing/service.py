@@ -32,9 +32,12 @@ from registry.core.snapshots import (
     write_edition,
 )
 from registry.core.snapshots.trust import Publisher
+from registry.core.snapshots.witnessed import PROOF
 from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
+from registry.log.service import LogKey
+from registry.publishing import proofs
 from registry.publishing.models import Edition
 from registry.publishing.parcels import make_parcel
 from registry.works import service as works
@@ -71,36 +74,53 @@ def publish(
     publisher: Publisher,
     sources: Sources,
     *,
+    key: LogKey | None = None,
     wait_seconds: float = 0,
     recreate: bool = False,
 ) -> Edition:
     """Publish everything that is public now, and each licensee's own licences.
 
-    `Conflict` if somebody else is publishing, for longer than `wait_seconds`. `recreate`: although what was published
-    before is missing or damaged in the file store.
+    With the log's key, the proof that the edition stands in the log comes along. `Conflict` if somebody else is
+    publishing, for longer than `wait_seconds`. `recreate`: although what was published before is missing or damaged
+    in the file store.
     """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
-        return _publish(database, publisher, sources, recreate=recreate)
+        return _publish(database, publisher, sources, key, recreate=recreate)
 
 
 def keep_fresh(
-    database: Database, publisher: Publisher, sources: Sources, *, wait_seconds: float = 0
+    database: Database,
+    publisher: Publisher,
+    sources: Sources,
+    *,
+    key: LogKey | None = None,
+    wait_seconds: float = 0,
 ) -> Edition | None:
-    """Publish if anything changed or licences are about to expire; else (`None`) only say that nothing newer exists."""
+    """Publish if anything changed or licences are about to expire; else (`None`) only say that nothing newer exists.
+
+    If witnesses were missing when the edition was published, they are asked again.
+    """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
         now = whole_second(sources.now())
         with database.reading() as session:
             last = _last_published(session)
             unchanged = last is not None and last.change_seq == log.current_change_seq(session)
         if last is None or not unchanged or now >= last.created_at + RENEW_AFTER:
-            return _publish(database, publisher, sources)
+            return _publish(database, publisher, sources, key)
+        if key is not None:
+            proofs.renew(database, publisher, key, last.log_index, now)
         if publisher.refresh_timestamp(now) is None:
-            return _publish(database, publisher, sources)
+            return _publish(database, publisher, sources, key)
         return None
 
 
 def _publish(
-    database: Database, publisher: Publisher, sources: Sources, *, recreate: bool = False
+    database: Database,
+    publisher: Publisher,
+    sources: Sources,
+    key: LogKey | None,
+    *,
+    recreate: bool = False,
 ) -> Edition:
     """The steps, none of which keeps others from writing for longer than it takes to record one row."""
     now = whole_second(sources.now())
@@ -117,7 +137,10 @@ def _publish(
         publisher.bring(targets, now, recreate=recreate)
         with database.writing() as session:
             edition = _record(session, content, files, now)
-        publisher.publish(targets, parcel.custom, now, kept=parcel.kept, recreate=recreate)
+        custom = dict(parcel.custom)
+        if key is not None:
+            targets[PROOF], custom[PROOF] = proofs.prove(database, key, edition.log_index, now)
+        publisher.publish(targets, custom, now, kept=parcel.kept, recreate=recreate)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())
