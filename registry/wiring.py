@@ -89,15 +89,22 @@ class Registry:
 
     def publish(self, *, recreate: bool = False) -> Edition:
         """Publish an edition, and sign the log's new head. Waits a while for another publish to end."""
-        with self._publishing(recreate=recreate) as publisher:
+        with self._publishing(recreate=recreate) as (publisher, key):
             return publishing.publish(
-                self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS, recreate=recreate
+                self.database,
+                publisher,
+                self.sources,
+                key=key,
+                wait_seconds=_WAIT_SECONDS,
+                recreate=recreate,
             )
 
     def keep_fresh(self) -> Edition | None:
         """Publish if there is anything new; else (`None`) only say in the timestamp that there is not."""
-        with self._publishing() as publisher:
-            return publishing.keep_fresh(self.database, publisher, self.sources, wait_seconds=_WAIT_SECONDS)
+        with self._publishing() as (publisher, key):
+            return publishing.keep_fresh(
+                self.database, publisher, self.sources, key=key, wait_seconds=_WAIT_SECONDS
+            )
 
     def install_trust(self, folder: Path) -> tuple[OfflinePart, Edition]:
         """Take over what the offline keys have signed, and publish under it, all from the database."""
@@ -105,12 +112,12 @@ class Registry:
         return part, self.publish()
 
     @contextmanager
-    def _publishing(self, *, recreate: bool = False) -> Iterator[Publisher]:
+    def _publishing(self, *, recreate: bool = False) -> Iterator[tuple[Publisher, LogKey]]:
         """All keys are there before anything is done with one of them; the log's new head is made public at the end."""
         key = LogKey.load(log_keys(self.settings))
         publisher = Publisher(trust_keys(self.settings), self.files)
         self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
-        yield publisher
+        yield publisher, key
         self._publish_log(key, recreate=recreate)
 
     def settle(self, period: str) -> Settlement:
