@@ -114,13 +114,15 @@ class Registry:
         now: datetime = NOW,
         licences: tuple[PersonalLicences, ...] = (),
         publisher: Publisher | None = None,
+        more: Mapping[str, bytes] | None = None,
     ) -> Published:
-        """Write the edition and publish it."""
+        """Write the edition and publish it, with `more` files beside it."""
         folder = self.folder / f"edition-{content.sequence}-{len(list(self.folder.iterdir()))}"
         files = write_edition(folder, content)
         publisher = publisher or self.publisher
         parcel = make_parcel(publisher, files, folder, now)
         targets: dict[str, bytes | Path] = {**parcel.targets, **{p.target: p.to_bytes() for p in licences}}
+        targets |= more or {}
         return publisher.publish(targets, parcel.custom, now, kept=parcel.kept)
 
     def published_files(self) -> dict[str, Path]:
