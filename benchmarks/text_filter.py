@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks._measuring import best_of, machine
 from benchmarks.text_signature import documents
-from crawler.filter import Judge, Judgement, read
+from crawler.filter import Judge, Judgement, read_all
 from crawler.sources.base import Sample
 from registry.core.decisions import Policy, Purpose, Request, Terms, Verdict
 from registry.core.fingerprints import MINHASH128, WINNOW32, fingerprint_text, metering
@@ -111,7 +111,7 @@ def judged(judge: Judge, samples: Sequence[Sample]) -> list[Judgement]:
     """As a shard of a run does it, but for files."""
     done: list[Judgement] = []
     for start in range(0, len(samples), BATCH):
-        done += judge.judge([read(s, DEFAULT_LIMITS) for s in samples[start : start + BATCH]])
+        done += judge.judge(read_all(samples[start : start + BATCH], DEFAULT_LIMITS))
     return done
 
 

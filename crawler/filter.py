@@ -35,7 +35,7 @@ from registry.core.decisions import (
     decide,
     denied_for_good,
 )
-from registry.core.fingerprints import Fingerprint, Later, Limits, fingerprint_text, look_up_bytes
+from registry.core.fingerprints import Fingerprint, Later, Limits, look_up_bytes, look_up_texts
 from registry.core.fingerprints.algorithms import ANCHORS256, DEEP256, DHASH256, MD5, SHA256, SOURCE_URL
 from registry.core.matching import Match
 from registry.core.records.claims import How
@@ -148,23 +148,51 @@ class Matching(Protocol):
 
 
 def read(sample: Sample, limits: Limits, *, deep: bool = False, exact_decode: bool = False) -> Reading:
-    """Fingerprint one item, with `deep` the parts of pictures too, with `exact_decode` from all pixels.
+    """Fingerprint one item; see `read_all`."""
+    (reading,) = read_all([sample], limits, deep=deep, exact_decode=exact_decode)
+    return reading
 
-    Whatever is wrong with it becomes its gap; nothing is raised for bad content.
+
+def read_all(
+    samples: Sequence[Sample], limits: Limits, *, deep: bool = False, exact_decode: bool = False
+) -> list[Reading]:
+    """Fingerprint items, with `deep` the parts of pictures too, with `exact_decode` from all pixels.
+
+    Whatever is wrong with one becomes its gap; nothing is raised for bad content. All texts are coded together.
     """
-    if sample.stated is not None:
-        return Reading(None, _stated_sha256(sample.stated), sample.stated, sample.gap)
-    if sample.gap is not None:
-        raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
-        digest = sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None)
-        return Reading(None, digest, gap=sample.gap)
+    parts = [_parts(sample) for sample in samples]
+    texts = [(p.text, p.data) for own in parts for p in own if p.text is not None and p.gap is None]
+    coded = iter(look_up_texts(texts, limits=limits))
+
+    def of_part(part: Part) -> Reading:
+        if part.text is not None and part.gap is None:
+            return _of_text(next(coded), part)
+        return _read_part(part, limits, deep, exact_decode)
+
+    readings = []
+    for sample, own in zip(samples, parts, strict=True):
+        made = [of_part(part) for part in own]
+        readings.append(_together(made) if sample.parts and made else made[0] if made else _unread(sample))
+    return readings
+
+
+def _parts(sample: Sample) -> Sequence[Part]:
+    """What of an item is looked at: nothing if all is said beside it, or it is no good as a whole."""
+    if sample.stated is not None or sample.gap is not None:
+        return ()
     if sample.parts:
-        return _together([_read_part(part, limits, deep, exact_decode) for part in sample.parts])
-    data = sample.raw if sample.text is None else sample.text.encode("utf-8")
-    return _read_part(Part(data, sample.text), limits, deep, exact_decode)
+        return sample.parts
+    return (Part(sample.raw if sample.text is None else sample.text.encode("utf-8"), sample.text),)
 
 
-def _stated_sha256(codes: Sequence[Fingerprint]) -> str | None:
+def _unread(sample: Sample) -> Reading:
+    if sample.stated is not None:
+        return Reading(None, _sha256_of(sample.stated), sample.stated, sample.gap)
+    raw = sample.raw if sample.text is None else sample.text.encode("utf-8")
+    return Reading(None, sample.sha256 or (hashlib.sha256(raw).hexdigest() if raw else None), gap=sample.gap)
+
+
+def _sha256_of(codes: Sequence[Fingerprint]) -> str | None:
     return next((f.code.hex() for f in codes if f.algorithm == SHA256), None)
 
 
@@ -198,28 +226,31 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
     Codes of different pictures must not meet: whether a frame has one code tells how its others are used. Nor must
     those of different addresses: what is said of one page goes before what is said of the whole site for it alone.
     """
-    starts = [0, *(i for i, f in enumerate(fingerprints) if f.algorithm in _FIRST and i)]
-    return [fingerprints[a:b] for a, b in pairwise([*starts, len(fingerprints)])]
+    starts = [i for i, f in enumerate(fingerprints) if f.algorithm in _FIRST and i]
+    if not starts:
+        return [fingerprints]
+    return [fingerprints[a:b] for a, b in pairwise([0, *starts, len(fingerprints)])]
+
+
+def _of_text(codes: _Codes | errors.InvalidInput, part: Part) -> Reading:
+    if isinstance(codes, errors.InvalidInput):
+        return Reading(None, hashlib.sha256(part.data).hexdigest(), gap=_gap(codes))
+    return Reading("text", _sha256_of(codes), tuple(codes))
 
 
 def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Reading:
     if part.stated:
         return Reading(None, None, part.stated, part.gap)
-    digest = hashlib.sha256(part.data).hexdigest() if part.data or part.gap is None else None
     if part.gap is not None:
-        return Reading(None, digest, gap=part.gap)
+        return Reading(None, hashlib.sha256(part.data).hexdigest() if part.data else None, gap=part.gap)
     try:
-        found = (
-            look_up_bytes(part.data, limits=limits, deep=deep, exact_decode=exact_decode)
-            if part.text is None
-            else fingerprint_text(part.text, part.data, limits=limits)
-        )
+        found = look_up_bytes(part.data, limits=limits, deep=deep, exact_decode=exact_decode)
     except errors.InvalidInput as error:
-        return Reading(None, digest, gap=_gap(error))
+        return Reading(None, hashlib.sha256(part.data).hexdigest(), gap=_gap(error))
     faint = any(note.code == _LOW_QUALITY for note in found.notes)
     gap = "unchecked.low-quality" if faint else None
     later = ((len(found.fingerprints), found.later),) if found.later else ()
-    return Reading(found.media, digest, found.fingerprints, gap, later)
+    return Reading(found.media, _sha256_of(found.fingerprints), found.fingerprints, gap, later)
 
 
 def _gap(error: errors.InvalidInput) -> str:
@@ -247,9 +278,17 @@ def _wants_colours(match: Match) -> bool:
     return match.algorithm == DHASH256 and match.grade is Grade.TRACE
 
 
+def _has_last(reading: Reading) -> bool:
+    """Whether there are codes that are compared last."""
+    return any(f.algorithm in _LAST for f in reading.fingerprints)
+
+
 def _but_last(reading: Reading) -> list[_Codes]:
     """The codes of each part, but those that are compared last."""
-    return [[f for f in part if f.algorithm not in _LAST] for part in split_parts(reading.fingerprints)]
+    parts = split_parts(reading.fingerprints)
+    if not _has_last(reading):
+        return parts
+    return [[f for f in part if f.algorithm not in _LAST] for part in parts]
 
 
 def _last(reading: Reading) -> list[_Codes]:
@@ -268,22 +307,23 @@ class Judge:
         self._registered = registered
         self._request = request
         self._mode = mode
+        self._without_match: dict[str | None, Decision] = {}
 
     def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
         """One judgement per reading, in order."""
         found = self._match([_but_last(reading) for reading in readings])
         read = list(readings)
-        open_ = [i for i, matches in enumerate(found) if not self._is_denied(matches)]
+        open_ = [i for i, matches in enumerate(found) if not (matches and self._is_denied(matches))]
         coloured = [i for i in open_ if any(map(_wants_colours, found[i]))]
         for i in open_:
             read[i] = readings[i].completed(colours=i in coloured)
         again = self._match([_but_last(read[i]) for i in coloured])
         for i, matches in zip(coloured, again, strict=True):
             found[i] = matches
+        open_ = [i for i in open_ if found[i] or _has_last(read[i])]
         for i, matches in zip(open_, self._match([_last(read[i]) for i in open_]), strict=True):
             found[i] = _surest([found[i], matches])
-        known = (tuple(m for m in matches if not _wants_colours(m)) for matches in found)
-        return [self._one(reading, matches) for reading, matches in zip(read, known, strict=True)]
+        return [self._one(reading, matches) for reading, matches in zip(read, found, strict=True)]
 
     def matching(self, algorithm: str, codes: NDArray[np.uint8]) -> list[int]:
         """Which of these codes, (N, width), match anything; what that means, `judge` says about their items."""
@@ -312,6 +352,19 @@ class Judge:
         return denied_for_good(self._request, self._asked(matches))
 
     def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
+        counting = tuple(m for m in matches if not _wants_colours(m)) if matches else ()
+        if not counting:
+            return Judgement(self._unmatched(reading.gap), reading=reading)
+        return self._matched(reading, counting)
+
+    def _unmatched(self, gap: str | None) -> Decision:
+        """What is said of every item that matches nothing."""
+        if (known := self._without_match.get(gap)) is None:
+            known = decide(self._request, gap=None if gap is None else Gap(gap))
+            known = self._without_match[gap] = in_mode(known, self._mode)
+        return known
+
+    def _matched(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
         asked = self._asked(matches)
         found = tuple((work.work, match) for work, match in zip(asked, matches, strict=True))
         decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))

@@ -32,7 +32,7 @@ from registry.core.fingerprints.model import (
     Limits,
     Note,
 )
-from registry.core.fingerprints.text import fingerprint_text
+from registry.core.fingerprints.text import fingerprint_text, look_up_texts
 from registry.core.fingerprints.text_normal import characters_at
 from registry.core.fingerprints.vectors import selftest
 
@@ -68,6 +68,7 @@ __all__ = [
     "fingerprint_url",
     "from_lean",
     "look_up_bytes",
+    "look_up_texts",
     "selftest",
     "to_lean",
 ]

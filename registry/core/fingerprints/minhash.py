@@ -6,6 +6,7 @@ low 32 bits of all gram hashes, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ Signature = NDArray[np.uint32]
 
 BYTE_VALUES: Final = np.array([reference.splitmix64(byte) for byte in range(256)], np.uint64)
 _GRAMS_AT_ONCE: Final = 4096
+_LEAN_HEADER: Final = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
 
 
 def signature_by_numpy(normalised: bytes) -> Signature:
@@ -58,7 +60,14 @@ def _fmix32(h: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def to_lean(signature: Signature) -> bytes:
     """525 bytes, as `datasketch.LeanMinHash.serialize(buffer, "<")` writes them."""
-    return LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME) + signature.astype("<u4").tobytes()
+    return _LEAN_HEADER + signature.astype("<u4").tobytes()
+
+
+def lean_codes(signatures: NDArray[np.uint32]) -> Iterator[bytes]:
+    """`to_lean` of each row."""
+    values = signatures.astype("<u4", copy=False).tobytes()
+    step = 4 * LEAN_VALUES
+    return (_LEAN_HEADER + values[at : at + step] for at in range(0, len(values), step))
 
 
 def from_lean(code: bytes) -> Signature:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from registry.core.errors import TooLarge, TooShort, Undecodable
+from registry.core.errors import InvalidInput, TooLarge, TooShort, Undecodable
 from registry.core.fingerprints.algorithms import MINHASH128, WINNOW32
 from registry.core.fingerprints.digests import digests
-from registry.core.fingerprints.minhash import to_lean
 from registry.core.fingerprints.model import DEFAULT_LIMITS, WHOLE, FileFingerprints, Fingerprint, Limits
-from registry.core.fingerprints.text_engines import text_codes
-from registry.core.fingerprints.winnow_records import GUARANTEED, packed
+from registry.core.fingerprints.text_engines import many_codes
+from registry.core.fingerprints.winnow_records import GUARANTEED
 
 LEAST_BYTES: Final = GUARANTEED
 """Normalised bytes, about 14 words. Shorter texts (a name, a headline) are not told from others' use of them."""
@@ -25,29 +25,51 @@ def fingerprint_text(
     Raises `TooLarge`, `TooShort`, or `Undecodable` for a string that is no Unicode text.
     """
     data = _utf8(text) if raw is None else raw
-    if len(data) > limits.max_text_bytes:
-        raise TooLarge(
-            f"The text has {len(data):,} bytes; at most {limits.max_text_bytes:,} are accepted. "
-            "Register the volumes or chapters one by one.",
-            size=len(data),
-        )
-    codes = text_codes(text)
-    if codes.length < LEAST_BYTES:
-        raise TooShort(
-            f"The text has {codes.length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
-            "needed to tell it from other texts.",
-            normalised_bytes=codes.length,
-        )
+    if (refusal := _too_large(data, limits)) is not None:
+        raise refusal
+    ((signature, passages, length),) = many_codes([text]).stored()
+    codes = _codes(data, signature, passages, length)
+    if isinstance(codes, TooShort):
+        raise codes
     return FileFingerprints(
         "text",
         "text/plain",
         len(data),
-        (
-            *digests(data),
-            Fingerprint(MINHASH128, WHOLE, to_lean(codes.signature)),
-            Fingerprint(WINNOW32, WHOLE, packed(codes.fingerprints)),
-        ),
-        facts=MappingProxyType({"characters": len(text), "normalised_bytes": codes.length}),
+        codes,
+        facts=MappingProxyType({"characters": len(text), "normalised_bytes": length}),
+    )
+
+
+def look_up_texts(
+    texts: Sequence[tuple[str, bytes]], *, limits: Limits = DEFAULT_LIMITS
+) -> list[tuple[Fingerprint, ...] | InvalidInput]:
+    """For texts and their bytes, what `fingerprint_text` makes or raises: many short ones cost far less together."""
+    small = [text for text, data in texts if len(data) <= limits.max_text_bytes]
+    made = many_codes(small).stored()
+    return [_too_large(data, limits) or _codes(data, *next(made)) for _, data in texts]
+
+
+def _codes(data: bytes, signature: bytes, passages: bytes, length: int) -> tuple[Fingerprint, ...] | TooShort:
+    if length < LEAST_BYTES:
+        return TooShort(
+            f"The text has {length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
+            "needed to tell it from other texts.",
+            normalised_bytes=length,
+        )
+    return (
+        *digests(data),
+        Fingerprint(MINHASH128, WHOLE, signature),
+        Fingerprint(WINNOW32, WHOLE, passages),
+    )
+
+
+def _too_large(data: bytes, limits: Limits) -> TooLarge | None:
+    if len(data) <= limits.max_text_bytes:
+        return None
+    return TooLarge(
+        f"The text has {len(data):,} bytes; at most {limits.max_text_bytes:,} are accepted. "
+        "Register the volumes or chapters one by one.",
+        size=len(data),
     )
 
 

@@ -1,18 +1,21 @@
-"""Both codes of a text at once: by numpy for the first megabyte of a process, by compiled kernels from then on."""
+"""Both codes of texts at once: by numpy for the first megabyte of a process, by compiled kernels from then on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.core.fingerprints import metering, reference
 from registry.core.fingerprints.algorithms import LEAN_VALUES
-from registry.core.fingerprints.minhash import BYTE_VALUES, Signature, signature_by_numpy
+from registry.core.fingerprints.minhash import BYTE_VALUES, Signature, lean_codes, signature_by_numpy
 from registry.core.fingerprints.tables import text_tables
-from registry.core.fingerprints.text_normal import ascii_bytes, normalise
+from registry.core.fingerprints.text_normal import ascii_bytes, normalise, short_points
 from registry.core.fingerprints.winnow import fingerprints_by_numpy
-from registry.core.fingerprints.winnow_records import Fingerprints
+from registry.core.fingerprints.winnow_records import RECORD, Fingerprints, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +28,96 @@ class TextCodes:
     """Of the normalised text, in bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class ManyCodes:
+    """The same of N texts, as columns."""
+
+    signatures: NDArray[np.uint32]
+    """(N, 128)"""
+    fingerprints: Fingerprints
+    """Of all texts, one behind the other."""
+    ends: NDArray[np.int64]
+    """(N,) up to where each text's fingerprints go."""
+    lengths: list[int]
+
+    def __iter__(self) -> Iterator[TextCodes]:
+        positions, values = self.fingerprints
+        for signature, (begin, end), length in zip(
+            self.signatures, pairwise([0, *self.ends.tolist()]), self.lengths, strict=True
+        ):
+            yield TextCodes(signature, Fingerprints(positions[begin:end], values[begin:end]), length)
+
+    def stored(self) -> Iterator[tuple[bytes, bytes, int]]:
+        """Of each text the codes as they are stored, and its length."""
+        records = packed(self.fingerprints)
+        bounds = pairwise([0, *(self.ends * RECORD.itemsize).tolist()])
+        for signature, (begin, end), length in zip(
+            lean_codes(self.signatures), bounds, self.lengths, strict=True
+        ):
+            yield signature, records[begin:end], length
+
+
 def text_codes(text: str) -> TextCodes:
+    """Of one text; see `many_codes`."""
+    (codes,) = many_codes([text])
+    return codes
+
+
+def many_codes(texts: Sequence[str]) -> ManyCodes:
     """By the engine that is worth it; the codes are the same."""
-    raw = text.encode("utf-8", "surrogatepass")
-    if metering.TEXT_BYTES.compiled_pays(len(raw)):
-        return codes_by_kernels(raw)
-    return codes_by_numpy(text)
+    if metering.TEXT_BYTES.compiled_pays(sum(map(len, texts))):
+        return codes_by_kernels(texts)
+    return codes_by_numpy(texts)
 
 
-def codes_by_numpy(text: str) -> TextCodes:
+def codes_by_numpy(texts: Sequence[str]) -> ManyCodes:
     """Ready at once."""
-    normalised = normalise(text)
-    return TextCodes(signature_by_numpy(normalised), fingerprints_by_numpy(normalised), len(normalised))
+    normalised = [normalise(text) for text in texts]
+    signatures = [signature_by_numpy(text) for text in normalised]
+    found = [fingerprints_by_numpy(text) for text in normalised]
+    positions = np.concatenate([np.empty(0, np.uint32), *(own.positions for own in found)])
+    values = np.concatenate([np.empty(0, np.uint64), *(own.values for own in found)])
+    return ManyCodes(
+        np.array(signatures, np.uint32).reshape(-1, LEAN_VALUES),
+        Fingerprints(positions, values),
+        np.cumsum([len(own.positions) for own in found], dtype=np.int64),
+        [len(text) for text in normalised],
+    )
 
 
-def codes_by_kernels(raw: bytes) -> TextCodes:
-    """From UTF-8 (half surrogate pairs included) straight to the codes."""
+def codes_by_kernels(texts: Sequence[str]) -> ManyCodes:
+    """From UTF-8 (half surrogate pairs included) straight to the codes, of all texts in one call."""
     from registry.core.fingerprints import text_kernels as kernels  # numba only where it pays
 
     tables = text_tables()
-    least = np.full(LEAN_VALUES, reference.EMPTY, np.uint32)
-    normalised = np.empty(len(raw) * kernels.MOST_GROWTH, np.uint8)  # pages never touched take no memory
-    room = len(raw) // 8 + 64  # twice as many as there are in any but an odd text
-    positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
-    length, count = kernels.codes(
-        np.frombuffer(raw, np.uint8),
-        normalised,
-        ascii_bytes(),
-        tables.offsets,
-        tables.output,
-        BYTE_VALUES,
-        tables.permutations,
-        least,
-        positions,
-        values,
-    )
-    if count > room:
-        positions, values = np.empty(count, np.uint32), np.empty(count, np.uint64)
-        kernels.winnow(normalised, length, BYTE_VALUES, positions, values)
-    return TextCodes(least, Fingerprints(positions[:count].copy(), values[:count].copy()), length)
+    raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+    sizes = np.fromiter(map(len, raw), np.uint64, len(raw))
+    largest, total = int(sizes.max(initial=0)), int(sizes.sum())
+    source, ends = np.frombuffer(b"".join(raw), np.uint8), np.cumsum(sizes, dtype=np.uint64)
+    normalised = np.empty(largest * kernels.MOST_GROWTH + 1, np.uint8)  # pages never touched take no memory
+    lengths, counts = np.empty(len(raw), np.uint64), np.empty(len(raw), np.uint64)
+    room = total // 8 + 64 * len(raw)  # twice as many as there are in any but an odd text
+    while True:
+        signatures = np.full((len(raw), LEAN_VALUES), reference.EMPTY, np.uint32)
+        positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
+        found = kernels.codes(
+            source,
+            ends,
+            normalised,
+            ascii_bytes(),
+            short_points(),
+            tables.offsets,
+            tables.output,
+            BYTE_VALUES,
+            tables.permutations,
+            signatures,
+            positions,
+            values,
+            lengths,
+            counts,
+        )
+        if found <= room:
+            break
+        room = found
+    fingerprints = Fingerprints(positions[:found].copy(), values[:found].copy())
+    return ManyCodes(signatures, fingerprints, np.cumsum(counts, dtype=np.int64), lengths.tolist())

@@ -47,3 +47,18 @@ def ascii_bytes() -> NDArray[np.uint8]:
     tables = text_tables()
     left = np.diff(tables.offsets[:129].astype(np.int64))
     return np.where(left, tables.output[tables.offsets[:128]], 0).astype(np.uint8)
+
+
+@cache
+def short_points() -> NDArray[np.uint32]:
+    """(2049,) what is left of each code point that UTF-8 has in one or two bytes; nothing for the last entry.
+
+    The first byte of it, the second above 8, their number above 16. Few become three or four: of those only the number.
+    """
+    tables = text_tables()
+    begins = tables.offsets[:0x801].astype(np.int64)
+    counts, begins = np.diff(begins), begins[:-1]
+    first = np.where(counts > 0, tables.output[begins], 0).astype(np.uint32)
+    second = np.where(counts > 1, tables.output[begins + 1], 0).astype(np.uint32)
+    entries = first | second << np.uint32(8) | counts.astype(np.uint32) << np.uint32(16)
+    return np.append(entries, np.uint32(0)).astype(np.uint32)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -28,12 +28,12 @@ from registry.core.fingerprints.decode import Plane
 from registry.core.fingerprints.files import fingerprint_bytes
 from registry.core.fingerprints.minhash import to_lean
 from registry.core.fingerprints.resize import Weights, resize, resize_by_kernel, resize_by_matrices, weights
-from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels, codes_by_numpy
+from registry.core.fingerprints.text_engines import ManyCodes, codes_by_kernels, codes_by_numpy
 from registry.core.fingerprints.text_normal import normalise
 
 _Resizer = Callable[[Plane, Weights, Weights], Plane]
 _Finder = Callable[[Plane], list[Anchor]]
-_TextEngine = Callable[[str], TextCodes]
+_TextEngine = Callable[[Sequence[str]], ManyCodes]
 
 
 def selftest(*, compiled: bool = False) -> int:
@@ -48,7 +48,7 @@ def selftest(*, compiled: bool = False) -> int:
     if compiled:
         finders.append(find_by_kernels)
         resizers.append(resize_by_kernel)
-        text_engines.append(lambda text: codes_by_kernels(text.encode()))
+        text_engines.append(codes_by_kernels)
     checked = 0
     vectors = load_vectors()
     for plane in vectors["planes"]:
@@ -118,7 +118,7 @@ def _check_text(vector: dict[str, Any], engines: list[_TextEngine]) -> int:
     name = f"“{vector['text'][:24]}”"
     _compare(f"{name}: normalised", _sha256(normalise(vector["text"])), vector["normalised_sha256"])
     for engine in engines:
-        codes = engine(vector["text"])
+        (codes,) = engine([vector["text"]])
         _compare(f"{name}: length", codes.length, vector["normalised_bytes"])
         _compare(
             f"{MINHASH128} of {name}: first values", codes.signature[:4].tolist(), vector["first_values"]

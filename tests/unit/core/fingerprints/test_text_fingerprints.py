@@ -10,8 +10,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import WINNOW32, check_code, fingerprint_text, reference
-from registry.core.fingerprints.text_engines import codes_by_kernels, codes_by_numpy
+from registry.core.fingerprints import WINNOW32, check_code, fingerprint_text, reference, to_lean
+from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels, codes_by_numpy
 from registry.core.fingerprints.text_normal import characters_at, normalise
 from registry.core.fingerprints.winnow_records import GUARANTEED, Fingerprints, packed, unpacked
 
@@ -35,8 +35,18 @@ def by_reference(text: str) -> Pairs:
     return reference.winnow(reference.gram_hashes(normalise(text), 32))
 
 
+def compiled(text: str) -> TextCodes:
+    (codes,) = codes_by_kernels([text])
+    return codes
+
+
 def by_kernels(text: str) -> Pairs:
-    return pairs(codes_by_kernels(text.encode("utf-8", "surrogatepass")).fingerprints)
+    return pairs(compiled(text).fingerprints)
+
+
+def by_numpy(text: str) -> Pairs:
+    (codes,) = codes_by_numpy([text])
+    return pairs(codes.fingerprints)
 
 
 def letters(seed: int, size: int, alphabet: int = 26) -> str:
@@ -48,14 +58,14 @@ def letters(seed: int, size: int, alphabet: int = 26) -> str:
 @given(ANY_TEXT)
 @example("ﷺ" * 40)
 def test_reference_numpy_and_numba_agree_on_any_text(text: str) -> None:
-    assert by_reference(text) == pairs(codes_by_numpy(text).fingerprints) == by_kernels(text)
+    assert by_reference(text) == by_numpy(text) == by_kernels(text)
 
 
 @settings(max_examples=30)
 @given(st.text(min_size=1, max_size=40), st.integers(100, 600))
 def test_engines_agree_on_repetitions_over_several_blocks(text: str, times: int) -> None:
     """Where grams repeat, hashes are equal, and it matters which of the equal ones is chosen."""
-    assert pairs(codes_by_numpy(text * times).fingerprints) == by_kernels(text * times)
+    assert by_numpy(text * times) == by_kernels(text * times)
 
 
 @pytest.mark.parametrize("size", [31, 32, 33, 62, 63, 64, 65, 4126, 4127, 4128, 4158, 4159, 4160, 8254, 8255])
@@ -63,7 +73,7 @@ def test_engines_agree_at_the_ends_of_windows_and_blocks(size: int) -> None:
     for alphabet in (2, 26):
         text = letters(size, size, alphabet)
         found = by_kernels(text)
-        assert found == pairs(codes_by_numpy(text).fingerprints)
+        assert found == by_numpy(text)
         assert bool(found) == (size >= 32)
 
 
@@ -71,8 +81,34 @@ def test_more_fingerprints_than_room_was_made_for_are_all_there() -> None:
     """A text of one byte in ten that grows tenfold: far more normalised bytes than it has itself."""
     text = "ﷺ" * 400
     assert by_kernels(text) == by_reference(text)
-    found = codes_by_kernels(text.encode())
-    assert found.length == 400 * len(normalise("ﷺ"))
+    assert compiled(text).length == 400 * len(normalise("ﷺ"))
+
+
+@settings(max_examples=60)
+@given(st.lists(ANY_TEXT, max_size=6), st.integers(0, 40))
+@example(["ﷺ" * 400, "", FOX, GOETHE], 0)
+def test_many_texts_at_once_have_the_codes_that_each_has_alone(texts: list[str], pad: int) -> None:
+    """Wherever in the common buffer they begin, and with more fingerprints than room was made for."""
+    texts = ["a" * pad, *texts]
+    alone = [compiled(text) for text in texts]
+    for engine in (codes_by_kernels, codes_by_numpy):
+        together = engine(texts)
+        assert [codes.length for codes in together] == [codes.length for codes in alone]
+        assert [pairs(codes.fingerprints) for codes in together] == [pairs(c.fingerprints) for c in alone]
+        assert list(together.stored()) == [
+            (to_lean(codes.signature), packed(codes.fingerprints), codes.length) for codes in alone
+        ]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "Z", "ß", "é", "ֆ", "և", "ٵ", "–", "“", "字", "𝔸", " ", "\n", "abcdefgh" * 9])
+    )
+)
+def test_characters_of_any_length_mix_in_the_kernel(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert compiled(text).length == len(normalise(text))
+    assert by_kernels(text) == by_reference(text)
 
 
 def test_hashes_in_falling_order_choose_every_gram() -> None:
@@ -109,10 +145,8 @@ def test_sixty_three_shared_bytes_share_a_fingerprint(
     shared = letters(seed, GUARANTEED, alphabet)
     work = letters(seed + 1, before) + shared + letters(seed + 2, after)
     page = letters(seed + 3, after) + shared + letters(seed + 4, before)
-    within = {
-        v for p, v in pairs(codes_by_numpy(work).fingerprints) if before <= p <= before + GUARANTEED - 32
-    }
-    assert within & {v for _, v in pairs(codes_by_numpy(page).fingerprints)}
+    within = {v for p, v in by_numpy(work) if before <= p <= before + GUARANTEED - 32}
+    assert within & {v for _, v in by_numpy(page)}
 
 
 @given(st.text("abcäß ,.漢", min_size=2, max_size=60), st.integers(32, 90))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from registry.core.fingerprints import (
 )
 from registry.core.fingerprints import text_engines as engines
 from registry.core.fingerprints.minhash import Signature, signature_by_numpy
-from registry.core.fingerprints.text_engines import TextCodes, codes_by_kernels
+from registry.core.fingerprints.text_engines import ManyCodes, codes_by_kernels
 from registry.core.fingerprints.text_normal import normalise
 
 FOX = (
@@ -62,8 +63,8 @@ def signature_in_code(text: str) -> Signature:
     return from_lean(code_of(text).code)
 
 
-def compiled_signature(raw: bytes) -> tuple[Signature, int]:
-    codes = codes_by_kernels(raw)
+def compiled_signature(text: str) -> tuple[Signature, int]:
+    (codes,) = codes_by_kernels([text])
     return codes.signature, codes.length
 
 
@@ -73,7 +74,7 @@ def compiled_signature(raw: bytes) -> tuple[Signature, int]:
 def test_reference_numpy_numba_and_datasketch_agree_on_any_text(text: str) -> None:
     normalised = normalise(text)
     ours = signature_by_numpy(normalised)
-    compiled, length = compiled_signature(text.encode("utf-8", "surrogatepass"))
+    compiled, length = compiled_signature(text)
     assert length == len(normalised)
     assert ours.tolist() == compiled.tolist() == by_reference(normalised)
     theirs = by_datasketch(normalised)
@@ -85,7 +86,7 @@ def test_engines_agree_over_several_blocks(text: str, times: int) -> None:
     """A text of more than 4,096 grams, which the kernels take in blocks."""
     long = text * times
     normalised = normalise(long)
-    compiled, length = compiled_signature(long.encode())
+    compiled, length = compiled_signature(long)
     assert length == len(normalised)
     assert np.array_equal(signature_by_numpy(normalised), compiled)
 
@@ -93,7 +94,7 @@ def test_engines_agree_over_several_blocks(text: str, times: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 4095 + 15, 4096 + 15, 4097 + 15, 8192 + 15])
 def test_engines_agree_at_the_ends_of_blocks(size: int) -> None:
     letters = "".join(chr(97 + x) for x in np.random.default_rng(size).integers(0, 26, size))
-    compiled, length = compiled_signature(letters.encode())
+    compiled, length = compiled_signature(letters)
     assert length == size
     assert np.array_equal(signature_by_numpy(letters.encode()), compiled)
     assert (compiled == 0xFFFFFFFF).all() == (size < 16)
@@ -251,15 +252,15 @@ def test_a_text_above_the_limit_is_refused() -> None:
 def test_a_long_text_goes_to_the_kernels_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
 
-    def spy(raw: bytes) -> TextCodes:
-        used.append(len(raw))
-        return codes_by_kernels(raw)
+    def spy(texts: Sequence[str]) -> ManyCodes:
+        used.append(len(texts[0]))
+        return codes_by_kernels(texts)
 
     monkeypatch.setattr(engines, "codes_by_kernels", spy)
     monkeypatch.setattr(metering, "TEXT_BYTES", metering.Meter(1000))
     short = fingerprint_text(FOX)
     assert not used
     long = signature_in_code(FOX * 20)
-    assert used == [len((FOX * 20).encode())]
+    assert used == [len(FOX * 20)]
     assert np.array_equal(long, signature_by_numpy(normalise(FOX * 20)))
     assert fingerprint_text(FOX) == short
