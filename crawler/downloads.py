@@ -97,19 +97,20 @@ class Fetcher(FetcherInterface):
         return url == self.licensee_url or url.startswith(f"{self.base_url}targets/{PREFIX}")
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        """The body of `url` in chunks; of a mirror if the registry does not answer. `DownloadError` if nobody does."""
-        try:
-            return self._open(url).chunks
-        except DownloadError as problem:
-            is_answer = isinstance(problem, DownloadHTTPError) and problem.status_code < 500
-            if is_answer or self._is_private(url):
-                raise
-            for mirror in self._mirrors:
-                try:
-                    return self._open(mirror + url.removeprefix(self.base_url)).chunks
-                except DownloadError:
-                    continue
-            raise
+        """The body of `url` in chunks; of a mirror if the registry does not answer. `DownloadError` if nobody has it.
+
+        That there is no such file is an answer: it is how the library learns that there is no newer root.
+        """
+        places = [self.base_url] if self._is_private(url) else [self.base_url, *self._mirrors]
+        refusals: list[DownloadError] = []
+        for place in places:
+            try:
+                return self._open(place + url.removeprefix(self.base_url)).chunks
+            except DownloadError as problem:
+                refusals.append(problem)
+                if _is_answer(problem) and place == self.base_url:
+                    break
+        raise next(filter(_is_answer, refusals), refusals[0])
 
     def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:
         """Ask for a file from byte `start` on, which a server may ignore; the library's `DownloadError` for trouble."""
@@ -256,6 +257,11 @@ class OfflineFetcher(Fetcher):
                     yield chunk
             except OSError as problem:
                 raise DownloadError(f"{path} broke off: {problem.strerror}") from problem
+
+
+def _is_answer(problem: DownloadError) -> bool:
+    """Whether somebody was there and said no."""
+    return isinstance(problem, DownloadHTTPError) and problem.status_code < 500
 
 
 def _tag_file(part: Path) -> Path:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,6 +77,40 @@ def make_content(sequence: int = 1, works: int = 5, created: int = SECONDS) -> E
     )
 
 
+def growing_content(
+    sequence: int, works: int, withdrawn: AbstractSet[int] = frozenset(), created: int = SECONDS
+) -> EditionContent:
+    """A registry in which works come and go while the others' codes stay: pictures, and texts with common phrases.
+
+    With every edition other phrases are common, so that rows that stay are altered; and terms come and go.
+    """
+    public = [row for row in range(works) if row not in withdrawn]
+    phrases = [row for row in public for _ in range(3)]
+    common = np.array([(row + sequence) % 5 == 0 for row in phrases], np.uint64) << np.uint64(63)
+    words = np.array([word for row in public for word in (row % 97, row % 97, row % 89)], "<u4")
+    return replace(
+        make_content(sequence, works, created),
+        withdrawn=withdrawn,
+        work_terms=[0 if row in withdrawn else (row + sequence) % 2 for row in range(works)],
+        lists={
+            "image.phash256.v1": ListColumns(
+                codes=np.frombuffer(
+                    b"".join(sha256(b"code %d" % row).digest() for row in public), np.uint8
+                ).reshape(len(public), 32),
+                work_rows=np.array(public, np.uint32),
+                kinds=np.zeros(len(public), np.uint8),
+                aux=np.array([row * 2**33 for row in public], np.uint64),
+            ),
+            "text.winnow32.v1": ListColumns(
+                codes=words.view(np.uint8).reshape(len(phrases), 4),
+                work_rows=np.array(phrases, np.uint32),
+                kinds=np.zeros(len(phrases), np.uint8),
+                aux=np.arange(len(phrases), dtype=np.uint64) % 3 | common,
+            ),
+        },
+    )
+
+
 def make_licences(
     sequence: int = 1, licensee: str = LAB, expires: int = SECONDS + 24 * 3600
 ) -> PersonalLicences:
@@ -142,6 +177,8 @@ class Served:
     """What to do instead of serving the file, by path or by its last part after the digest."""
     keys: Mapping[str, str] = field(default_factory=lambda: {KEY: LAB})
     """Which party each API key belongs to."""
+    knows_ranges: bool = True
+    """Whether it sends the rest of a file to who has the beginning."""
 
 
 @contextmanager
@@ -166,7 +203,11 @@ def serve(store: FolderStore) -> Iterator[Served]:
                 answer(self, b'{"licensee":"%s"}' % licensee.encode() if licensee else None)
             else:
                 allowed = may_fetch(path.removeprefix("targets/"), licensee)
-                answer(self, store.get(f"snapshot/{path}") if allowed else None)
+                body = store.get(f"snapshot/{path}") if allowed else None
+                if body is not None and served.knows_ranges and "Range" in self.headers:
+                    answer_rest(self, body)
+                else:
+                    answer(self, body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -193,6 +234,21 @@ def answer(handler: BaseHTTPRequestHandler, body: bytes | None, status: int = 20
     handler.send_header("Content-Length", str(len(body or b"")))
     handler.end_headers()
     handler.wfile.write(body or b"")
+
+
+def answer_rest(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Send what is asked for: the body from some byte on, if it is the body that the client knows."""
+    tag = f'"{sha256(body).hexdigest()}"'
+    start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    is_rest = handler.headers.get("If-Range", tag) == tag
+    handler.send_response(206 if is_rest else 200)
+    rest = body[start:] if is_rest else body
+    if is_rest:
+        handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+    handler.send_header("ETag", tag)
+    handler.send_header("Content-Length", str(len(rest)))
+    handler.end_headers()
+    handler.wfile.write(rest)
 
 
 def redirect(handler: BaseHTTPRequestHandler, url: str) -> None:
