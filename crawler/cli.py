@@ -17,6 +17,7 @@ from crawler.commands.key import key
 from crawler.commands.receipt import receipt
 from crawler.commands.refilter import refilter
 from crawler.commands.register import register
+from crawler.commands.report import report
 from crawler.commands.sync import sync
 from crawler.commands.verify import verify
 from crawler.commands.witness import witness
@@ -42,6 +43,7 @@ for command in (
     refilter,
     explain,
     verify,
+    report,
     key,
     claim,
     receipt,

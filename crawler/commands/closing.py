@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler.commands.base import note
 from crawler.runs.signing import RunKey, default_key_path, open_key, sign_run
 from registry.core.records.runs import RunManifest
+
+if TYPE_CHECKING:
+    from crawler.engines.local import Job
 
 
 def key_for_runs(path: Path | None, *, no_sign: bool) -> RunKey | None:
@@ -22,7 +26,11 @@ def key_for_runs(path: Path | None, *, no_sign: bool) -> RunKey | None:
     return found
 
 
-def close(run: Path, manifest: RunManifest, key: RunKey | None) -> None:
-    """Sign."""
+def close(job: Job, manifest: RunManifest, key: RunKey | None, *, no_report: bool) -> None:
+    """Sign the run, and write its report."""
+    from crawler.report.page import write_report
+
     if key is not None:
-        sign_run(run, manifest.run_id, key.key)
+        sign_run(job.out, manifest.run_id, key.key)
+    if not no_report:
+        write_report(job.out, edition=job.snapshot, sources=job.sources)

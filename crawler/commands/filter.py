@@ -75,6 +75,7 @@ from registry.core.errors import InvalidInput
 @click.option("--at", metavar="TIME", help="Ask for permission at this time [default: now], to repeat a run.")
 @click.option("--shard-size", type=click.IntRange(1, 1_000_000), default=512, show_default=True, hidden=True)
 @run_key_options
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
 @json_option
 def filter_command(
     inputs: tuple[str, ...],
@@ -99,6 +100,7 @@ def filter_command(
     shard_size: int,
     key: Path | None,
     no_sign: bool,
+    no_report: bool,
     as_json: bool,
 ) -> None:
     """Write what may be used to DIR/data, byte for byte, and beside it why the rest is not there.
@@ -154,7 +156,7 @@ def filter_command(
             f"Interrupted. Nothing unfinished is used; the same command with --resume goes on from here ({out})."
         )
         raise click.exceptions.Exit(130) from None
-    close(out, manifest, signing)
+    close(job, manifest, signing, no_report=no_report)
     summary(manifest, out)
     if as_json:
         emit({"run_id": manifest.run_id, "out": str(out), "counts": manifest.counts.as_json()})

@@ -42,6 +42,7 @@ from registry.core.errors import InvalidInput
 )
 @click.option("--at", metavar="TIME", help="Ask for permission at this time [default: now].")
 @run_key_options
+@click.option("--no-report", is_flag=True, help="Do not write report.html.")
 @json_option
 def refilter(
     run: Path,
@@ -55,6 +56,7 @@ def refilter(
     at: str | None,
     key: Path | None,
     no_sign: bool,
+    no_report: bool,
     as_json: bool,
 ) -> None:
     """Do RUN again by the newest edition, applying only what changed in the registry since.
@@ -101,7 +103,7 @@ def refilter(
     )
     with Progress() as progress:
         found = run_filter(job, resume=resume, watcher=progress)
-    close(out, found, signing)
+    close(job, found, signing, no_report=no_report)
     summary(found, out)
     note(
         f"{earlier.changed_works:,} works changed since edition {manifest.snapshot.sequence}; {earlier.near_items:,} "
