@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 import orjson
 from flask import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from registry.base.actor import Scope
 from registry.base.auth import current_actor, require
-from registry.base.context import part, reading, sources
+from registry.base.context import database, part, reading, sources
 from registry.base.http import Blueprint, Rate, spend
+from registry.base.idempotency import HEADER
 from registry.checking import schemas
 from registry.checking.arrow_reading import read_codes
 from registry.checking.arrow_writing import ARROW, write_answer
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_algorithm, check_column
+from registry.checking.lines import MAX_BYTES, answered, spelled_out, spooled
 from registry.checking.ranges import DecoySecret, digests_under
 from registry.checking.service import (
     MAX_ITEMS,
@@ -31,9 +34,8 @@ from registry.checking.service import (
 )
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, TooLarge
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint
-from registry.core.matching import Match
 
 blueprint = Blueprint(
     "check",
@@ -45,19 +47,21 @@ blueprint = Blueprint(
 
 Items = list[tuple[Fingerprint, ...]]
 
+JSON_LINES = "application/jsonl"
+
 _TERMS = {"algorithm", "purpose", "policy", "territory"}
 _LISTS = ("hashes", "hashes_base64", "urls")
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODY = {
     "required": True,
-    "content": {"application/json": {"schema": schemas.NewCheck}, ARROW: _BINARY},
+    "content": {"application/json": {"schema": schemas.NewCheck}, ARROW: _BINARY, JSON_LINES: _BINARY},
 }
 _RANGE_SECONDS = 60
 """How long a range may be kept: it is that much later than the other forms to tell of a change."""
-_ONLY_ARROW = "With an Arrow stream only, which brings nothing but codes."
+_NOT_JSON = "With an Arrow stream or JSON lines only, which bring nothing but items."
 _PARAMETERS = [
-    {"in": "query", "name": name, "schema": {"type": "string"}, "description": _ONLY_ARROW}
+    {"in": "query", "name": name, "schema": {"type": "string"}, "description": _NOT_JSON}
     for name in sorted(_TERMS)
 ]
 
@@ -175,12 +179,7 @@ def answer(
         "matches": [
             {
                 "i": i,
-                "work": work,
-                "algorithm": match.algorithm,
-                "distance": match.distance,
-                "grade": match.grade.name.lower(),
-                "variant": match.variant,
-                "passage": _passage(match),
+                **spelled_out(work, match),
                 "reason": r.decision.reason,
                 "licences": [g.licence for g in r.decision.grants],
             }
@@ -188,12 +187,6 @@ def answer(
             for work, match in r.matches
         ],
     }
-
-
-def _passage(match: Match) -> dict[str, int] | None:
-    """What is shared with a registered text, as places in the text that was asked about."""
-    found = match.passage
-    return None if found is None else {"words": found.words, "begin": found.begin, "end": found.end}
 
 
 @blueprint.post("")
@@ -204,14 +197,17 @@ def _passage(match: Match) -> dict[str, int] | None:
 def check_hashes() -> Response:
     """Decide about up to 10,000 codes of one algorithm, or addresses, for one purpose and policy.
 
-    As an Arrow stream up to 1,000,000 codes of one length in one request: see docs/reference/checking.md.
+    As an Arrow stream up to 1,000,000 codes of one length in one request, as JSON lines any number of any items: see
+    docs/reference/checking.md.
     """
     now = sources().now()
     if request.mimetype == ARROW:
         return _check_stream(now)
+    if request.mimetype == JSON_LINES:
+        return _check_lines(now)
     if request.args:
         raise InvalidInput(
-            "Query parameters go with an Arrow stream only; in JSON, everything is in the body."
+            "Query parameters go with an Arrow stream or JSON lines; in JSON, everything is in the body."
         )
     wanted, items = parse_request(request.get_data(), int(now.timestamp()))
     with reading() as session:
@@ -226,6 +222,31 @@ def check_hashes() -> Response:
             verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
             found = answer(change_seq, verdicts, kept, enumerate(results))
     return Response(orjson.dumps(found), mimetype="application/json")
+
+
+def _check_lines(now: datetime) -> Response:
+    """JSON lines, for what the query says. They count as Arrow's rows do."""
+    if HEADER in request.headers:
+        raise InvalidInput(f"Lines take no {HEADER}: a check changes nothing, so just send them again.")
+    terms = _terms()
+    algorithm = terms.pop("algorithm", None)
+    wanted = _request(terms, int(now.timestamp()), needs_algorithm=False)
+    request.max_content_length = MAX_BYTES
+    try:
+        file = spooled(request.stream, lambda: spend(Rate.CHECK))
+    except RequestEntityTooLarge:
+        raise TooLarge(f"The lines take more than {MAX_BYTES:,} bytes; send them in several parts.") from None
+    parts = database(), part(LiveIndex), current_actor()
+    response = Response(answered(file, *parts, wanted, algorithm, now), mimetype=JSON_LINES)
+    response.call_on_close(file.close)
+    return response
+
+
+def _terms() -> dict[str, str]:
+    """What the query says, each thing once."""
+    if any(len(values) > 1 for values in request.args.listvalues()):
+        raise InvalidInput("A query parameter is given twice.")
+    return request.args.to_dict()
 
 
 @blueprint.get("/sha256/<string:prefix>", rate=Rate.READ)
@@ -257,9 +278,7 @@ def list_range(query: dict[str, Any], prefix: str) -> Any:
 
 def _check_stream(now: datetime) -> Response:
     """Codes as an Arrow stream, for what the query says. It counts as one request for each 10,000 rows begun."""
-    if any(len(values) > 1 for values in request.args.listvalues()):
-        raise InvalidInput("A query parameter is given twice.")
-    terms = request.args.to_dict()
+    terms = _terms()
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=True)
     check_algorithm(terms["algorithm"])
     codes = read_codes(request.get_data(), ALGORITHMS[terms["algorithm"]].code_bytes)
