@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from registry.base.actor import Role, Scope
-from registry.base.settings import Settings
+from registry.command_options import HOME, JSON, say, settings_of
 from registry.core.errors import MissingExtra, VorbehaltError
 from registry.core.ids import format_id
+from registry.money_commands import payment, payout
 from registry.trust_cli import trust
-
-_HOME = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of this registry (default: VORBEHALT_HOME, else the user's data folder).",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-
-
-def _settings(home: Path | None) -> Settings:
-    return Settings.load(os.environ, home=home)
-
-
-def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False) if as_json else text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +22,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_HOME
+@HOME
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", default=1, show_default=True, help="Web processes.")
@@ -55,11 +38,11 @@ def serve(home: Path | None, host: str, port: int, workers: int, background: boo
     """
     from registry.server import serve as run
 
-    run(_settings(home), host=host, port=port, workers=workers, background=background)
+    run(settings_of(home), host=host, port=port, workers=workers, background=background)
 
 
 @cli.command()
-@_HOME
+@HOME
 def worker(home: Path | None) -> None:
     """Do the background work: publish every hour what changed, import lists of works, tidy up.
 
@@ -70,15 +53,15 @@ def worker(home: Path | None) -> None:
     from registry.base.telemetry import configure_logging
     from registry.work import until_signalled, work
 
-    settings = _settings(home)
+    settings = settings_of(home)
     configure_logging(settings.log_level)
     with until_signalled() as stop:
         work(settings, stop)
 
 
 @cli.command()
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--recreate", is_flag=True, help="After the file store was lost: write all of it anew.")
 def publish(home: Path | None, recreate: bool, as_json: bool) -> None:
     """Publish a snapshot of the registry, signed, for labs to take home.
@@ -87,9 +70,9 @@ def publish(home: Path | None, recreate: bool, as_json: bool) -> None:
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         edition = registry.publish(recreate=recreate)
-    _say(
+    say(
         as_json,
         {
             "sequence": edition.sequence,
@@ -102,8 +85,8 @@ def publish(home: Path | None, recreate: bool, as_json: bool) -> None:
 
 
 @cli.command()
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--period", required=True, help="The quarter to settle, such as 2026-Q4.")
 def settle(home: Path | None, period: str, as_json: bool) -> None:
     """Turn the usage that was reported into what is owed to whom.
@@ -112,9 +95,9 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         settlement = registry.settle(period)
-    _say(
+    say(
         as_json,
         {
             "settlement": format_id("settlement", settlement.public_id),
@@ -128,13 +111,17 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
     )
 
 
+cli.add_command(payment)
+cli.add_command(payout)
+
+
 @cli.group()
 def db() -> None:
     """The database's schema."""
 
 
 @db.command("upgrade")
-@_HOME
+@HOME
 def db_upgrade(home: Path | None) -> None:
     """Bring the database to this release's schema. Make a backup first.
 
@@ -144,7 +131,7 @@ def db_upgrade(home: Path | None) -> None:
     from registry.base.schema import upgrade
     from registry.models import metadata
 
-    settings = _settings(home)
+    settings = settings_of(home)
     database = Database(settings.database_url)
     upgrade(database, metadata)
     database.dispose()
@@ -152,7 +139,7 @@ def db_upgrade(home: Path | None) -> None:
 
 
 @db.command("check")
-@_HOME
+@HOME
 def db_check(home: Path | None) -> None:
     """Tell whether the database has this release's schema; exit 1 if not.
 
@@ -162,7 +149,7 @@ def db_check(home: Path | None) -> None:
     from registry.base.schema import drift
     from registry.models import metadata
 
-    database = Database(_settings(home).database_url)
+    database = Database(settings_of(home).database_url)
     found = drift(database, metadata)
     database.dispose()
     for line in found:
@@ -178,8 +165,8 @@ def account() -> None:
 
 
 @account.command("create")
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--role", type=click.Choice([r.value for r in Role]), required=True)
 @click.option("--name", required=True, help="Name shown to others.")
 @click.option("--email", help="For signing in and for notices; never shown to others.")
@@ -194,9 +181,9 @@ def account_create(
     from registry.wiring import Registry
 
     password = sys.stdin.readline().rstrip("\n") if password_stdin else None
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         party = registry.create_account(Role(role), name, email, password)
-    _say(as_json, {"account": party}, f"Account {party} ({role}) is created.")
+    say(as_json, {"account": party}, f"Account {party} ({role}) is created.")
 
 
 @cli.group()
@@ -205,8 +192,8 @@ def apikey() -> None:
 
 
 @apikey.command("create")
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--account", "party", required=True, help="Id of the account, party_…")
 @click.option("--name", default="command line", show_default=True, help="What the key is for.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([s.value for s in Scope]))
@@ -217,9 +204,9 @@ def apikey_create(home: Path | None, party: str, name: str, scopes: tuple[str, .
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         key_id, secret = registry.create_api_key(party, name, frozenset(Scope(s) for s in scopes))
-    _say(as_json, {"key": key_id, "secret": secret}, f"{secret}\nKeep it: it is not shown again ({key_id}).")
+    say(as_json, {"key": key_id, "secret": secret}, f"{secret}\nKeep it: it is not shown again ({key_id}).")
 
 
 @cli.group()
@@ -228,8 +215,8 @@ def title() -> None:
 
 
 @title.command("list")
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--limit", default=100, show_default=True, help="How many at most.")
 def title_list(home: Path | None, limit: int, as_json: bool) -> None:
     """List contests about which nobody has decided yet, the oldest first.
@@ -238,29 +225,29 @@ def title_list(home: Path | None, limit: int, as_json: bool) -> None:
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         found = registry.undecided_titles(limit)
     lines = [
         f"{c['since']}  {c['newer']} by {c['earlier']}  {c['rule']}, {c['distance']} apart" for c in found
     ]
-    _say(as_json, {"contests": found}, "\n".join(lines) or "No contest waits for a decision.")
+    say(as_json, {"contests": found}, "\n".join(lines) or "No contest waits for a decision.")
 
 
 def _decision(outcome: str, sentence: str) -> None:
     @title.command(
         outcome, help=sentence + f'\n\nExample: vorbehalt-server title {outcome} work_… --reason "…"'
     )
-    @_HOME
-    @_JSON
+    @HOME
+    @JSON
     @click.argument("work")
     @click.option("--reason", required=True, help="Why, for both owners to read.")
     @click.option("--earlier", help="The earlier work, if the title was contested by several.")
     def decide(home: Path | None, work: str, reason: str, earlier: str | None, as_json: bool) -> None:
         from registry.wiring import Registry
 
-        with Registry.open(_settings(home)) as registry:
+        with Registry.open(settings_of(home)) as registry:
             index = registry.decide_title(work, outcome, reason, earlier)
-        _say(
+        say(
             as_json,
             {"work": work, "outcome": outcome, "log_index": index},
             f"Decided: entry {index} in the log.",
@@ -275,8 +262,8 @@ _decision("reverse", "WORK is the original: its title stands, and that of the ea
 
 
 @cli.command()
-@_HOME
-@_JSON
+@HOME
+@JSON
 @click.option("--limit", default=100, show_default=True, help="How many at most.")
 def hints(home: Path | None, limit: int, as_json: bool) -> None:
     """List weaker likenesses of works of different owners, the newest first. Nothing follows from them.
@@ -285,14 +272,14 @@ def hints(home: Path | None, limit: int, as_json: bool) -> None:
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         found = registry.hints(limit)
     lines = [
         f"{h['found']}  {h['newer']} like {h['other']}  {h['algorithm']} {h['variant']}, "
         f"{h['distance']} apart, {h['grade']}"
         for h in found
     ]
-    _say(as_json, {"hints": found}, "\n".join(lines) or "There are no hints.")
+    say(as_json, {"hints": found}, "\n".join(lines) or "There are no hints.")
 
 
 cli.add_command(trust)

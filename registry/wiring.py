@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from registry.base.actor import Role, Scope
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import Store, open_store
@@ -122,14 +124,18 @@ class Registry:
 
     def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""
+        with self.operating() as (session, actor):
+            return remuneration.settle(session, actor, period, self.sources)
+
+    @contextmanager
+    def operating(self) -> Iterator[tuple[Session, Actor]]:
+        """One transaction of whoever runs a command on this server, and the log's new head signed after it."""
         key = LogKey.load(log_keys(self.settings))
-        self._sign_log(key)  # as above
+        self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
         with self.database.writing() as session:
             log.hold(session)  # of two commands at once, only one makes the account of the command line
-            actor = parties.command_line(session, self.sources)
-            settlement = remuneration.settle(session, actor, period, self.sources)
+            yield session, parties.command_line(session, self.sources)
         log.sign_head(self.database, key, self.sources.now())
-        return settlement
 
     def decide_title(self, work: str, outcome: str, reason: str, earlier: str | None) -> int:
         """What a person decides about a contested title, logged; the entry's index."""

@@ -143,6 +143,10 @@ class Settings:
         "How many accounts, log-ins and checks without an API key one network address may ask for.",
         Quota(60, 3600),
     )
+    trust_holder: str = _option(
+        _text, "none", "Who holds the account that payouts go out from, as the bank has the name."
+    )
+    trust_iban: str = _option(_text, "none", "The IBAN of that account: for rights money only, kept apart.")
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 
     def __post_init__(self) -> None:

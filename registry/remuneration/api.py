@@ -7,10 +7,12 @@ from typing import Any
 from flask import Response
 
 from registry.base.actor import Scope
-from registry.base.http import Blueprint, current_actor, reading, require, sources
+from registry.base.http import Blueprint, current_actor, reading, require, sources, writing
 from registry.base.schemas import page_query
+from registry.core.errors import NotFound
 from registry.core.ids import format_id
 from registry.remuneration import schemas, service
+from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
 from registry.remuneration.statements import Statement
 
@@ -58,6 +60,44 @@ def get_settlement(public_id: bytes) -> Any:
     """One settlement, with what your lab owes in it."""
     with reading() as session:
         return service.get_settlement(session, current_actor(), public_id)
+
+
+@blueprint.get("/payouts")
+@require(Scope.STATEMENTS_READ)
+@blueprint.response(200, schemas.PayoutsView)
+def list_payouts() -> Any:
+    """What was paid to you, newest first, and what you are owed now."""
+    with reading() as session:
+        actor = current_actor()
+        return {
+            "owed": service.owed_to(session, actor),
+            "payouts": service.payouts_to(session, actor),
+        }
+
+
+@blueprint.get("/bank-account")
+@require(Scope.STATEMENTS_READ)
+@blueprint.response(200, schemas.BankAccountView)
+def get_bank_account() -> Any:
+    """Where you are paid."""
+    with reading() as session:
+        found = service.bank_account_of(session, current_actor())
+    if found is None:
+        raise NotFound("You gave no bank account; send one with PUT.")
+    return found
+
+
+@blueprint.put("/bank-account")
+@require(Scope.ACCOUNT)
+@blueprint.arguments(schemas.BankAccountArguments)
+@blueprint.response(200, schemas.BankAccountView)
+def put_bank_account(arguments: dict[str, Any]) -> Any:
+    """Be paid to this account, from two weeks on. Needs your password, whatever the key may do."""
+    confirm_password(current_actor(), arguments["password"])
+    with writing() as session:
+        return service.set_bank_account(
+            session, current_actor(), arguments["holder"], arguments["iban"], sources()
+        )
 
 
 def _statement(query: dict[str, Any]) -> Statement:

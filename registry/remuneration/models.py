@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from registry.base.db import Base, BigId, Identified
+from registry.remuneration import payout_models  # noqa: F401 - its tables are guarded with these
 from registry.remuneration.safeguards import guard
 
 

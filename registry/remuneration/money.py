@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from registry.core.errors import InvalidInput
+
 #: Decimal places of currencies (ISO 4217, list one, 2026) where they are not two.
 _PLACES = {
     currency: places
@@ -18,3 +22,14 @@ def decimal(amount_minor: int, currency: str) -> str:
     places = _PLACES.get(currency, 2)
     sign, digits = "-" if amount_minor < 0 else "", f"{abs(amount_minor):0{places + 1}d}"
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
+
+
+def minor(text: str, currency: str) -> int:
+    """`123.45` of EUR as 12345: what `decimal` writes, read back; `InvalidInput` for any other form."""
+    found = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", text, re.ASCII)
+    places = _PLACES.get(currency, 2)
+    if found is None or len(found[2] or "") not in {0, places}:
+        raise InvalidInput(
+            f"“{text[:20]}” is no amount of {currency[:3]}; write it as {decimal(12345, currency)}."
+        )
+    return int(found[1] + (found[2] or "0" * places))

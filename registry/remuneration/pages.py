@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Response, render_template, request
+import math
+
+from flask import Response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
 
 from registry.base.actor import Role
-from registry.base.context import reading, sources
+from registry.base.context import reading, sources, writing
+from registry.core.errors import RateLimited, Unauthenticated
 from registry.core.ids import format_id, parse_id
 from registry.parties import service as parties
 from registry.remuneration import service
+from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
 from registry.remuneration.periods import Period
 from registry.remuneration.statements import Statement
+from registry.web.forms import Form
 from registry.web.furniture import Pages
+from registry.web.i18n import gettext as _
 from registry.web.visitors import current_visitor, signed_in
 from registry.works import service as works
 
@@ -58,6 +65,53 @@ def table(period: str) -> Response:
     name = f"statement-{found.period}-{format_id('party', found.party)}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(to_csv(found), content_type="text/csv; charset=utf-8; header=present", headers=headers)
+
+
+@blueprint.get("/payouts")
+@signed_in(Role.CREATOR, Role.SOCIETY)
+def show_payouts() -> str:
+    """What was paid to me, what I am owed, and where it goes."""
+    return _payouts(Form())
+
+
+@blueprint.post("/payouts/bank-account")
+@signed_in(Role.CREATOR, Role.SOCIETY)
+def set_bank_account() -> AnyResponse | tuple[str, int]:
+    """Take another bank account, if this is my password."""
+    form, actor = Form.sent(), current_visitor().actor
+    holder = form.take(
+        "holder", service.check_holder, _("Enter the name as your bank has it: 1 to 70 characters.")
+    )
+    iban = form.take(
+        "iban", service.check_iban, _("A digit is wrong or missing, or SEPA does not reach this country.")
+    )
+    if holder is None or iban is None:
+        return _payouts(form), 422
+    try:
+        confirm_password(actor, form.values.get("password", ""))
+    except RateLimited as error:
+        minutes = math.ceil(error.details["retry_after"] / 60)
+        form.errors[""] = _("Too many attempts. Wait %(minutes)s min, then try again.", minutes=minutes)
+        return _payouts(form), 429
+    except Unauthenticated:
+        form.errors["password"] = _("This is not your current password.")
+        return _payouts(form), 422
+    with writing() as session:
+        service.set_bank_account(session, actor, holder, iban, sources())
+    return redirect(url_for("remuneration_pages.show_payouts"), 303)
+
+
+def _payouts(form: Form) -> str:
+    with reading() as session:
+        actor = current_visitor().actor
+        return render_template(
+            "remuneration/payouts.html",
+            form=form,
+            bank=service.bank_account_of(session, actor),
+            owed=service.owed_to(session, actor),
+            payouts=service.payouts_to(session, actor),
+            now=sources().now(),
+        )
 
 
 def _statement(session: Session, period: str) -> Statement:

@@ -20,6 +20,10 @@ APPEND_ONLY = (
     "statement_line",
     "ledger_posting",
     "ledger_entry",
+    "payout_run",
+    "payout",
+    "payout_event",
+    "bank_reply",
 )
 """Tables whose rows are never updated or deleted."""
 

@@ -88,3 +88,41 @@ class SettlementDetailsView(Strict):
 
 
 SettlementList = page_of("settlement", SettlementView)
+
+
+class BankAccountArguments(Strict):
+    """Where you want to be paid."""
+
+    holder = fields.String(required=True, metadata={"example": "Anna Beispiel"})
+    iban = fields.String(required=True, metadata={"example": "DE89 3704 0044 0532 0130 00"})
+    password = fields.String(required=True, load_only=True, metadata={"example": "seven quiet herons"})
+
+
+class BankAccountView(Strict):
+    """As much of it as is shown."""
+
+    holder = fields.String()
+    iban = fields.String(metadata={"description": "Country and last four digits.", "example": "DE… 3000"})
+    recorded_at = Time()
+    payable_from = Time(metadata={"description": "No payment goes there earlier."})
+
+
+class PayoutView(Strict):
+    """One payment to you."""
+
+    run = PublicId("payout")
+    reference = fields.String(metadata={"description": "On your bank statement, the end-to-end id."})
+    iban = fields.String()
+    amount_minor = fields.Integer()
+    currency = fields.String()
+    state = fields.String(metadata={"description": "prepared, sent, settled or returned"})
+    reason = fields.String(allow_none=True)
+    prepared_at = Time()
+    changed_at = Time()
+
+
+class PayoutsView(Strict):
+    """What was paid to you, newest first, and what stands on your account."""
+
+    owed = _totals()
+    payouts = fields.List(fields.Nested(PayoutView))

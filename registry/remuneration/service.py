@@ -26,6 +26,7 @@ from registry.core.records.leaves import SettlementLeaf
 from registry.core.tlog.merkle import root_of_leaves
 from registry.log import service as log
 from registry.remuneration import rules
+from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
 from registry.remuneration.inputs import GatheredPool, Inputs, gather
 from registry.remuneration.ledger import balance, post
 from registry.remuneration.models import (
@@ -35,7 +36,24 @@ from registry.remuneration.models import (
     SettlementPool,
     StatementLine,
 )
+from registry.remuneration.money import decimal, minor
+from registry.remuneration.payout_models import PayoutRun
+from registry.remuneration.payout_rules import check_holder, check_iban
+from registry.remuneration.payouts import (
+    PayoutDetails,
+    PreparePayouts,
+    RecordPayment,
+    cancel_payouts,
+    file_of,
+    list_runs,
+    mark_sent,
+    owed_to,
+    payouts_to,
+    prepare_payouts,
+    record_payment,
+)
 from registry.remuneration.periods import Period
+from registry.remuneration.replies import take_reply
 from registry.remuneration.rules import Line, Pool
 from registry.remuneration.statements import (
     PoolDetails,
@@ -49,16 +67,36 @@ from registry.remuneration.statements import (
 from registry.usage import service as usage
 
 __all__ = [
+    "BankDetails",
+    "PayoutDetails",
+    "PayoutRun",
     "PoolDetails",
+    "PreparePayouts",
+    "RecordPayment",
     "Settlement",
     "SettlementDetails",
     "Statement",
     "balance",
+    "bank_account_of",
+    "cancel_payouts",
+    "check_holder",
+    "check_iban",
+    "decimal",
+    "file_of",
     "get_settlement",
+    "list_runs",
     "list_settlements",
+    "mark_sent",
+    "minor",
+    "owed_to",
+    "payouts_to",
+    "prepare_payouts",
+    "record_payment",
+    "set_bank_account",
     "settle",
     "statement",
     "statement_totals",
+    "take_reply",
 ]
 
 

@@ -133,6 +133,19 @@ class SettlementLeaf(Leaf):
 
 
 @dataclass(frozen=True)
+class PayoutLeaf(Leaf):
+    """A payment file was made for the bank; so no second one can be put in its place unseen."""
+
+    TYPE = "payout"
+
+    payout: str = member("pay", word)
+    file: str = member("file", digest)
+    """SHA-256 of the file's bytes."""
+    payments: int = member("n", count)
+    at: int = member("ts", count)
+
+
+@dataclass(frozen=True)
 class TitleLeaf(Leaf):
     """A person decided about two titles in conflict; which ones, and why, stays between their owners."""
 
@@ -144,10 +157,11 @@ class TitleLeaf(Leaf):
     at: int = member("ts", count)
 
 
-AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | TitleLeaf
+AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | PayoutLeaf | TitleLeaf
 
 TYPES: dict[str, type[AnyLeaf]] = {
-    kind.TYPE: kind for kind in (UseLeaf, OptOutLeaf, LicenceLeaf, TariffLeaf, SettlementLeaf, TitleLeaf)
+    kind.TYPE: kind
+    for kind in (UseLeaf, OptOutLeaf, LicenceLeaf, TariffLeaf, SettlementLeaf, PayoutLeaf, TitleLeaf)
 }
 
 

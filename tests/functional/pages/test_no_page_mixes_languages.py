@@ -62,7 +62,7 @@ def test_pages_for_people_who_are_signed_in(
         maker: [
             *("works", "works?view=list", "works?q=zzz", "works/register"),
             *(f"works/{work}", f"works/{work}/shares", f"works/{work}/withdraw"),
-            *("statements", "statements/2026-Q3", "mandates", "account", "models"),
+            *("statements", "statements/2026-Q3", "payouts", "mandates", "account", "models"),
         ],
         lab: ["reports", "models", "account", "works"],
         society: ["works", "mandates", "statements", "account"],

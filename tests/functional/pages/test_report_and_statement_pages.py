@@ -20,7 +20,7 @@ from registry.log.keys import LogKey
 from registry.parties import service as parties
 from registry.remuneration import service as remuneration
 from registry.wiring import log_keys
-from tests.factories import Clock
+from tests.factories import PASSWORD, Clock
 from tests.support.browsing import Browser, signed_in
 from tests.support.usage import open_trade, row
 
@@ -125,3 +125,27 @@ def test_a_society_needs_a_mandate_to_see_a_members_statement(
 
     assert "€1.20" in society.browser.read(address)
     assert "Works were used" in society.browser.read(f"/en/statements/2026-Q3?party={market.maker_id}")
+
+
+def test_a_bank_account_is_taken_with_the_password_only(
+    market: Market, app: Flask, database: Database, sources: Sources
+) -> None:
+    """And shown by its last digits; what is wrong is said at the field."""
+    assert "€1.20" in market.maker.read("/en/payouts")
+    command = parties.RegisterParty(Role.CREATOR, "Anna", "anna@example.org", PASSWORD)
+    with database.writing() as session:
+        actor = parties.actor_of(parties.register_party(session, command, sources))
+    anna = signed_in(app, database, sources, actor)
+    assert "Without a bank account you cannot be paid" in anna.read("/en/payouts")
+    sent = {"holder": "Anna", "iban": "DE89 3704 0044 0532 0130 00", "password": PASSWORD}
+    for field, wrong in (("password", "no"), ("iban", "DE89370400440532013001"), ("holder", "N" * 80)):
+        answer = anna.send("/en/payouts/bank-account", sent | {field: wrong})
+        assert answer.status_code == 422
+        assert f'id="{field}-error"' in answer.text
+    assert "Without a bank account" in anna.read("/en/payouts")
+    assert anna.send("/en/payouts/bank-account", sent).status_code == 303
+    page = anna.read("/de/payouts")
+    assert "DE… 3000" in page
+    assert "Zahlungen ab" in page
+    assert "0440532" not in page
+    assert market.lab.open("/en/payouts").status_code == 403

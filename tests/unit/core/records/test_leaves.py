@@ -13,6 +13,7 @@ from registry.core.records.leaves import (
     AnyLeaf,
     LicenceLeaf,
     OptOutLeaf,
+    PayoutLeaf,
     SettlementLeaf,
     TariffLeaf,
     UseLeaf,
@@ -54,6 +55,7 @@ LEAVES: list[AnyLeaf] = [
         root="ab" * 32,
         at=5,
     ),
+    PayoutLeaf(payout="run_x", file="ab" * 32, payments=2, at=5),
 ]
 
 
