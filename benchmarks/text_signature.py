@@ -170,7 +170,7 @@ def main() -> None:
     print(f"versions   datasketch {datasketch.__version__}, numpy {np.__version__}")
     print(f"texts      {len(texts):,}, {megabytes:.2f} MB, one after the other")
 
-    at_once = [texts[i : i + 64] for i in range(0, len(texts), 64)]
+    at_once = [raw[i : i + 64] for i in range(0, len(texts), 64)]
     seconds, _ = best_of(asked.rounds, lambda: [codes_by_kernels(some) for some in at_once])
     print(f"ours, with fingerprints, 64 at once   {megabytes / seconds:8.2f} MB/s")
     room = np.empty(10 * max(map(len, raw)), np.uint8)

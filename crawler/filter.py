@@ -161,11 +161,11 @@ def read_all(
     Whatever is wrong with one becomes its gap; nothing is raised for bad content. All texts are coded together.
     """
     parts = [_parts(sample) for sample in samples]
-    texts = [(p.text, p.data) for own in parts for p in own if p.text is not None and p.gap is None]
+    texts = [_utf8(p, sample) for sample, own in zip(samples, parts, strict=True) for p in own if _is_text(p)]
     coded = iter(look_up_texts(texts, limits=limits))
 
     def of_part(part: Part) -> Reading:
-        if part.text is not None and part.gap is None:
+        if _is_text(part):
             return _of_text(next(coded), part)
         return _read_part(part, limits, deep, exact_decode)
 
@@ -183,6 +183,17 @@ def _parts(sample: Sample) -> Sequence[Part]:
     if sample.parts:
         return sample.parts
     return (Part(sample.raw if sample.text is None else sample.text.encode("utf-8"), sample.text),)
+
+
+def _is_text(part: Part) -> bool:
+    return part.text is not None and part.gap is None
+
+
+def _utf8(part: Part, sample: Sample) -> tuple[bytes, bytes]:
+    """A text as UTF-8, and its bytes: the same where it is all of its item."""
+    if part.text is None or not sample.parts:
+        return part.data, part.data
+    return part.text.encode("utf-8", "surrogatepass"), part.data
 
 
 def _unread(sample: Sample) -> Reading:

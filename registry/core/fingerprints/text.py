@@ -27,7 +27,7 @@ def fingerprint_text(
     data = _utf8(text) if raw is None else raw
     if (refusal := _too_large(data, limits)) is not None:
         raise refusal
-    ((signature, passages, length),) = many_codes([text]).stored()
+    ((signature, passages, length),) = many_codes([text.encode("utf-8", "surrogatepass")]).stored()
     codes = _codes(data, signature, passages, length)
     if isinstance(codes, TooShort):
         raise codes
@@ -41,9 +41,12 @@ def fingerprint_text(
 
 
 def look_up_texts(
-    texts: Sequence[tuple[str, bytes]], *, limits: Limits = DEFAULT_LIMITS
+    texts: Sequence[tuple[bytes, bytes]], *, limits: Limits = DEFAULT_LIMITS
 ) -> list[tuple[Fingerprint, ...] | InvalidInput]:
-    """For texts and their bytes, what `fingerprint_text` makes or raises: many short ones cost far less together."""
+    """What `fingerprint_text` makes or raises of many texts: short ones cost far less together.
+
+    Each is given in the UTF-8 that `str.encode` makes of it, and as the bytes that it has in its file.
+    """
     small = [text for text, data in texts if len(data) <= limits.max_text_bytes]
     made = many_codes(small).stored()
     return [_too_large(data, limits) or _codes(data, *next(made)) for _, data in texts]

@@ -59,20 +59,20 @@ class ManyCodes:
 
 def text_codes(text: str) -> TextCodes:
     """Of one text; see `many_codes`."""
-    (codes,) = many_codes([text])
+    (codes,) = many_codes([text.encode("utf-8", "surrogatepass")])
     return codes
 
 
-def many_codes(texts: Sequence[str]) -> ManyCodes:
-    """By the engine that is worth it; the codes are the same."""
+def many_codes(texts: Sequence[bytes]) -> ManyCodes:
+    """Of texts in the UTF-8 that `str.encode` makes, by the engine that is worth it; the codes are the same."""
     if metering.TEXT_BYTES.compiled_pays(sum(map(len, texts))):
         return codes_by_kernels(texts)
     return codes_by_numpy(texts)
 
 
-def codes_by_numpy(texts: Sequence[str]) -> ManyCodes:
+def codes_by_numpy(texts: Sequence[bytes]) -> ManyCodes:
     """Ready at once."""
-    normalised = [normalise(text) for text in texts]
+    normalised = [normalise(text.decode("utf-8", "surrogatepass")) for text in texts]
     signatures = [signature_by_numpy(text) for text in normalised]
     found = [fingerprints_by_numpy(text) for text in normalised]
     positions = np.concatenate([np.empty(0, np.uint32), *(own.positions for own in found)])
@@ -85,20 +85,19 @@ def codes_by_numpy(texts: Sequence[str]) -> ManyCodes:
     )
 
 
-def codes_by_kernels(texts: Sequence[str]) -> ManyCodes:
-    """From UTF-8 (half surrogate pairs included) straight to the codes, of all texts in one call."""
+def codes_by_kernels(texts: Sequence[bytes]) -> ManyCodes:
+    """From UTF-8 (half surrogate pairs included, but well-formed) straight to the codes, of all texts in one call."""
     from registry.core.fingerprints import text_kernels as kernels  # numba only where it pays
 
     tables = text_tables()
-    raw = [text.encode("utf-8", "surrogatepass") for text in texts]
-    sizes = np.fromiter(map(len, raw), np.uint64, len(raw))
+    sizes = np.fromiter(map(len, texts), np.uint64, len(texts))
     largest, total = int(sizes.max(initial=0)), int(sizes.sum())
-    source, ends = np.frombuffer(b"".join(raw), np.uint8), np.cumsum(sizes, dtype=np.uint64)
+    source, ends = np.frombuffer(b"".join(texts), np.uint8), np.cumsum(sizes, dtype=np.uint64)
     normalised = np.empty(largest * kernels.MOST_GROWTH + 1, np.uint8)  # pages never touched take no memory
-    lengths, counts = np.empty(len(raw), np.uint64), np.empty(len(raw), np.uint64)
-    room = total // 8 + 64 * len(raw)  # twice as many as there are in any but an odd text
+    lengths, counts = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
+    room = total // 8 + 64 * len(texts)  # twice as many as there are in any but an odd text
     while True:
-        signatures = np.full((len(raw), LEAN_VALUES), reference.EMPTY, np.uint32)
+        signatures = np.full((len(texts), LEAN_VALUES), reference.EMPTY, np.uint32)
         positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
         found = kernels.codes(
             source,

@@ -33,7 +33,7 @@ from registry.core.fingerprints.text_normal import normalise
 
 _Resizer = Callable[[Plane, Weights, Weights], Plane]
 _Finder = Callable[[Plane], list[Anchor]]
-_TextEngine = Callable[[Sequence[str]], ManyCodes]
+_TextEngine = Callable[[Sequence[bytes]], ManyCodes]
 
 
 def selftest(*, compiled: bool = False) -> int:
@@ -118,7 +118,7 @@ def _check_text(vector: dict[str, Any], engines: list[_TextEngine]) -> int:
     name = f"“{vector['text'][:24]}”"
     _compare(f"{name}: normalised", _sha256(normalise(vector["text"])), vector["normalised_sha256"])
     for engine in engines:
-        (codes,) = engine([vector["text"]])
+        (codes,) = engine([vector["text"].encode()])
         _compare(f"{name}: length", codes.length, vector["normalised_bytes"])
         _compare(
             f"{MINHASH128} of {name}: first values", codes.signature[:4].tolist(), vector["first_values"]
