@@ -16,7 +16,7 @@ from registry.base.ratelimits import RateLimiter
 from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
 from registry.checking import api as checking_api
-from registry.checking import lookup_api
+from registry.checking import files_api, lookup_api
 from registry.checking.base_files import BaseFiles
 from registry.checking.ranges import DecoySecret
 from registry.checking.service import LiveIndex
@@ -36,7 +36,7 @@ from registry.remuneration import api as remuneration_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
 from registry.usage import pages as usage_pages
-from registry.usage import runs_api
+from registry.usage import runs_api, uses_api
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
@@ -51,10 +51,12 @@ _ROOMS = (
     licences_api,
     requests_api,
     checking_api,
+    files_api,
     lookup_api,
     publishing_api,
     usage_api,
     runs_api,
+    uses_api,
     remuneration_api,
     log_api,
 )

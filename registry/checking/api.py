@@ -250,7 +250,7 @@ def _terms() -> dict[str, str]:
 
 
 @blueprint.get("/sha256/<string:prefix>", rate=Rate.READ)
-@blueprint.arguments(schemas.RangeQuery, location="query")
+@blueprint.arguments(schemas.TermsQuery, location="query")
 @blueprint.response(200, schemas.RangeView)
 def list_range(query: dict[str, Any], prefix: str) -> Any:
     """List the SHA-256 digests that begin with these 5 digits, with what anyone may do; nobody learns which you have.

@@ -36,8 +36,8 @@ class NewCheck(Strict):
     territory = fields.String(metadata={"example": "world", "default": "world"})
 
 
-class RangeQuery(Strict):
-    """What a range of digests is to be decided for."""
+class TermsQuery(Strict):
+    """What is to be decided for."""
 
     purpose = fields.Enum(Purpose, by_value=True, required=True)
     policy = fields.Enum(Policy, by_value=True, required=True)
@@ -96,3 +96,38 @@ class RangeView(Strict):
     verdicts = fields.String(
         metadata={"description": "One digit for each: what anyone may do. 0 allow, 1 deny.", "example": "1"}
     )
+
+
+class FileMatchView(Strict):
+    """A registered work that a file resembles."""
+
+    work = fields.String(metadata={"example": "work_…"})
+    algorithm = fields.String()
+    distance = fields.Integer()
+    grade = fields.String(validate=validate.OneOf([grade.name.lower() for grade in Grade]))
+    variant = fields.String(metadata={"example": "full/identity"})
+    passage = fields.Nested(PassageView, allow_none=True)
+
+
+class CheckedFileView(Strict):
+    """What is decided about a file."""
+
+    name = fields.String(metadata={"description": "As it was sent."})
+    sha256 = fields.String()
+    verdict = fields.Integer(
+        metadata={"description": "0 allow, 1 deny, 2 licensed, 3 review, 4 unknown.", "example": 1}
+    )
+    kept = fields.Boolean(metadata={"description": "Whether the policy keeps it."})
+    reason = fields.String(metadata={"example": "registered.no-licence"})
+    detail = fields.String(
+        allow_none=True, metadata={"description": "Why the file could not be read, if it could not."}
+    )
+    licences = fields.List(fields.String())
+    matches = fields.List(fields.Nested(FileMatchView))
+
+
+class CheckedFilesView(Strict):
+    """An answer for each file, in the order in which they were sent."""
+
+    live = fields.Nested(LiveView)
+    files = fields.List(fields.Nested(CheckedFileView))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -72,15 +73,19 @@ def check(
     request: Request,
     items: Sequence[tuple[Fingerprint, ...]],
     now: datetime,
+    gaps: Mapping[int, Gap] = MappingProxyType({}),
 ) -> tuple[int, list[Checked]]:
-    """Decide about each item; returns the change sequence that the answers rest on, and one answer an item."""
+    """Decide about each item; returns the change sequence that the answers rest on, and one answer an item.
+
+    `gaps`: what could not be looked at, by number of the item.
+    """
     current, change_seq = index.current(session)
     found = current.match(items)
     rows = {m.work_row for matches in found for m in matches}
     known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
     return change_seq, [
-        decided(known, request, matches, None if item else Gap("unchecked.no-fingerprint"))
-        for item, matches in zip(items, found, strict=True)
+        decided(known, request, matches, gaps.get(n, None if items[n] else Gap("unchecked.no-fingerprint")))
+        for n, matches in enumerate(found)
     ]
 
 
