@@ -46,6 +46,28 @@ def payment_record(
 
 
 @click.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command("export")
+@HOME
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def ledger_export(home: Path | None, out: Path) -> None:
+    """Write the whole ledger as a beancount file, for bean-check and auditors.
+
+    Example: vorbehalt-server ledger export --out ledger.beancount
+    """
+    from registry.remuneration.service import export_ledger
+    from registry.wiring import Registry
+
+    with Registry.open(settings_of(home)) as registry, registry.operating() as (session, actor):
+        text = export_ledger(session, actor)
+    out.write_text(text, "utf-8")
+    click.echo(f"{out} has {len(text.splitlines()):,} lines.")
+
+
+@click.group()
 def payout() -> None:
     """Money that goes out: prepared, sent, then settled or returned."""
 

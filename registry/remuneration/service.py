@@ -27,6 +27,7 @@ from registry.core.tlog.merkle import root_of_leaves
 from registry.log import service as log
 from registry.remuneration import rules
 from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
+from registry.remuneration.beancount import export_ledger
 from registry.remuneration.inputs import GatheredPool, Inputs, gather
 from registry.remuneration.ledger import balance, post
 from registry.remuneration.models import (
@@ -82,6 +83,7 @@ __all__ = [
     "check_holder",
     "check_iban",
     "decimal",
+    "export_ledger",
     "file_of",
     "get_settlement",
     "list_runs",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -17,6 +20,7 @@ from registry.log import service as log
 from registry.remuneration import payouts
 from registry.remuneration import service as remuneration
 from registry.remuneration.bank_details import bank_account_of, set_bank_account
+from registry.remuneration.beancount import export_ledger
 from registry.remuneration.models import LedgerEntry, LedgerPosting
 from registry.remuneration.payout_models import BankReply, Payout, PayoutEvent, PayoutRun
 from registry.remuneration.payout_rules import BANK, IN_TRANSIT, State
@@ -167,6 +171,22 @@ def test_faulty_answers_are_refused_before_anything_is_written(owed: Trade) -> N
     with pytest.raises(Conflict, match="taken in before"):
         reply(owed, booked(good))
     assert counts(owed.session) == before
+
+
+def test_the_ledger_of_it_all_passes_bean_check(owed: Trade, tmp_path: Path) -> None:
+    """And does not with one cent more on one side."""
+    run = sent(owed)
+    names = ids(owed, run)
+    reply(owed, booked(("DBIT", names["3000"], "30.00")))
+    reply(owed, status(run.message_id, transactions=[(names["1000"], "RJCT")]))
+    lines = export_ledger(owed.session, owed.operator).splitlines()
+    file = tmp_path / "ledger.beancount"
+    program = str(Path(sys.executable).parent / "bean-check")
+    cent_off = [line.replace(" 30.00 EUR", " 30.01 EUR") for line in lines]
+    for wanted, text in ((0, lines), (1, cent_off)):
+        file.write_text("\n".join(text) + "\n", "utf-8")
+        done = subprocess.run([program, "--no-cache", str(file)], check=False, capture_output=True)
+        assert done.returncode == wanted, done.stderr
 
 
 def test_other_bookings_of_the_account_are_passed_over(owed: Trade) -> None:
