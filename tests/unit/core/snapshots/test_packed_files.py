@@ -73,6 +73,7 @@ def test_any_flipped_bit_is_noticed(files: EditionFiles, tmp_path: Path) -> None
                 assert not (tmp_path / "back").exists()
             else:  # a bit that means nothing, such as one of zstd's: what came out is what was signed
                 assert (tmp_path / "back").read_bytes() == files.paths[name].read_bytes()
+                (tmp_path / "back").unlink()
 
 
 def test_a_pack_that_is_cut_off_or_too_long(files: EditionFiles) -> None:
