@@ -6,6 +6,7 @@ from typing import Any
 
 from registry.base.actor import Scope
 from registry.base.http import Blueprint, current_actor, reading, require, sources, writing
+from registry.base.schemas import page_query
 from registry.usage import schemas, service
 
 blueprint = Blueprint("runs", __name__, url_prefix="/v1/runs", description="What labs filtered, and how")
@@ -40,3 +41,16 @@ def get_run(run_id: str) -> Any:
     """One run of your lab, with its manifest."""
     with reading() as session:
         return service.runs_seen(session, [service.get_run(session, current_actor(), run_id)])[0]
+
+
+@blueprint.get("/<run:run_id>/changes")
+@require()
+@blueprint.arguments(page_query("work"), location="query")
+@blueprint.response(200, schemas.ChangeList)
+def changes_of_run(page: dict[str, Any], run_id: str) -> Any:
+    """What your lab reported as used in this run and may use no longer: withdrawn since, or no longer covered.
+
+    Ask again with `If-None-Match`: while nothing has changed, the answer is 304.
+    """
+    with reading() as session:
+        return service.changes_of_run(session, current_actor(), run_id, sources().now(), **page)

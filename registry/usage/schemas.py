@@ -108,4 +108,20 @@ class RunList(Strict):
     next = RunId(allow_none=True)
 
 
+class ChangeView(Strict):
+    """A work that was reported for a run and is denied now."""
+
+    work = PublicId("work")
+    reason = fields.String(metadata={"example": "registered.no-licence"})
+    withdrawn_at = Time(allow_none=True)
+    licences = fields.List(fields.String(), metadata={"description": "Under which it was reported."})
+
+
+class ChangeList(Strict):
+    """A page of them."""
+
+    items = fields.List(fields.Nested(ChangeView))
+    next = PublicId("work", allow_none=True)
+
+
 ClaimList = page_of("claim", ClaimView)

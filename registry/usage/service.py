@@ -26,6 +26,7 @@ from registry.licences.service import Agreement
 from registry.log import service as log
 from registry.parties import service as parties
 from registry.usage import checks, rules
+from registry.usage.changes import ChangesPage, changes_of_run
 from registry.usage.models import ClaimBatch, ClaimRow, Run
 from registry.usage.queries import (
     ClaimDetails,
@@ -44,12 +45,14 @@ from registry.usage.uses import UseOfWork, uses_of_work
 from registry.works import service as works
 
 __all__ = [
+    "ChangesPage",
     "ClaimBatch",
     "ClaimDetails",
     "ClaimRow",
     "RunDetails",
     "SubmitClaim",
     "UseOfWork",
+    "changes_of_run",
     "claim_details",
     "claims_between",
     "claims_by_id",

@@ -34,6 +34,7 @@ class Office:
     anna: Account
     bert: Account
     work: str
+    licence: str
     claim: str
     manifest: dict[str, Any]
     other_manifest: dict[str, Any]
@@ -51,7 +52,8 @@ def office(database: Database, sources: Sources, clock: Clock) -> Office:
     with database.writing() as session:
         trade: Trade = open_trade(session, sources, clock)
         work = trade.work()
-        claim = trade.claim(row(work, trade.agreement(work), units=120))
+        licence = trade.agreement(work)
+        claim = trade.claim(row(work, licence, units=120))
         lab, anna, bert = (
             Account(actor, make_key(session, sources, actor)) for actor in (trade.lab, trade.anna, trade.bert)
         )
@@ -60,6 +62,7 @@ def office(database: Database, sources: Sources, clock: Clock) -> Office:
             anna,
             bert,
             format_id("work", work.public_id),
+            licence,
             format_id("claim", claim.public_id),
             trade.manifest(1),
             trade.manifest(2),
@@ -125,6 +128,28 @@ def test_runs_are_their_labs_business(client: Client, office: Office, account: M
     assert client.get(url, headers=office.anna.headers).status_code == 403
     assert client.get(url, headers=operator.headers).status_code == 200
     assert client.get("/v1/runs/nonsense", headers=office.lab.headers).status_code == 404
+
+
+def test_a_lab_hears_what_it_may_use_no_longer(client: Client, office: Office, account: Make) -> None:
+    """Asking again costs nothing until something has changed."""
+    url, mine = f"/v1/runs/{office.manifest['run_id']}/changes", office.lab.headers
+    first = client.get(url, headers=mine)
+    assert first.json == {"items": [], "next": None}
+    have = {"If-None-Match": first.headers["ETag"]}
+    assert client.get(url, headers=mine | have).status_code == 304
+    agreement = office.licence.partition("@")[0]
+    ended = client.post(f"/v1/agreements/{agreement}/end", json={}, headers=office.anna.headers)
+    assert ended.status_code == 200, ended.json
+    ((item),) = client.get(url, headers=mine | have).json["items"]
+    assert item == {
+        "work": office.work,
+        "reason": "registered.no-licence",
+        "withdrawn_at": None,
+        "licences": [office.licence],
+    }
+    assert client.get(url, headers=account(Role.LAB, name="Rival").headers).status_code == 404
+    assert client.get(url, headers=office.anna.headers).status_code == 403
+    assert client.get(f"{url}?after={office.work[:-1]}", headers=mine).status_code == 422
 
 
 # -- was my work used? --------------------------------------------------------------------------------------
