@@ -12,8 +12,9 @@ import orjson
 from crawler import durable
 from crawler.client import Client
 from crawler.runs import papers
-from crawler.runs.layout import RECEIPT, VERDICTS
+from crawler.runs.layout import RECEIPT, SIGNATURE, VERDICTS
 from crawler.runs.opening import open_manifest
+from crawler.runs.signing import check_signature
 from registry.core.errors import InvalidInput, NetworkFailed, VerificationFailed
 from registry.core.records.canonical import parse_canonical
 from registry.core.records.claims import ClaimRow, How, format_rows, parse_rows, rows_root
@@ -31,6 +32,8 @@ class Batch:
     manifest: RunManifest
     rows: tuple[ClaimRow, ...]
     """Sorted as they are hashed."""
+    signature: str | None = None
+    """The lab's signature of the run, if it has one."""
 
     @property
     def root(self) -> str:
@@ -76,15 +79,19 @@ def build_claim(run: Path) -> Batch:
     if not units:
         raise InvalidInput(f"{run} used nothing under a licence of yours; there is nothing to report.")
     rows = [ClaimRow(work, licence, how, number) for (work, licence, how), number in units.items()]
-    return Batch(manifest, tuple(parse_rows(format_rows(rows))))
+    signed = check_signature(run, manifest.run_id) is not None
+    signature = (run / SIGNATURE).read_text("utf-8") if signed else None
+    return Batch(manifest, tuple(parse_rows(format_rows(rows))), signature)
 
 
 def submit(client: Client, batch: Batch, model: str, policy: str | None) -> Acknowledged:
     """Report the batch. The receipt is checked to be for these rows and, with a policy, to hold.
 
-    Times, host and paths (`runtime`) stay here: they are not part of what the run's id is the digest of.
+    Times, host and paths (`runtime`) stay here: they are not part of what the run's id is the digest of. The run's
+    signature travels in their place.
     """
-    manifest = replace(batch.manifest, runtime={})
+    runtime = {} if batch.signature is None else {"signature": batch.signature}
+    manifest = replace(batch.manifest, runtime=runtime)
     rows = [
         {"work": row.work, "licence": row.licence, "units": row.units, "how": int(row.how)}
         for row in batch.rows

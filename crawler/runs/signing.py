@@ -1,15 +1,4 @@
-"""The signature of a run, `run.note`: a signed note (https://c2sp.org/signed-note) that names the run's id.
-
-    vorbehalt.run.v1
-    <run id>
-    <verifier key>
-
-    — <name> <signature>
-
-The id covers everything that decided the outcome, and nothing that differs between machines: so a run that is repeated
-with the same key gets the same signature. The note carries its key so that anybody can tell whether the run was changed
-after it was signed; whose key it is, whoever cares has to be told by the lab.
-"""
+"""The lab's key for runs, and the signature that it puts beside a run, `run.note`."""
 
 from __future__ import annotations
 
@@ -24,9 +13,8 @@ from crawler import durable
 from crawler.runs.layout import SIGNATURE
 from registry.core.durable import write_new
 from registry.core.errors import InvalidInput, OutputExists, TrustRefused, VerificationFailed
-from registry.core.tlog.notes import KeyType, Note, SigningKey, VerifierKey
-
-_FORMAT = "vorbehalt.run.v1"
+from registry.core.records import run_signatures
+from registry.core.tlog.notes import KeyType, SigningKey, VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +71,8 @@ def _created_once(path: Path) -> RunKey:
 
 def sign_run(run: Path, run_id: str, key: SigningKey) -> Path:
     """Sign a complete run; an older signature is replaced."""
-    text = f"{_FORMAT}\n{run_id}\n{key.verifier()}\n"
     path = run / SIGNATURE
-    durable.replace_file(path, str(Note(text, (key.sign(text),))).encode())
+    durable.replace_file(path, run_signatures.signed(run_id, key).encode())
     return path
 
 
@@ -100,23 +87,7 @@ def check_signature(run: Path, run_id: str, expected: VerifierKey | None = None)
         if expected is not None:
             raise VerificationFailed(f"{run} is not signed: it has no {SIGNATURE}.")
         return None
-    return verify_note(path.read_bytes(), run_id, str(path), expected)
-
-
-def verify_note(data: bytes, run_id: str, where: str, expected: VerifierKey | None = None) -> VerifierKey:
-    """As `check_signature`, for a note that lies `where`."""
-    note = Note.parse(data)
-    lines = note.text.split("\n")
-    if len(lines) != 4 or lines[0] != _FORMAT:
-        raise VerificationFailed(f"{where} is not the signature of a run.")
-    if lines[1] != run_id:
-        raise VerificationFailed(f"{where} is the signature of another run, {lines[1][:64]}.")
     try:
-        key = VerifierKey.parse(lines[2])
-    except InvalidInput as problem:
-        raise VerificationFailed(f"{where} names no key: {problem.message}") from problem
-    if expected is not None and key != expected:
-        raise VerificationFailed(f"{where} is by the key {key}, not by {expected}.")
-    if key.kind is not KeyType.ED25519 or key not in note.verified([key]):
-        raise VerificationFailed(f"{where} is not signed by the key that it names.")
-    return key
+        return run_signatures.verify(path.read_bytes(), run_id, expected=expected)
+    except VerificationFailed as problem:
+        raise VerificationFailed(f"{path}: {problem.message}") from problem

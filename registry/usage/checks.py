@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
 from registry.core.decisions import Purpose
-from registry.core.errors import Forbidden, InvalidInput, NotFound
+from registry.core.errors import Forbidden, InvalidInput, NotFound, VerificationFailed
 from registry.core.ids import format_id, parse_id
+from registry.core.records import run_signatures
 from registry.core.records.canonical import canonical
 from registry.core.records.claims import ClaimRow
 from registry.core.records.runs import RunManifest
@@ -30,8 +31,12 @@ def check_lab(actor: Actor) -> None:
 
 
 def read_manifest(data: Mapping[str, Any], actor: Actor, now: datetime) -> RunManifest:
-    """The run, if it is the actor's own; `VerificationFailed` if its id is not the digest of what it says."""
+    """The run, if it is the actor's own.
+
+    `VerificationFailed` if its id is not the digest of what it says, or its signature, if it has one, is none of it.
+    """
     manifest = RunManifest.parse(canonical(dict(data)))
+    _check_signature(manifest)
     lab = format_id("party", actor.public_id)
     if manifest.licensee != lab:
         raise InvalidInput(
@@ -43,6 +48,15 @@ def read_manifest(data: Mapping[str, Any], actor: Actor, now: datetime) -> RunMa
             "The run's snapshot is from the future; check the clock of the machine that filtered."
         )
     return manifest
+
+
+def _check_signature(manifest: RunManifest) -> None:
+    """A lab may sign its runs; the note travels in `runtime`, which is not part of what is signed."""
+    note = manifest.runtime.get("signature")
+    if isinstance(note, str):
+        run_signatures.verify(note, manifest.run_id)
+    elif note is not None:
+        raise VerificationFailed("The run's signature is a note, that is a text.")
 
 
 def check_rows(

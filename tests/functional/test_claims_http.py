@@ -14,8 +14,10 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.core.ids import format_id
+from registry.core.records import run_signatures
 from registry.core.records.leaves import UseLeaf, commitment
 from registry.core.records.receipts import verify_receipt
+from registry.core.tlog.notes import SigningKey
 from registry.core.tlog.policies import Policy
 from registry.log import service as log
 from registry.log.keys import LogKey
@@ -177,6 +179,10 @@ def test_wrong_rows_are_all_named_and_nothing_is_logged(
     assert size(database) == before
 
 
+def _of_another_run() -> str:
+    return run_signatures.signed("00" * 32, SigningKey.generate("lab.example/runs"))
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -188,6 +194,20 @@ def test_wrong_rows_are_all_named_and_nothing_is_logged(
         (lambda body: body | {"manifest": body["manifest"] | {"at": 1}}, 422, "proof.invalid"),
         (lambda body: body | {"model": format_id("model", bytes(16))}, 404, "not-found"),
         (lambda body: body | {"model": "heron"}, 422, "input.invalid"),
+        (
+            lambda body: (
+                body | {"manifest": body["manifest"] | {"runtime": {"signature": "vorbehalt.run.v1"}}}
+            ),
+            422,
+            "proof.invalid",
+        ),
+        (
+            lambda body: (
+                body | {"manifest": body["manifest"] | {"runtime": {"signature": _of_another_run()}}}
+            ),
+            422,
+            "proof.invalid",
+        ),
     ],
 )
 def test_what_is_no_claim_is_refused(

@@ -11,6 +11,8 @@ import pytest
 from crawler.claims import Batch, build_claim, save_receipt, submit
 from crawler.client import Client
 from crawler.engines.local import run_filter
+from crawler.runs.opening import open_manifest
+from crawler.runs.signing import sign_run
 from registry.core.errors import InvalidInput, NetworkFailed, VerificationFailed
 from registry.core.records.leaves import UseLeaf
 from registry.core.records.receipts import build_receipt
@@ -91,6 +93,20 @@ def test_the_manifest_travels_without_what_it_says_of_this_machine(batch: Batch)
         "units": 1,
         "how": int(batch.rows[0].how),
     }
+
+
+def test_a_signature_travels_along_and_a_wrong_one_is_not_reported(
+    tmp_path: Path, finished_run: Path
+) -> None:
+    run, key = shutil.copytree(finished_run, tmp_path / "run"), SigningKey.generate("lab.example/runs")
+    note = sign_run(run, open_manifest(run).run_id, key).read_text("utf-8")
+    batch = build_claim(run)
+    with serving(_registry(batch)) as server, Client(server.url) as client:
+        submit(client, batch, MODEL, POLICY)
+    assert server.asked[0].json["manifest"]["runtime"] == {"signature": note}
+    sign_run(run, "00" * 32, key)
+    with pytest.raises(VerificationFailed, match="another run"):
+        build_claim(run)
 
 
 def test_the_receipt_may_come_at_an_address_of_its_own(batch: Batch) -> None:
