@@ -6,10 +6,12 @@ still be rolled back must not be signed, and asks the witnesses outside any tran
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from registry.core.errors import InvalidInput, NotFound, NotReady
-from registry.core.records.receipts import build_receipt, build_row_receipt
+from registry.core.records.receipts import build_receipt, build_row_receipts
 from registry.core.tlog import tiles
 from registry.core.tlog.notes import Note
 from registry.log.keys import LogKey
@@ -53,6 +55,7 @@ __all__ = [
     "receipt_proof",
     "root_at",
     "row_receipt",
+    "row_receipts",
     "sign_checkpoint",
     "sign_head",
     "stored_hashes",
@@ -72,7 +75,12 @@ def receipt(session: Session, index: int) -> str:
 
 def row_receipt(session: Session, index: int, rows: bytes, n: int) -> str:
     """The same for one row of the claim batch that the entry commits to; `rows` is the batch in its written form."""
-    return build_row_receipt(*_proved(session, index), rows, n)
+    return row_receipts(session, index, rows, [n])[0]
+
+
+def row_receipts(session: Session, index: int, rows: bytes, numbers: Sequence[int]) -> list[str]:
+    """The same for several rows of that batch."""
+    return build_row_receipts(*_proved(session, index), rows, numbers)
 
 
 def _proved(session: Session, index: int) -> tuple[bytes, int, list[bytes], Note]:

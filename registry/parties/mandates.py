@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role, Scope
@@ -144,6 +145,33 @@ def acting_for(
         )
     principal_id = versions[0].mandate.principal_id
     return Actor(actor.party_id, actor.public_id, actor.role, actor.scopes, principal_id)
+
+
+def principals(actor: Actor) -> Select[int]:
+    """Private keys of all who ever gave the actor a mandate: to narrow a query, not to decide by."""
+    return select(Mandate.principal_id).where(Mandate.agent_id == actor.party_id)
+
+
+def repertoires(
+    session: Session, actor: Actor, may: May, now: datetime
+) -> Mapping[int, Sequence[Repertoire]]:
+    """What the actor may do this with now, by the private key of the principal who says so."""
+    query = (
+        select(
+            Mandate.principal_id,
+            MandateVersion.may,
+            MandateVersion.repertoire,
+            MandateVersion.valid_from,
+            MandateVersion.valid_to,
+        )
+        .join(MandateVersion.mandate)
+        .where(Mandate.agent_id == actor.party_id, MandateVersion.superseded_at.is_(None))
+    )
+    found = defaultdict(list)
+    for principal, allowed, repertoire, start, end in session.execute(query):
+        if may in allowed and start <= now and (end is None or now < end):
+            found[principal].append(Repertoire.from_json(repertoire))
+    return found
 
 
 def _authority(version: MandateVersion) -> Authority:

@@ -39,7 +39,15 @@ from registry.parties.keys import (
     list_api_keys,
     revoke_api_key,
 )
-from registry.parties.mandates import CreateMandate, acting_for, create_mandate, end_mandate, list_mandates
+from registry.parties.mandates import (
+    CreateMandate,
+    acting_for,
+    create_mandate,
+    end_mandate,
+    list_mandates,
+    principals,
+    repertoires,
+)
 from registry.parties.models import LoginSession, Model
 from registry.parties.rules import May, Repertoire, WorkRef, check_name
 from registry.parties.sessions import (
@@ -94,9 +102,11 @@ __all__ = [
     "own_party",
     "parties_by_id",
     "party_by_public_id",
+    "principals",
     "public_profile",
     "register_operator",
     "register_party",
+    "repertoires",
     "revoke_api_key",
     "session_of",
     "set_password",

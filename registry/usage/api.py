@@ -57,7 +57,10 @@ def get_claim(public_id: bytes) -> Any:
 @blueprint.arguments(schemas.ReceiptQuery, location="query")
 @blueprint.response(200, content_type="text/plain", description="A receipt (c2sp.org/tlog-proof).")
 def get_receipt(query: dict[str, Any], public_id: bytes) -> Response:
-    """The proof that a claim of your lab, or one row of it, is in the usage log; it can be checked without us."""
+    """The proof that a claim of your lab, or one row of it, is in the usage log; it can be checked without us.
+
+    A row's is also for the maker of the work in it, and for whoever may collect for them.
+    """
     name = format_id("claim", public_id) + SUFFIX
     return Response(
         _receipt(public_id, query["row"]),

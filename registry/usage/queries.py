@@ -21,6 +21,7 @@ from registry.log.service import LogKey
 from registry.parties import service as parties
 from registry.usage.checks import check_lab
 from registry.usage.models import ClaimBatch, ClaimRow, Run
+from registry.usage.own import MAKERS, check_maker, may_see_row
 
 _CHUNK = 1_000
 
@@ -74,14 +75,23 @@ def _visible(actor: Actor) -> Select[ClaimBatch]:
 
 
 # -- receipts ----------------------------------------------------------------------------------------------
-def receipt_of(session: Session, actor: Actor, public_id: bytes, row: int | None = None) -> str:
+def receipt_of(
+    session: Session, actor: Actor, public_id: bytes, now: datetime, row: int | None = None
+) -> str:
     """The receipt of a batch (a C2SP proof file), or of one of its rows, counted from 0.
 
-    `NotReady` while no signed checkpoint covers it, `NotFound` for a row that it has not.
+    A row's receipt is also for whoever is paid for the work in it. `NotReady` while no signed checkpoint covers it,
+    `NotFound` for a row that it has not.
     """
-    batch = get_claim(session, actor, public_id)
     if row is None:
-        return log.receipt(session, batch.log_index)
+        return log.receipt(session, get_claim(session, actor, public_id).log_index)
+    if actor.role in MAKERS:
+        batch = session.scalar(select(ClaimBatch).where(ClaimBatch.public_id == public_id))
+        check_maker(actor)
+        if batch is None or not may_see_row(session, actor, batch, row, now):
+            raise NotFound(f"No work of yours is in row {row} of {format_id('claim', public_id)}.")
+    else:
+        batch = get_claim(session, actor, public_id)
     if not 0 <= row < batch.row_count:
         raise NotFound(f"The claim has {batch.row_count} rows, counted from 0; none is number {row}.")
     return log.row_receipt(session, batch.log_index, batch.rows, row)
@@ -96,13 +106,14 @@ def receipt_now(
     row: int | None = None,
 ) -> str:
     """The receipt of a batch that is committed; only if no checkpoint covers it yet, one is signed and witnessed."""
+    now = whole_second(sources.now())
     try:
         with database.reading() as session:
-            return receipt_of(session, actor, public_id, row)
+            return receipt_of(session, actor, public_id, now, row)
     except NotReady:
-        log.sign_head(database, key(), whole_second(sources.now()))
+        log.sign_head(database, key(), now)
         with database.reading() as session:
-            return receipt_of(session, actor, public_id, row)
+            return receipt_of(session, actor, public_id, now, row)
 
 
 # -- for settlements and statements ------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class VerifiedReceipt:
     the time in the leaf is only the registry's word."""
     row: ClaimRow | None = None
     """The one row that it is for, if it is for one."""
+    row_index: int | None = None
+    """That row's number in its claim, from 0."""
     work: WorkProof | None = None
     """What the edition says about the one work that it is for, if it is for one."""
 
@@ -65,10 +67,20 @@ def build_row_receipt(
     body: bytes, index: int, hashes: Sequence[bytes], checkpoint: Note, rows: bytes, n: int
 ) -> str:
     """The receipt for row `n`, counted from 0, of the claim batch that the entry `body` commits to."""
+    return build_row_receipts(body, index, hashes, checkpoint, rows, [n])[0]
+
+
+def build_row_receipts(
+    body: bytes, index: int, hashes: Sequence[bytes], checkpoint: Note, rows: bytes, numbers: Sequence[int]
+) -> list[str]:
+    """The same for several rows of one batch, which is hashed once."""
     lines = rows.split(b"\n")[:-1]
-    proof = merkle.inclusion_proof(n, [merkle.leaf_hash(line) for line in lines])
-    row = {"row": lines[n].decode(), "row_index": n, "row_proof": [to_base64(h) for h in proof]}
-    return _build(row, body, index, hashes, checkpoint)
+    proofs = merkle.inclusion_proofs(numbers, [merkle.leaf_hash(line) for line in lines])
+    found = []
+    for n, proof in zip(numbers, proofs, strict=True):
+        row = {"row": lines[n].decode(), "row_index": n, "row_proof": [to_base64(h) for h in proof]}
+        found.append(_build(row, body, index, hashes, checkpoint))
+    return found
 
 
 def build_work_receipt(
@@ -96,12 +108,21 @@ def verify_receipt(data: str | bytes, policy: Policy) -> VerifiedReceipt:
         body = extra["leaf"].encode()
         leaf = parse_leaf(body)
         row, work = _verify_item(extra, leaf)
+        row_index = None if row is None else int(extra["row_index"])
     except (InvalidInput, ValueError) as problem:
         raise VerificationFailed(f"The receipt cannot be read: {problem}") from problem
     verified = proof.verify(body, policy)
     checkpoint = verified.checkpoint
     return VerifiedReceipt(
-        checkpoint.origin, checkpoint.size, checkpoint.root, proof.index, leaf, verified.witnessed, row, work
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root,
+        index=proof.index,
+        leaf=leaf,
+        witnessed=verified.witnessed,
+        row=row,
+        row_index=row_index,
+        work=work,
     )
 
 

@@ -11,6 +11,7 @@ All hashes are 32 bytes. Building raises `InvalidInput` for a bad position; chec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from hashlib import sha256
 
 from registry.core.errors import Corrupt, InvalidInput, VerificationFailed
@@ -106,6 +107,19 @@ def subproof(old_size: int, size: int, root_of: RangeRoot) -> list[bytes]:
 def inclusion_proof(index: int, hashes: Sequence[bytes]) -> list[bytes]:
     """The siblings on the way from a leaf to the root over `hashes`, the leaf's own first."""
     return path(index, len(hashes), lambda low, high: root(hashes[low:high]))
+
+
+def inclusion_proofs(indices: Iterable[int], hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """`inclusion_proof` of several leaves of one tree, each inner hash of which is computed once."""
+
+    @cache
+    def root_of(low: int, high: int) -> bytes:
+        if high - low == 1:
+            return hashes[low]
+        middle = low + split(high - low)
+        return node_hash(root_of(low, middle), root_of(middle, high))
+
+    return [path(index, len(hashes), root_of) for index in indices]
 
 
 def consistency_proof(old_size: int, hashes: Sequence[bytes]) -> list[bytes]:

@@ -1,0 +1,192 @@
+"""The claim rows that name one's own works, or works for whose makers one may collect: all of them, or a sample.
+
+A society audits a registry with them. So what may be seen is decided for each row, by the work that it names; and a
+sample is drawn by the asker's seed (`registry.core.records.samples`), never by the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, islice
+
+from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role, Scope
+from registry.base.auth import check_scopes
+from registry.base.clock import Sources
+from registry.base.paging import DEFAULT_LIMIT
+from registry.base.periods import whole_second
+from registry.core.errors import Forbidden, InvalidInput
+from registry.core.records.samples import Place, draw
+from registry.log import service as log
+from registry.parties import service as parties
+from registry.parties.service import May, WorkRef
+from registry.usage.models import ClaimBatch, ClaimRow
+from registry.works.service import Work
+
+MAX_SAMPLE = 100
+MAKERS = frozenset({Role.CREATOR, Role.SOCIETY})
+_READ = frozenset({Scope.STATEMENTS_READ})
+_STREAM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUse:
+    """One row of a claim, as whoever is paid for the work sees it."""
+
+    claim: bytes
+    log_index: int
+    row: int
+    """Its number in the claim, from 0."""
+    lab: bytes
+    work: bytes
+    licence: str
+    units: int
+    unit: str
+    how: int
+    submitted_at: datetime
+    receipt: str | None = None
+    """A C2SP proof file for this row, where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsePage:
+    """Some rows; `next` is the place to continue after, `None` on the last page."""
+
+    items: Sequence[OwnUse]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was drawn, and from how many rows."""
+
+    start: int
+    stop: int
+    """The claims with a log index in [start, stop)."""
+    rows: int
+    items: Sequence[OwnUse]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Log indices [start, stop); without an end, up to the newest public checkpoint."""
+
+    start: int = 0
+    stop: int | None = None
+
+
+def list_uses(
+    session: Session,
+    actor: Actor,
+    span: Span,
+    sources: Sources,
+    after: Place | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> UsePage:
+    """The rows in the order of the log, without their receipts."""
+    start, stop = _public_span(session, actor, span)
+    found = _places(session, actor, (start, stop), whole_second(sources.now()), after)
+    places = list(islice(found, limit + 1))
+    more = len(places) > limit
+    return UsePage(_described(session, places[:limit]), places[limit - 1] if more else None)
+
+
+def sample_uses(
+    session: Session, actor: Actor, span: Span, sources: Sources, seed: str, count: int
+) -> Sample:
+    """`count` of the rows, drawn by `seed`, each with its receipt."""
+    start, stop = _public_span(session, actor, span)
+    places = list(_places(session, actor, (start, stop), whole_second(sources.now())))
+    drawn = draw(seed, places, count)
+    return Sample(start, stop, len(places), _described(session, drawn, receipts=True))
+
+
+def may_see_row(session: Session, actor: Actor, batch: ClaimBatch, n: int, now: datetime) -> bool:
+    """Whether the row names a work of the actor, or one for whose maker it may collect."""
+    check_maker(actor)
+    at = batch.log_index
+    found = _places(session, actor, (at, at + 1), now, Place(at, n - 1))
+    return next(found, None) == Place(at, n)
+
+
+def check_maker(actor: Actor) -> None:
+    """Only whoever registers works is paid for their use, and sees it."""
+    if actor.role not in MAKERS:
+        raise Forbidden(f"A {actor.role} has no works; only creators and societies see the uses of theirs.")
+    check_scopes(actor, _READ)
+
+
+def _public_span(session: Session, actor: Actor, span: Span) -> tuple[int, int]:
+    check_maker(actor)
+    size = log.latest_checkpoint(session).checkpoint.size
+    stop = size if span.stop is None else span.stop
+    if not 0 <= span.start <= stop <= size:
+        raise InvalidInput(
+            f"The public log has {size} entries: “from” and “to” are at most that, and from is not above to."
+        )
+    return span.start, stop
+
+
+def _places(
+    session: Session, actor: Actor, span: tuple[int, int], now: datetime, after: Place | None = None
+) -> Iterator[Place]:
+    """The places of the rows that the actor may see, in the order of the log."""
+    represented = parties.repertoires(session, actor, May.COLLECT, now)
+    query = (
+        select(ClaimBatch.log_index, ClaimRow.n, Work.owner_id, Work.kind, Work.public_id)
+        .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
+        .join(Work, Work.id == ClaimRow.work_id)
+        .where(
+            ClaimBatch.log_index >= span[0],
+            ClaimBatch.log_index < span[1],
+            or_(Work.owner_id == actor.party_id, Work.owner_id.in_(parties.principals(actor))),
+        )
+        .order_by(ClaimBatch.log_index, ClaimRow.n)
+        .execution_options(yield_per=_STREAM)
+    )
+    if after is not None:
+        later = and_(ClaimBatch.log_index == after.log_index, ClaimRow.n > after.row)
+        query = query.where(or_(ClaimBatch.log_index > after.log_index, later))
+    for log_index, n, owner, kind, work in session.execute(query):
+        held = represented.get(owner, ())
+        if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
+            yield Place(log_index, n)
+
+
+def _described(session: Session, places: Sequence[Place], *, receipts: bool = False) -> list[OwnUse]:
+    """What stands at these places, in their order."""
+    if not places:
+        return []
+    query = (
+        select(
+            ClaimBatch.public_id, ClaimBatch.log_index, ClaimBatch.lab_id, ClaimBatch.submitted_at,
+            ClaimRow.n, ClaimRow.licence, ClaimRow.units, ClaimRow.unit, ClaimRow.how, Work.public_id,
+        )
+        .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
+        .join(Work, Work.id == ClaimRow.work_id)
+        .where(tuple_(ClaimBatch.log_index, ClaimRow.n).in_([tuple(place) for place in places]))
+    )  # fmt: skip
+    found = session.execute(query).all()
+    labs = parties.parties_by_id(session, {line[2] for line in found})
+    proofs = _receipts(session, places) if receipts else {}
+    uses = {}
+    for claim, log_index, lab, at, n, licence, units, unit, how, work in found:
+        place = Place(log_index, n)
+        uses[place] = OwnUse(
+            claim, log_index, n, labs[lab].public_id, work, licence, units, unit, how, at, proofs.get(place)
+        )
+    return [uses[place] for place in places]
+
+
+def _receipts(session: Session, places: Sequence[Place]) -> dict[Place, str]:
+    proofs: dict[Place, str] = {}
+    for index, group in groupby(sorted(places), key=lambda place: place.log_index):
+        rows = session.scalars(select(ClaimBatch.rows).where(ClaimBatch.log_index == index)).one()
+        same = list(group)
+        made = log.row_receipts(session, index, rows, [place.row for place in same])
+        proofs.update(zip(same, made, strict=True))
+    return proofs
