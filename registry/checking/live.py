@@ -54,6 +54,8 @@ class KnownWork:
     public_id: str
     public: Terms
     personal: Terms
+    hidden: bool
+    """Whether its maker shows it to the server only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def known_works(
         standing = works.standing_by_row(session, missing)
         terms = licences.terms_of_works(session, standing, licensee, now)
         read = {
-            work.row: KnownWork(format_id("work", work.public_id), *terms[key])
+            work.row: KnownWork(format_id("work", work.public_id), *terms[key], work.hidden)
             for key, work in standing.items()
         }
         found |= read

@@ -189,6 +189,8 @@ class Standing:
     """Whether that one is kept out of published files."""
     upheld: bool
     """Whether a person has found for the earlier one."""
+    hidden: bool
+    """Whether its maker shows it to the server only (`check-api-only`)."""
 
 
 def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[int, Standing]:
@@ -201,6 +203,7 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
         Work.withdrawn_at,
         Work.contested_since,
         Work.upheld_at,
+        Work.disclosure,
         earlier.public_id.label("earlier"),
         earlier.disclosure.label("earlier_disclosure"),
     ).join(earlier, earlier.id == Work.contested_by, isouter=True)
@@ -216,6 +219,7 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
             work.earlier,
             work.earlier_disclosure == Disclosure.CHECK_API_ONLY,
             work.upheld_at is not None,
+            work.disclosure == Disclosure.CHECK_API_ONLY,
         )
         for query in queries
         for work in session.execute(query).yield_per(_STREAM)

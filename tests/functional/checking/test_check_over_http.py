@@ -86,6 +86,21 @@ def test_what_is_for_this_interface_only_is_found_here(client: Client, account: 
     assert check(client, account(Role.LAB), code_of(work)).json["verdicts"] == "1"
 
 
+@pytest.mark.parametrize(("disclosure", "told"), [("check-api-only", {16}), ("snapshot", {7, 9})])
+def test_turning_bit_after_bit_tells_nothing_about_a_hidden_code(
+    client: Client, account: Make, disclosure: str, told: set[int]
+) -> None:
+    """Of a public one it tells each bit; that code is in the snapshot anyway."""
+    code = code_of(register(client, account(), png(1), disclosure=disclosure))
+    near = bytes.fromhex(flipped(code, 8))
+    turned = [
+        bytes(b ^ (128 >> n % 8 if i == n // 8 else 0) for i, b in enumerate(near)).hex() for n in range(256)
+    ]
+    matches = check(client, account(Role.LAB), *turned).json["matches"]
+    assert len(matches) == 256
+    assert {match["distance"] for match in matches} == told
+
+
 def test_of_a_digest_only_work_the_picture_is_not_found_but_the_file_is(
     client: Client, account: Make
 ) -> None:
