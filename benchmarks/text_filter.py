@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks._measuring import best_of, machine
 from benchmarks.text_signature import documents
+from crawler.engines.shard import BATCH_ITEMS, BATCH_SMALL_BYTES, BATCH_SMALL_ITEMS
 from crawler.filter import Judge, Judgement, read_all
 from crawler.sources.base import Sample
 from registry.core.decisions import Policy, Purpose, Request, Terms, Verdict
@@ -43,7 +44,6 @@ from registry.core.matching.bands import BandIndex
 
 PASSAGE = 475
 NOTHING = Terms()
-BATCH = 64
 PEER_SIGNATURES = 100_000
 QUERIES = 20_000
 
@@ -110,8 +110,10 @@ def registered_signatures(count: int) -> ListColumns:
 def judged(judge: Judge, samples: Sequence[Sample]) -> list[Judgement]:
     """As a shard of a run does it, but for files."""
     done: list[Judgement] = []
-    for start in range(0, len(samples), BATCH):
-        done += judge.judge(read_all(samples[start : start + BATCH], DEFAULT_LIMITS))
+    fitting = BATCH_SMALL_BYTES // max(sample.size for sample in samples)
+    batch = max(BATCH_ITEMS, min(BATCH_SMALL_ITEMS, fitting))
+    for start in range(0, len(samples), batch):
+        done += judge.judge(read_all(samples[start : start + batch], DEFAULT_LIMITS))
     return done
 
 

@@ -243,10 +243,10 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
     return [fingerprints[a:b] for a, b in pairwise([0, *starts, len(fingerprints)])]
 
 
-def _of_text(codes: _Codes | errors.InvalidInput, part: Part) -> Reading:
+def _of_text(codes: tuple[Fingerprint, ...] | errors.InvalidInput, part: Part) -> Reading:
     if isinstance(codes, errors.InvalidInput):
         return Reading(None, hashlib.sha256(part.data).hexdigest(), gap=_gap(codes))
-    return Reading("text", _sha256_of(codes), tuple(codes))
+    return Reading("text", codes[0].code.hex(), codes)
 
 
 def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Reading:
@@ -291,7 +291,7 @@ def _wants_colours(match: Match) -> bool:
 
 def _has_last(reading: Reading) -> bool:
     """Whether there are codes that are compared last."""
-    return any(f.algorithm in _LAST for f in reading.fingerprints)
+    return not _LAST.isdisjoint([f.algorithm for f in reading.fingerprints])
 
 
 def _but_last(reading: Reading) -> list[_Codes]:
@@ -327,7 +327,8 @@ class Judge:
         open_ = [i for i, matches in enumerate(found) if not (matches and self._is_denied(matches))]
         coloured = [i for i in open_ if any(map(_wants_colours, found[i]))]
         for i in open_:
-            read[i] = readings[i].completed(colours=i in coloured)
+            if readings[i].later:
+                read[i] = readings[i].completed(colours=i in coloured)
         again = self._match([_but_last(read[i]) for i in coloured])
         for i, matches in zip(coloured, again, strict=True):
             found[i] = matches

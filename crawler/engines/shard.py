@@ -18,7 +18,7 @@ import pyarrow as pa
 from crawler import durable
 from crawler.engines.outputs import Outlet, TakesTables, outlet
 from crawler.engines.tables import JudgedTable, judge_table
-from crawler.filter import Judge, Judgement, Reading, read
+from crawler.filter import Judge, Judgement, Reading, read_all
 from crawler.modes import Mode
 from crawler.runs import papers
 from crawler.runs.partial import Facts, Marker, Partial
@@ -32,6 +32,9 @@ from registry.core.matching import Matcher
 from registry.core.snapshots import PersonalLicences, Snapshot, Standing
 
 BATCH_ITEMS = 64
+BATCH_SMALL_ITEMS = 512
+"""Of items that all together are no more than `BATCH_SMALL_BYTES`: short texts, for which a batch itself costs much."""
+BATCH_SMALL_BYTES = 256 * 2**10
 BATCH_BYTES = 32 * 2**20
 
 
@@ -55,9 +58,9 @@ class Screen:
     is_checked: bool = False
     """Whether the digests of the indexes were compared already, by the process that started this one."""
 
-    def read(self, sample: Sample) -> Reading:
-        """What can be learnt of an item without the edition."""
-        return read(sample, self.limits, deep=self.deep, exact_decode=self.exact_decode)
+    def read(self, samples: Sequence[Sample]) -> list[Reading]:
+        """What can be learnt of items without the edition."""
+        return read_all(samples, self.limits, deep=self.deep, exact_decode=self.exact_decode)
 
     def open(self) -> Judge:
         """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory.
@@ -132,7 +135,7 @@ class _Lines:
 
     def add(self, samples: Sequence[Sample]) -> None:
         """Items as such."""
-        judgements = self.screen.open().judge([self.screen.read(sample) for sample in samples])
+        judgements = self.screen.open().judge(self.screen.read(samples))
         items = [(s, judged.reading, judged) for s, judged in zip(samples, judgements, strict=True)]
         for sample, _, judgement in items:
             self.out.put(sample, judgement.decision)
@@ -208,7 +211,8 @@ def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
     for sample in samples:
         batch.append(sample)
         held += sample.held
-        if len(batch) >= BATCH_ITEMS or held >= BATCH_BYTES:
+        most = BATCH_SMALL_ITEMS if held <= BATCH_SMALL_BYTES else BATCH_ITEMS
+        if len(batch) >= most or held >= BATCH_BYTES:
             yield batch
             batch, held = [], 0
     if batch:

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crawler.filter import Judge, Judgement, Reading, read, split_parts
+from crawler.filter import Judge, Judgement, Reading, read, read_all, split_parts
 from crawler.sources.base import Part, Sample
 from registry.core.decisions import Grade, Grant, Policy, Purpose, Request, Terms, Verdict
-from registry.core.fingerprints import Fingerprint, Limits
+from registry.core.fingerprints import Fingerprint, Limits, fingerprint_text
 from registry.core.matching import Match
 from registry.core.records.claims import How
 from tests.unit.crawler import lab
 
-LIMITS = Limits(max_file_bytes=1_000_000, max_pixels=1_000_000)
+LIMITS = Limits(max_file_bytes=1_000_000, max_pixels=1_000_000, max_text_bytes=1_000_000)
 REQUEST = Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, at=1_000)
 
 
@@ -53,6 +53,43 @@ def test_of_a_line_only_the_text_counts() -> None:
     reading = read(_sample(b'{"text": ...}', text=text), LIMITS)
     assert reading.sha256 == sha256(text.encode()).hexdigest()
     assert reading.fingerprints == read(_sample(text.encode()), LIMITS).fingerprints
+
+
+def test_items_read_together_are_what_each_is_alone() -> None:
+    """Texts are coded in one go, and each code must come back to its own item, whatever lies between."""
+    prose = [lab.prose(seed) for seed in range(4)]
+    picture = lab.encoded(lab.picture(1))
+    samples = [
+        _sample(b"{}", text=prose[0]),
+        _sample(picture),
+        _sample(b"{}", text="Too short."),
+        _sample(b"{}", text="x" * (LIMITS.max_text_bytes + 1)),
+        _sample(b"unread", text=prose[1], gap="error.invalid"),
+        Sample(0, "key", b"both", 4, parts=(Part(picture), Part(prose[1].encode(), prose[1]))),
+        Sample(0, "key", b"", 0, parts=(Part(b"", gap="error.no-text"), Part(b"Brief.", "Brief."))),
+        Sample(0, "key", b"", 0, stated=(Fingerprint("digest.sha256.v1", "whole", bytes(32)),)),
+        _sample(prose[2].encode()),
+        _sample(b"{}", text="\ufeff" + prose[3]),
+    ]
+    alone = [read(sample, LIMITS) for sample in samples]
+    assert read_all(samples, LIMITS) == alone
+    assert [reading.gap for reading in alone] == [
+        None,
+        None,
+        "unchecked.too-short",
+        "error.too-large",
+        "error.invalid",
+        None,
+        "error.no-text",
+        None,
+        None,
+        None,
+    ]
+    assert alone[0].sha256 == sha256(prose[0].encode()).hexdigest()
+    assert [f.code for f in alone[8].fingerprints] == [
+        f.code for f in fingerprint_text(prose[2]).fingerprints
+    ]
+    assert read_all([], LIMITS) == []
 
 
 # -- items of several parts --------------------------------------------------------------------------------
