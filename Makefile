@@ -24,6 +24,10 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.spark: $(VENV)/.dev  # half a gigabyte, and only a few tests need it: a step of its own
+	$(PIP) -e '.[spark]' || echo "could not install PySpark; the test that needs it will be skipped"
+	@touch $@
+
 demo: $(VENV)/.demo  ## register, publish, sync, filter, claim, settle, verify, on real files
 	@$(BIN)/vorbehalt-server demo --home $(HOME_DIR)
 
@@ -40,12 +44,12 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(VENV)/.dev  ## linters, types, architecture, and all tests
+test: $(VENV)/.dev $(VENV)/.spark  ## linters, types, architecture, and all tests
 	@tests/install-system-packages
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto -m 'not slow'
 
-test-long: $(VENV)/.dev  ## what takes longer: many crashes, fuzzing, older Pillow and numpy
+test-long: $(VENV)/.dev $(VENV)/.spark  ## what takes longer: many crashes, fuzzing, older Pillow and numpy
 	@tests/install-system-packages
 	$(BIN)/pytest -n auto
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -65,6 +67,13 @@ from registry.core.errors import InvalidInput
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N items of each input.")
 @exact_decode_option
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or a Spark cluster; the result is the same.",
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
     "--max-errors", type=click.IntRange(0), metavar="N", help="Stop above so many broken items (exit 5)."
@@ -93,6 +102,7 @@ def filter_command(
     limit: int | None,
     exact_decode: bool,
     workers: int | None,
+    engine: str,
     resume: bool,
     max_errors: int | None,
     allow_stale: str | None,
@@ -112,11 +122,16 @@ def filter_command(
     """
     from crawler.display import Progress, summary
     from crawler.engines.local import Job, run_filter
+    from crawler.engines.spark import for_all_machines, spark_engine
     from crawler.runs.plan import Settings, begun_at
     from crawler.sources import local_paths, open_sources, stated_in
     from crawler.sync import open_snapshot
     from registry.core.fingerprints import selftest
 
+    if engine == "spark":
+        if workers is not None:
+            raise InvalidInput("--workers is for this machine; how many a cluster has, Spark is told.")
+        inputs, out = for_all_machines(inputs), out.absolute()
     present = now()
     sources = open_sources(inputs, column=column, metadata_only=metadata_only, limit=limit)
     if (stated := stated_in(sources)) is not None:
@@ -149,7 +164,10 @@ def filter_command(
         max_errors=max_errors,
     )
     try:
-        with Progress() as progress:
+        with ExitStack() as stack:
+            if engine == "spark":
+                job = replace(job, engine=stack.enter_context(spark_engine()))
+            progress = stack.enter_context(Progress())
             manifest = run_filter(job, resume=resume, watcher=progress)
     except KeyboardInterrupt:
         note(

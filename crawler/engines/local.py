@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from crawler.engines.pool import Task, run_in_pool
-from crawler.engines.shard import Screen, run_shard
+from crawler.engines.screen import Screen
+from crawler.engines.shard import run_shard
 from crawler.exits import ItemsFailed
 from crawler.runs.finish import finish
 from crawler.runs.layout import RUN
 from crawler.runs.partial import Marker, Partial
 from crawler.runs.plan import Settings, make_plan
 from crawler.sources.base import Shard, Source
-from crawler.watching import Done, Unwatched, Watcher
+from crawler.watching import Done, Tell, Unwatched, Watcher
 from registry.core.durable import replace_file
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.records.runs import RunManifest
@@ -43,6 +44,19 @@ class Earlier(Protocol):
         """Put a shard's results into `partial` as if it had been worked off; `None` if it has to be."""
 
 
+class Engine(Protocol):
+    """Works shards off elsewhere than in processes of this machine."""
+
+    @property
+    def name(self) -> str:
+        """As the papers name it."""
+
+    def work_off(
+        self, tasks: Iterator[Task], screen: Screen, partial: Partial, under_way: Tell
+    ) -> Iterator[tuple[Task, Marker]]:
+        """All tasks, in whatever order they get finished; told is what was done so far in unfinished ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run: what to read, where to write, by which edition and settings."""
@@ -58,6 +72,8 @@ class Job:
     """Stop once more items than this had an `error.…`; `None`: report them, however many."""
     earlier: Earlier | None = None
     """A run over the same inputs, of which shards are taken over that the registry's changes do not touch."""
+    engine: Engine | None = None
+    """What works the shards off, if not processes of this machine."""
 
     def tasks(self) -> Iterator[Task]:
         """Every shard, numbered through all sources."""
@@ -91,11 +107,12 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
             "snapshot": os.path.relpath(job.snapshot.path, job.out),
             "started": to_text(int(started.timestamp())),
             "ended": to_text(int(datetime.now(UTC).timestamp())),
-            "workers": job.workers,
+            **({"workers": job.workers} if job.engine is None else {"engine": job.engine.name}),
         }
         if job.earlier is not None:
             runtime["refiltered"] = job.earlier.run_id
-        return finish(partial, job.sources, markers, job.snapshot, job.settings, runtime)
+        with partial.without_workers():
+            return finish(partial, job.sources, markers, job.snapshot, job.settings, runtime)
 
 
 def _refuse_overlap(job: Job) -> None:
@@ -151,17 +168,7 @@ def _screen(job: Job, partial: Partial) -> Screen:
     licences = job.snapshot.standing.licences
     if licences is not None:
         replace_file(partial.licences, licences.to_bytes())
-    screen = Screen(
-        job.snapshot.path,
-        partial.licences if licences else None,
-        job.settings.request,
-        job.settings.limits,
-        job.settings.deep,
-        job.settings.min_words,
-        job.settings.mode,
-        job.settings.dry_run,
-        job.settings.exact_decode,
-    )
+    screen = Screen.of(job.snapshot, partial.licences if licences else None, job.settings)
     screen.open()
     return screen
 
@@ -170,7 +177,11 @@ def _all_markers(job: Job, screen: Screen, partial: Partial, watcher: Watcher) -
     """Finish every shard that is not finished; all markers, per source in order of their shards."""
     ledger = _Ledger(job, watcher)
     fresh = _unfinished(job, partial, ledger)
-    for task, marker in _work_off(fresh, job.workers, screen, partial, ledger):
+    if job.engine is None:
+        finished = _work_off(fresh, job.workers, screen, partial, ledger)
+    else:
+        finished = job.engine.work_off(fresh, screen, partial, ledger.under_way)
+    for task, marker in finished:
         ledger.add(task, marker)
     return [[found[number] for number in sorted(found)] for found in ledger.markers]
 

@@ -19,7 +19,8 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import SynchronizedArray
 from multiprocessing.synchronize import Event
 
-from crawler.engines.shard import Screen, run_shard
+from crawler.engines.screen import Screen
+from crawler.engines.shard import run_shard
 from crawler.exits import ItemsFailed
 from crawler.runs.partial import Marker, Partial
 from crawler.sources.base import Shard

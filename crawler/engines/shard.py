@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from crawler import durable
 from crawler.engines.outputs import Outlet, TakesTables, outlet
+from crawler.engines.screen import Screen
 from crawler.engines.tables import JudgedTable, judge_table
-from crawler.filter import Judge, Judgement, Reading, read_all
+from crawler.filter import Judgement, Reading
 from crawler.modes import Mode
 from crawler.runs import papers
 from crawler.runs.partial import Facts, Marker, Partial
@@ -26,61 +25,12 @@ from crawler.sources.base import Sample, Shard
 from crawler.sources.metadata import Stated
 from crawler.sources.parquet import Batch, ParquetShard
 from crawler.watching import Done, Tell
-from registry.core.decisions import Request
-from registry.core.fingerprints import Limits
-from registry.core.matching import Matcher
-from registry.core.snapshots import PersonalLicences, Snapshot, Standing
 
 BATCH_ITEMS = 64
 BATCH_SMALL_ITEMS = 512
 """Of items that all together are no more than `BATCH_SMALL_BYTES`: short texts, for which a batch itself costs much."""
 BATCH_SMALL_BYTES = 256 * 2**10
 BATCH_BYTES = 32 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """What judges items, as a value that can be sent to any process: it stores only where the edition lies."""
-
-    edition: Path
-    licences: Path | None
-    """The lab's own licences, if it asks in its name."""
-    request: Request
-    limits: Limits
-    deep: bool
-    """Whether the parts of pictures are looked for as well."""
-    min_words: int
-    """See `Settings`."""
-    mode: Mode = Mode.DROP
-    dry_run: bool = False
-    exact_decode: bool = False
-    """Whether JPEGs are decoded in full."""
-    is_checked: bool = False
-    """Whether the digests of the indexes were compared already, by the process that started this one."""
-
-    def read(self, samples: Sequence[Sample]) -> list[Reading]:
-        """What can be learnt of items without the edition."""
-        return read_all(samples, self.limits, deep=self.deep, exact_decode=self.exact_decode)
-
-    def open(self) -> Judge:
-        """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory.
-
-        The parent opens it first and so checks the indexes; its worker processes rely on that.
-        """
-        return _open(self)
-
-
-@lru_cache(maxsize=2)
-def _open(screen: Screen) -> Judge:
-    licences = PersonalLicences.parse(screen.licences.read_bytes()) if screen.licences else None
-    snapshot = Snapshot.open(screen.edition, verify=False, standing=Standing(licences))
-    matcher = Matcher(
-        snapshot.lists,
-        screen.edition / "index",
-        verify=not screen.is_checked,
-        min_words=screen.min_words,
-    )
-    return Judge(matcher, snapshot, screen.request, screen.mode)
 
 
 def run_shard(number: int, shard: Shard, screen: Screen, partial: Partial, tell: Tell) -> Marker:

@@ -8,6 +8,7 @@ data/                   what is kept
 shard-00000.verdicts    Arrow IPC; renamed into place when complete
 shard-00000.codes       Arrow IPC
 shard-00000.json        the shard's marker, written last
+shard-00000.lock        held, on a cluster, by the one attempt that works on this shard
 """
 
 from __future__ import annotations
@@ -165,6 +166,20 @@ class Partial:
         """Held by a worker process while it may write here."""
         with (self.folder / "workers.lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """Waits for those that are still at work, and lets nobody begin: a repeated attempt may come late."""
+        with (self.folder / "workers.lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def alone(self, number: int) -> Iterator[None]:
+        """Held by the attempt that works on this shard, where another may still be at it."""
+        with (self.folder / f"shard-{number:05}.lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     # -- finished shards -------------------------------------------------------------------------------------
