@@ -44,7 +44,7 @@ def serve(home: Path | None, host: str, port: int, workers: int, background: boo
 @cli.command()
 @HOME
 def worker(home: Path | None) -> None:
-    """Do the background work: publish every hour what changed, import lists of works, tidy up.
+    """Do the background work: publish every 45 minutes what changed, import lists of works, tidy up.
 
     Any number of workers share the work. On SIGTERM a worker ends after the job in hand.
 

@@ -28,7 +28,7 @@ RECHECK_DOMAINS = "recheck-domains"
 TIDY = "tidy"
 
 PERIODICS = (
-    Periodic(PUBLISH, timedelta(hours=1)),
+    Periodic(PUBLISH, timedelta(minutes=45)),  # a lab has 15 minutes left to sync: denied within the hour
     Periodic(RECHECK_DOMAINS, timedelta(hours=1)),
     Periodic(hints.KIND, timedelta(days=1)),
     Periodic(TIDY, timedelta(days=1)),
