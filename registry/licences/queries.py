@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session, selectinload
 
@@ -99,3 +101,8 @@ def _is_addressed(offer: Offer, actor: Actor | None) -> bool:
     if offer.to_anyone:
         return True
     return actor is not None and actor.party_id in {named.party_id for named in offer.licensees}
+
+
+def agreements_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Agreement]:
+    """Agreements by private key, for rooms that refer to them."""
+    return {a.id: a for a in session.scalars(select(Agreement).where(Agreement.id.in_(ids)))} if ids else {}

@@ -36,6 +36,7 @@ from registry.licences.pricing import (
     tariff_of,
 )
 from registry.licences.queries import (
+    agreements_by_id,
     get_agreement,
     get_offer,
     list_agreements,
@@ -84,6 +85,7 @@ __all__ = [
     "about_work",
     "accept_offer",
     "agreement_for_claim",
+    "agreements_by_id",
     "agreements_seen",
     "all_licensee_terms",
     "answer_with_offer",

@@ -31,6 +31,10 @@ COLUMNS = (
     "amount_minor",
     "amount",
     "currency",
+    "right",
+    "purpose",
+    "management_deduction_minor",
+    "other_deduction_minor",
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -76,4 +80,8 @@ def _cells(statement: Statement, entry: StatementEntry) -> Mapping[str, str | in
         "amount_minor": entry.amount_minor,
         "amount": decimal(entry.amount_minor, entry.currency),
         "currency": entry.currency,
+        "right": entry.right,
+        "purpose": entry.purpose,
+        "management_deduction_minor": 0,
+        "other_deduction_minor": 0,
     }

@@ -17,6 +17,7 @@ from registry.remuneration import service
 from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
 from registry.remuneration.periods import Period
+from registry.remuneration.statement_letter import statement_pdf
 from registry.remuneration.statements import Statement
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -65,6 +66,17 @@ def table(period: str) -> Response:
     name = f"statement-{found.period}-{format_id('party', found.party)}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(to_csv(found), content_type="text/csv; charset=utf-8; header=present", headers=headers)
+
+
+@blueprint.get("/statements/<period>/letter.pdf")
+@signed_in(Role.CREATOR, Role.SOCIETY)
+def letter(period: str) -> Response:
+    """The same as a letter, to print and to keep."""
+    with reading() as session:
+        found = _statement(session, period)
+    name = f"statement-{found.period}-{format_id('party', found.party)}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(statement_pdf(found), content_type="application/pdf", headers=headers)
 
 
 @blueprint.get("/payouts")

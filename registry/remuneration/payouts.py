@@ -327,6 +327,22 @@ def payouts_to(session: Session, actor: Actor) -> list[PayoutDetails]:
     ]
 
 
+def paid_to(session: Session, party_id: int) -> dict[str, int]:
+    """What has left the trust account for this party and did not come back, in minor units by currency."""
+    came_back = select(PayoutEvent.payout_id).where(PayoutEvent.state == State.RETURNED)
+    query = (
+        select(Payout.currency, func.sum(Payout.amount_minor))
+        .join(PayoutEvent, PayoutEvent.payout_id == Payout.id)
+        .where(
+            Payout.party_id == party_id,
+            PayoutEvent.state == State.SETTLED,
+            Payout.id.not_in(came_back),
+        )
+        .group_by(Payout.currency)
+    )
+    return {currency: int(amount) for currency, amount in session.execute(query)}
+
+
 def owed_to(session: Session, actor: Actor) -> dict[str, int]:
     """What stands on the actor's account now, in minor units by currency: carried forward until it is paid."""
     check_scopes(actor, frozenset({Scope.STATEMENTS_READ}))

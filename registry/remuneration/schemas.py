@@ -42,6 +42,8 @@ class StatementLineView(Strict):
     exact_minor = fields.String(metadata={"description": "Before rounding, n/d minor units."})
     amount_minor = fields.Integer()
     currency = fields.String()
+    right = fields.String(metadata={"description": "Category of right."})
+    purpose = fields.String(metadata={"description": "Type of use: for what the licence permits it."})
 
 
 class StatementView(Strict):
@@ -49,7 +51,10 @@ class StatementView(Strict):
 
     party = PublicId("party")
     period = fields.String()
+    name = fields.String()
     totals = _totals()
+    paid = _totals()
+    outstanding = _totals()
     lines = fields.List(fields.Nested(StatementLineView))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Select, func, select
@@ -20,9 +20,12 @@ from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.core.errors import NotFound
 from registry.core.ids import format_id
+from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import May
+from registry.remuneration.inputs import RIGHT
 from registry.remuneration.models import Settlement, SettlementPool, StatementLine
+from registry.remuneration.payouts import paid_to
 from registry.remuneration.periods import Period
 from registry.usage import service as usage
 from registry.works import service as works
@@ -56,11 +59,17 @@ class StatementEntry:
     """Before rounding, `n/d` minor units."""
     amount_minor: int
     currency: str
+    purpose: str = ""
+    """For which the licence permits the use."""
+    right: str = RIGHT
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """All that a period's settlements attributed to one party."""
+    """All that a period's settlements attributed to one party: what Directive 2014/26/EU, Art. 18, asks for.
+
+    Nothing is deducted, neither for management nor for anything else.
+    """
 
     party: bytes
     period: str
@@ -68,6 +77,11 @@ class Statement:
     """Minor units by currency."""
     lines: Sequence[StatementEntry]
     """In the order of the log."""
+    name: str = ""
+    paid: Mapping[str, int] = field(default_factory=dict)
+    """What has arrived so far, of all periods, in minor units by currency."""
+    outstanding: Mapping[str, int] = field(default_factory=dict)
+    """What is owed and has not arrived yet, of all periods."""
 
 
 def statement(
@@ -90,7 +104,27 @@ def statement(
     totals: Counter[str] = Counter()
     for entry in entries:
         totals[entry.currency] += entry.amount_minor
-    return Statement(public_id, name, dict(sorted(totals.items())), entries)
+    paid = paid_to(session, payee)
+    return Statement(
+        party=public_id,
+        period=name,
+        totals=dict(sorted(totals.items())),
+        lines=entries,
+        name=parties.parties_by_id(session, [payee])[payee].name,
+        paid=paid,
+        outstanding=_outstanding(session, payee, paid),
+    )
+
+
+def _outstanding(session: Session, payee: int, paid: Mapping[str, int]) -> dict[str, int]:
+    """All that settlements attributed, less what has arrived."""
+    query = (
+        select(StatementLine.currency, func.sum(StatementLine.amount_minor))
+        .where(StatementLine.party_id == payee)
+        .group_by(StatementLine.currency)
+        .order_by(StatementLine.currency)
+    )
+    return {currency: int(amount) - paid.get(currency, 0) for currency, amount in session.execute(query)}
 
 
 def statement_totals(
@@ -127,6 +161,7 @@ def _entries(
     claims = usage.claims_by_id(session, [line.claim_batch_id for line, _, _ in rows])
     used = works.works_by_id(session, {line.work_id for line, _, _ in rows})
     labs = parties.parties_by_id(session, {pool.lab_id for _, _, pool in rows})
+    agreed = licences.agreements_by_id(session, {pool.agreement_id for _, _, pool in rows})
     entries = [
         StatementEntry(
             settlement=settlement.public_id,
@@ -146,6 +181,7 @@ def _entries(
             exact_minor=line.exact_minor,
             amount_minor=line.amount_minor,
             currency=line.currency,
+            purpose=agreed[pool.agreement_id].purpose,
         )
         for line, settlement, pool in rows
     ]

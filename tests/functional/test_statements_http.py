@@ -102,6 +102,9 @@ def test_nobody_sees_what_is_owed_to_another(client: Client, settled: Settled) -
     assert [line["title"] for line in found["lines"]] == ["“Two”, one"]
     assert fetch(client, settled.lab).json == {
         "party": settled.lab.id,
+        "name": "A lab",
+        "paid": {},
+        "outstanding": {},
         "period": "2026-Q3",
         "totals": {},
         "lines": [],

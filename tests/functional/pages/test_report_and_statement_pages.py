@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pypdfium2
 import pytest
 from flask import Flask
 
@@ -103,7 +104,29 @@ def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
     assert "300 images" in text
     table = market.maker.open("/en/statements/2026-Q3/lines.csv")
     assert table.mimetype == "text/csv"
-    assert re.search(r",120,1\.20,EUR", table.text)
+    assert re.search(r",120,1\.20,EUR,reproduction,train_genai,0,0", table.text)
+
+
+def test_the_statement_as_a_letter_says_what_the_law_asks_for(market: Market) -> None:
+    """Directive 2014/26/EU, Art. 18: who, when, for which use, what was deducted and paid, what is still to be paid."""
+    letter = market.maker.open("/en/statements/2026-Q3/letter.pdf")
+    assert letter.mimetype == "application/pdf"
+    document = pypdfium2.PdfDocument(letter.data)
+    said = " ".join(document[0].get_textpage().get_text_bounded().split())
+    document.close()
+    for fact in (
+        market.maker_id,
+        "1 July 2026 up to, not including, 1 October 2026",
+        "in this quarter €1.20",
+        "Deducted for management €0.00",
+        "Other deductions €0.00",
+        "Paid so far, of all quarters 0",
+        "Still to be paid, of all quarters €1.20",
+        "Training generative AI",
+        f"#{market.index} / 1",
+    ):
+        assert fact in said
+    assert market.lab.open("/en/statements/2026-Q3/letter.pdf").status_code == 403
 
 
 def test_without_reports_nothing_is_promised(market: Market, person: Callable[..., Person]) -> None:

@@ -1,0 +1,82 @@
+"""A statement as a letter: what Directive 2014/26/EU, Art. 18 (VGG § 54) says that a holder of rights is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from registry.core.ids import format_id
+from registry.remuneration.paper import Paper, to_pdf
+from registry.remuneration.periods import Period
+from registry.remuneration.statements import Statement
+from registry.web.formats import day, figure, money, percent
+from registry.web.i18n import gettext as _
+
+
+def statement_pdf(statement: Statement) -> bytes:
+    """In the language of the page. Each line has the claim, whose receipt proves it, and its place in the log."""
+    period = Period.parse(statement.period)
+    span = _("%(first)s up to, not including, %(end)s", first=day(period.start), end=day(period.end))
+    reproduction = _("Reproduction")
+    none = dict.fromkeys(statement.totals, 0)
+    facts = [
+        (_("For"), f"{statement.name}, {format_id('party', statement.party)}"),
+        (_("Period of use"), span),
+        (_("Attributed to you in this quarter"), _amounts(statement.totals)),
+        (_("Deducted for management"), _amounts(none)),
+        (_("Other deductions"), _amounts(none)),
+        (_("Paid so far, of all quarters"), _amounts(statement.paid)),
+        (_("Still to be paid, of all quarters"), _amounts(statement.outstanding)),
+    ]
+    rows = [
+        (
+            line.title,
+            f"{reproduction}, {_purpose(line.purpose)}",
+            f"#{figure(line.log_index)} / {line.row + 1}",
+            format_id("claim", line.claim),
+            f"{figure(line.units)} {line.unit}",
+            percent(line.ppm),
+            money(line.amount_minor, line.currency),
+        )
+        for line in statement.lines
+    ]
+    columns = (
+        _("Work"),
+        _("Right and use"),
+        _("Log entry, row"),
+        _("Report"),
+        _("Use"),
+        _("Share"),
+        _("Amount"),
+    )
+    proof = _(
+        "Every line comes from a report in the public log. Whoever has its receipt can check it without us."
+    )
+    return to_pdf(
+        Paper(
+            title=_("Statement %(period)s", period=statement.period),
+            facts=facts,
+            columns=columns,
+            rows=rows,
+            widths=(0.22, 0.16, 0.12, 0.18, 0.1, 0.1, 0.12),
+            notes=[proof],
+        )
+    )
+
+
+def _amounts(totals: Mapping[str, int]) -> str:
+    return ", ".join(money(amount, currency) for currency, amount in sorted(totals.items())) or "0"
+
+
+def _purpose(code: str) -> str:
+    words = {
+        "tdm": _("Text and data mining"),
+        "train_ai": _("Training any AI"),
+        "train_genai": _("Training generative AI"),
+        "ai_input": _("Reading it to answer a question"),
+        "ai_index": _("Being indexed for an AI"),
+        "search": _("Being found in a search"),
+        "voice_clone": _("Cloning a voice"),
+        "style_imitation": _("Imitating its style"),
+        "all": _("Every purpose"),
+    }
+    return words.get(code, code)
