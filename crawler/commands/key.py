@@ -31,7 +31,7 @@ def create(name: str | None, path: Path | None, as_json: bool) -> None:
     note(f"The key is in {made.path}, readable by you alone. Keep a copy where nobody else is.")
 
 
-@key.command(epilog=examples("vorbehalt key show"))
+@key.command(epilog=examples("vorbehalt key show --key lab.key"))
 @click.option(
     "--key", "path", metavar="FILE", type=_FILE, help="Where it is [default: VORBEHALT_RUN_KEY, or yours]."
 )
