@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role, Scope
@@ -59,18 +59,20 @@ def create_api_key(
     return key, text
 
 
+_BY_DIGEST = (
+    select(ApiKey.scope_names, ApiKey.expires_at, ApiKey.revoked_at, Party.id, Party.public_id, Party.role)
+    .join(Party, Party.id == ApiKey.party_id)
+    .where(ApiKey.digest == bindparam("key"))
+)
+"""Plain columns, built once: every request of a program asks this, and building it takes as long as asking."""
+
+
 def authenticate_key(session: Session, key_text: str, now: datetime) -> Actor:
     """Whose key this is, with what it may do; the same `Unauthenticated` for every key that is not valid.
 
-    Read as plain columns by one query: every request of a program asks this.
+    Asked anew for every request, so that a revoked key ends with the next one.
     """
-    key = session.execute(
-        select(
-            ApiKey.scope_names, ApiKey.expires_at, ApiKey.revoked_at, Party.id, Party.public_id, Party.role
-        )
-        .join(Party, Party.id == ApiKey.party_id)
-        .where(ApiKey.digest == rules.check_key(key_text))
-    ).one_or_none()
+    key = session.execute(_BY_DIGEST, {"key": rules.check_key(key_text)}).one_or_none()
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         raise Unauthenticated(rules.KEY_REFUSED)
     role = Role(key.role)
