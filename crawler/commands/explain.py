@@ -20,7 +20,14 @@ def explain(run: Path, key: str, snapshot: Path | None, as_json: bool) -> None:
 
     found = explanations(run, key, snapshot)
     if as_json:
-        emit({"items": [{**item.row, "explanation": list(item.sentences)} for item in found]})
+        emit(
+            {
+                "items": [
+                    {**item.row, "explanation": list(item.sentences), "codes": list(item.codes)}
+                    for item in found
+                ]
+            }
+        )
         return
     for item in found:
         click.echo("\n".join(item.sentences))

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from crawler import words
 from crawler.modes import Mode, mode_of
-from crawler.runs.layout import VERDICTS
+from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from registry.core.decisions import Verdict
 from registry.core.errors import NotFound
+from registry.core.fingerprints import ANCHORS256, DEEP256
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot
 
@@ -27,6 +28,8 @@ class Explanation:
 
     row: dict[str, Any]
     sentences: tuple[str, ...]
+    codes: tuple[dict[str, str], ...]
+    """By which it was compared: algorithm, kind and code in hexadecimal."""
 
 
 def explain(run: Path, key: str, snapshot: Path | None = None) -> list[Explanation]:
@@ -43,10 +46,12 @@ def explain(run: Path, key: str, snapshot: Path | None = None) -> list[Explanati
         edition = None
     found = []
     for row in _rows(run, key):
+        codes = _codes(run, row)
         sentences = list(_sentences(row, manifest))
+        sentences[-1:-1] = _how_compared(row, codes, manifest)
         if edition is not None and row["work_id"]:
             sentences.insert(-1, _terms(row["work_id"], edition))
-        found.append(Explanation(row, tuple(sentences)))
+        found.append(Explanation(row, tuple(sentences), tuple(codes)))
     return found
 
 
@@ -62,6 +67,29 @@ def _rows(run: Path, key: str) -> list[dict[str, Any]]:
             "file.parquet#ROW."
         )
     return rows
+
+
+def _codes(run: Path, row: dict[str, Any]) -> list[dict[str, str]]:
+    """The codes of one item."""
+    filters = [("shard", "=", row["shard"]), ("row", "=", row["row"])]
+    found = pq.read_table(run / CODES, filters=filters, columns=["algorithm", "kind", "code"]).to_pylist()
+    return [{**code, "code": code["code"].hex()} for code in found]
+
+
+def _how_compared(row: dict[str, Any], codes: list[dict[str, str]], manifest: RunManifest) -> list[str]:
+    """What was left out in comparing a picture, and why that changes nothing or little."""
+    if row["media"] != "image":
+        return []
+    said = []
+    if not manifest.parameters.get("exact_decode"):
+        said.append(
+            "If it is a JPEG, it was decoded at reduced scale, which changes its codes by 0 to 2 bits; --exact-decode "
+            "decodes in full."
+        )
+    parts_made = any(code["algorithm"] in (ANCHORS256, DEEP256) for code in codes)
+    if codes and not parts_made and Verdict(row["verdict"]) is Verdict.DENY:
+        said.append("Its parts were not compared any more: it was denied for good as a whole.")
+    return said
 
 
 def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:

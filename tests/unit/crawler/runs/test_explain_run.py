@@ -43,6 +43,24 @@ def test_every_kind_of_verdict_is_explained(finished_run: Path, key: str, expect
     assert expected in _words(finished_run, key)
 
 
+def test_what_was_left_out_in_comparing_a_picture_is_said(finished_run: Path) -> None:
+    denied, kept, text = (
+        _words(finished_run, key)
+        for key in ("dataset/photos/copy.jpg", "dataset/photos/stranger-1.jpg", "dataset/texts/reserved.txt")
+    )
+    assert "decoded at reduced scale" in denied
+    assert "parts were not compared any more" in denied
+    assert "decoded at reduced scale" in kept
+    assert "parts were not compared" not in kept
+    assert "decoded" not in text
+
+
+def test_the_codes_are_told_for_programs(finished_run: Path) -> None:
+    (found,) = explain(finished_run, "dataset/photos/licensed.png")
+    digests = [code["code"] for code in found.codes if code["algorithm"] == "digest.sha256.v1"]
+    assert digests == [found.row["sha256"]]
+
+
 def test_a_key_that_occurs_twice_is_explained_twice(finished_run: Path) -> None:
     assert [item.row["row"] for item in explain(finished_run, "7")] == [1, 6]
 
