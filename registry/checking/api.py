@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from registry.base.actor import Scope
 from registry.base.auth import current_actor, require
-from registry.base.context import database, part, reading, sources
+from registry.base.context import database, part, reading, settings, sources
 from registry.base.http import Blueprint, Rate, spend
 from registry.base.idempotency import HEADER
 from registry.checking import schemas
@@ -233,7 +233,7 @@ def _check_lines(now: datetime) -> Response:
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=False)
     request.max_content_length = MAX_BYTES
     try:
-        file = spooled(request.stream, lambda: spend(Rate.CHECK))
+        file = spooled(request.stream, settings().home / "cache", lambda: spend(Rate.CHECK))
     except RequestEntityTooLarge:
         raise TooLarge(f"The lines take more than {MAX_BYTES:,} bytes; send them in several parts.") from None
     parts = database(), part(LiveIndex), current_actor()

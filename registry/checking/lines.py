@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
@@ -49,10 +50,14 @@ class Line:
     wrong: str | None = None
 
 
-def spooled(stream: IO[bytes], spend: Callable[[], None]) -> IO[bytes]:
-    """The body, on disk, at its beginning. `spend` is called for each `MAX_ITEMS` lines begun but the first."""
+def spooled(stream: IO[bytes], folder: Path, spend: Callable[[], None]) -> IO[bytes]:
+    """The body, in a nameless file of this folder, at its beginning; a folder for temporary files may be in memory.
+
+    `spend` is called for each `MAX_ITEMS` lines begun but the first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as unless_whole:
-        file = unless_whole.enter_context(tempfile.TemporaryFile())
+        file = unless_whole.enter_context(tempfile.TemporaryFile(dir=folder))
         lines, counted = 0, 1
         while piece := stream.read(_PIECE):
             file.write(piece)

@@ -155,7 +155,7 @@ def test_each_ten_thousand_lines_count_as_a_request(
     assert answers[2].json["code"] == "rate.limited"
 
 
-def test_memory_is_bounded_however_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_however_many_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The body is read in pieces; lines are understood in thousands."""
     sizes: list[int] = []
 
@@ -170,12 +170,13 @@ def test_memory_is_bounded_however_many_lines(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(lines, "MAX_ITEMS", 1 << 20)
     spent: list[None] = []
-    with lines.spooled(Endless(), lambda: spent.append(None)) as file:  # type: ignore[arg-type]
+    with lines.spooled(Endless(), tmp_path, lambda: spent.append(None)) as file:  # type: ignore[arg-type]
         assert len(spent) == 2
         assert set(sizes) == {1 << 16}
         assert sum(len(piece) for piece in iter(lambda: file.read(1 << 16), b"")) == 3 << 20
     with pytest.raises(InvalidInput, match="no lines"):
-        lines.spooled(io.BytesIO(), lambda: None)
+        lines.spooled(io.BytesIO(), tmp_path, lambda: None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def port(app: Flask) -> Iterator[int]:
     server.server_close()
 
 
-def test_a_client_that_hangs_up_gets_no_answer(port: int, account: Make, tmp_path: Path) -> None:
+def test_a_client_that_hangs_up_gets_no_answer(port: int, account: Make) -> None:
     lab, body = account(Role.LAB), jsonl({"hash": NOBODYS})
     head = (
         f"POST /v1/check?algorithm={PHASH}&purpose=train_genai&policy=eu-art4 HTTP/1.1\r\nHost: localhost\r\n"
