@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -89,15 +90,12 @@ def test_a_run_goes_on_on_a_cluster_that_loses_an_executor_and_ends_as_on_one_ma
     markers = job.out / ".partial"
     before = len(list(markers.glob("shard-*.json")))
     assert before == 3
-    process = subprocess.Popen(_submitted(world, job), env=_environment(), stdout=subprocess.DEVNULL)
-    killed = 0
-    while process.poll() is None and not killed:
-        if len(list(markers.glob("shard-*.json"))) > before:
-            for executor in islice(_executors(process.pid), 1):
-                executor.kill()
-                killed = executor.pid
-        time.sleep(0.02)
-    assert process.wait() == 0
+    with subprocess.Popen(_submitted(world, job), env=_environment(), stdout=subprocess.DEVNULL) as driver:
+        try:
+            killed = _kill_one_at_work(driver, markers, before)
+            assert driver.wait() == 0
+        finally:
+            driver.kill()
     assert killed
     papers = json.loads((job.out / "run.json").read_text("utf-8"))
     assert papers["run_id"] == undisturbed.run_id
@@ -141,11 +139,23 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
 
 
-def _executors(driver: int) -> Iterator[psutil.Process]:
-    """The executors that this driver has started."""
+def _kill_one_at_work(driver: subprocess.Popen[bytes], markers: Path, before: int) -> bool:
+    """Kill an executor as soon as a further shard is finished; whether there was one."""
+    while driver.poll() is None:
+        if len(list(markers.glob("shard-*.json"))) > before and (executor := _executor(driver.pid)):
+            executor.kill()
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _executor(driver: int) -> psutil.Process | None:
+    """One of those that this driver has started."""
     for process in psutil.Process(driver).children(recursive=True):
-        if any("CoarseGrainedExecutorBackend" in word for word in process.cmdline()):
-            yield process
+        with suppress(psutil.NoSuchProcess):  # others come and go
+            if any("CoarseGrainedExecutorBackend" in word for word in process.cmdline()):
+                return process
+    return None
 
 
 # -- what a task does, without a cluster ---------------------------------------------------------------------
