@@ -16,6 +16,7 @@ from pathlib import Path
 from crawler.audit_facts import Facts, first_few
 from crawler.audit_memory import PROGRESS, VERIFIED, Memory, Standing
 from crawler.audit_reading import ServedLog
+from crawler.audit_samples import Wanted, audit_sample
 from crawler.client import Client
 from registry.core.errors import Corrupt, Forbidden, VerificationFailed, VorbehaltError
 from registry.core.records.leaves import UseLeaf
@@ -78,10 +79,18 @@ class Auditor:
         self._interrupted = memory.standing(PROGRESS) or Standing()
         self.report = Report()
 
-    def run(self, given: str | None, *, snapshot: Path | None = None, claims: bool = False) -> Report:
+    def run(
+        self,
+        given: str | None,
+        *,
+        snapshot: Path | None = None,
+        claims: bool = False,
+        sample: Wanted | None = None,
+    ) -> Report:
         """Look at everything. `given`: the policy; without one, the one kept before, or that of the first visit.
 
         `snapshot`: a synced registry to compare with its entry. `claims`: also what the client's API key may see.
+        `sample`: and of the rows that name its owner's works, these.
         """
         data = self._log.checkpoint()
         policy = self._policy(given)
@@ -96,6 +105,9 @@ class Auditor:
                 self._compare_claims(policy)
             except Forbidden:
                 self.report.add("claims", None, "this API key may see none")
+        if sample is not None and self.report.holds:
+            with self._failing("sample"):
+                self._compare_sample(policy, sample)
         return self.report
 
     @contextmanager
@@ -265,6 +277,16 @@ class Auditor:
         self.report.add(
             "claims", not faults, first_few(faults) or f"{count:,} claims are logged as they are shown"
         )
+
+    def _compare_sample(self, policy: Policy, wanted: Wanted) -> None:
+        """The rows that the seed draws are in the log as the registry shows them."""
+        try:
+            found = audit_sample(self._client, policy, self.report.size, wanted)
+        except Forbidden:
+            self.report.add("sample", None, "this API key may see no uses of works")
+            return
+        text = f"{found.drawn:,} of {found.rows:,} rows that name your works are logged as they are shown"
+        self.report.add("sample", not found.faults, first_few(found.faults) or f"{text} (seed {wanted.seed})")
 
     def _claims(self) -> Iterator[dict[str, object]]:
         after = None

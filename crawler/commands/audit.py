@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_hex
 
 import click
 
@@ -15,7 +16,10 @@ _WORDS = {True: "holds", False: "FAILS", None: "open"}
 
 @click.command(
     cls=Command,
-    epilog=examples("vorbehalt audit https://registry.example --policy log.policy --state audit"),
+    epilog=examples(
+        "vorbehalt audit https://registry.example --policy log.policy --state audit",
+        'vorbehalt audit https://registry.example --policy log.policy --sample 20 --seed "dice 3 1 4 6 2"',
+    ),
 )
 @click.argument("url")
 @click.option(
@@ -36,6 +40,17 @@ _WORDS = {True: "holds", False: "FAILS", None: "open"}
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="A synced registry, to be the edition that the log names.",
 )
+@click.option(
+    "--sample",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Prove N of the claim rows that name your works, or those for which you may collect; needs an API key.",
+)
+@click.option(
+    "--seed",
+    metavar="TEXT",
+    help="What draws the sample: dice or a newspaper of today, never known before (default: random, and printed).",
+)
 @api_key_option
 @json_option
 def audit(
@@ -43,6 +58,8 @@ def audit(
     policy: Path | None,
     state: Path | None,
     snapshot: Path | None,
+    sample: int | None,
+    seed: str | None,
     api_key: str | None,
     as_json: bool,
 ) -> None:
@@ -53,8 +70,14 @@ def audit(
     """
     from crawler.audit import Auditor
     from crawler.audit_memory import Memory
+    from crawler.audit_samples import Wanted
     from crawler.client import Client
 
+    if sample is not None and api_key is None:
+        raise click.UsageError("--sample needs the API key of whoever is paid for the works: --api-key.")
+    if seed is not None and sample is None:
+        raise click.UsageError("--seed draws a sample: say how large with --sample.")
+    wanted = None if sample is None else Wanted(sample, token_hex(16) if seed is None else seed)
     try:
         given = None if policy is None else policy.read_text("utf-8")
     except UnicodeDecodeError as problem:
@@ -66,7 +89,7 @@ def audit(
             int(now().timestamp()),
             lambda done, size: note(f"{done:,} of {size:,} entries verified"),
         )
-        report = auditor.run(given, snapshot=snapshot, claims=api_key is not None)
+        report = auditor.run(given, snapshot=snapshot, claims=api_key is not None, sample=wanted)
     if as_json:
         checks = [{"name": c.name, "holds": c.holds, "text": c.text} for c in report.checks]
         emit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
 from crawler.cli import cli
@@ -22,8 +23,11 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.core.ids import format_id
+from registry.core.records.samples import Place, draw
 from registry.log.keys import LogKey
-from registry.usage.models import ClaimBatch
+from registry.parties.service import CreateMandate, May, Repertoire, create_mandate
+from registry.usage import own
+from registry.usage.models import ClaimBatch, ClaimRow
 from registry.wiring import Registry, init_trust, log_keys
 from tests.factories import Clock, make_actor, make_key, make_sources
 from tests.support.usage import open_trade, row
@@ -39,6 +43,8 @@ class Running(NamedTuple):
     claim: str
     work: str
     api_key: str
+    society_key: str
+    """Of a society that may collect for the maker of both works."""
 
     def run(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
         """`vorbehalt … --json`, which ends with this code."""
@@ -65,13 +71,17 @@ def running(database: Database, settings: Settings, tmp_path: Path) -> Iterator[
         batch = trade.claim(*(row(work, trade.agreement(work)) for work in pair))
         claim, work = format_id("claim", batch.public_id), format_id("work", pair[0].public_id)
         api_key = make_key(session, sources, trade.lab)
+        society = make_actor(session, sources, Role.SOCIETY)
+        collects = CreateMandate(society.public_id, frozenset({May.COLLECT}), Repertoire(all=True))
+        create_mandate(session, trade.anna, collects, sources)
+        society_key = make_key(session, sources, society)
     with Registry.open(settings, sources) as registry:
         registry.publish()
     (tmp_path / "policy").write_text(str(LogKey.load(log_keys(settings)).policy))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield Running(f"http://127.0.0.1:{server.port}", tmp_path, claim, work, api_key)
+    yield Running(f"http://127.0.0.1:{server.port}", tmp_path, claim, work, api_key, society_key)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -146,3 +156,61 @@ def test_a_lab_fetches_the_receipt_of_a_row(running: Running) -> None:
     running.run("receipt", "fetch", running.claim, *words, "--row", "2", code=1)
     running.run("receipt", "fetch", running.work, *words, code=1)
     assert out.read_bytes() == kept
+
+
+def test_a_society_proves_a_sample_that_its_seed_draws(running: Running) -> None:
+    """A larger sample than there are rows is all of them; without a seed one is thrown, and told."""
+    for words in (("--sample", "1", "--seed", "dice 3 1 4"), ("--sample", "100")):
+        found = running.audit("--api-key", running.society_key, *words)
+        assert (found["sample"], found["claims"], found["entries"]) == (True, None, True)
+    policy = ("--policy", running.folder / "policy")
+    shown = running.run("audit", running.url, *policy, "--api-key", running.society_key, "--sample", "7")
+    (text,) = (check["text"] for check in shown["checks"] if check["name"] == "sample")
+    assert re.search(r"2 of 2 rows .* \(seed [0-9a-f]{32}\)", text)
+    assert running.audit("--api-key", running.api_key, "--sample", "1")["sample"] is None
+
+
+def test_a_row_that_is_shown_otherwise_than_it_was_logged_is_found(
+    running: Running, database: Database
+) -> None:
+    """Also one that is shown as another claim's, or at another place."""
+    sample = ("--api-key", running.society_key, "--sample", "5")
+    for wrong, right in (({"units": 2}, {"units": 1}), ({"how": 1}, {"how": 2})):
+        with database.writing() as session:
+            session.execute(update(ClaimRow).where(ClaimRow.n == 1).values(wrong))
+        assert running.audit(*sample, code=8)["sample"] is False
+        with database.writing() as session:
+            session.execute(update(ClaimRow).where(ClaimRow.n == 1).values(right))
+    assert running.audit(*sample)["sample"] is True
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda seed, places, count: sorted(places)[:count],
+        lambda seed, places, count: draw(seed + "!", places, count),
+        lambda seed, places, count: draw(seed, places, count - 1),
+        lambda seed, places, count: draw(seed, places, count)[::-1],
+    ],
+    ids=["its own choice", "another seed", "fewer", "another order"],
+)
+def test_a_sample_that_the_registry_chose_is_found(
+    running: Running, database: Database, monkeypatch: pytest.MonkeyPatch, chosen: Any
+) -> None:
+    """Each row of it is proved, and still it is not the seed's."""
+    with database.reading() as session:
+        places = [Place(session.scalars(select(ClaimBatch.log_index)).one(), n) for n in range(2)]
+    seeds = (f"seed {n}" for n in range(99))
+    seed = next(s for s in seeds if places != draw(s, places, 2) != draw(s + "!", places, 2))
+    sample = ("--api-key", running.society_key, "--sample", "2", "--seed", seed)
+    assert running.audit(*sample)["sample"] is True
+    monkeypatch.setattr(own, "draw", chosen)
+    found = running.audit(*sample, code=8)
+    assert (found["sample"], found["entries"]) == (False, True)
+
+
+def test_a_sample_without_a_key_and_a_seed_without_a_sample_are_mistakes(running: Running) -> None:
+    for words in (("--sample", "1"), ("--seed", "a"), ("--api-key", running.society_key, "--sample", "0")):
+        result = CliRunner().invoke(cli, ["audit", running.url, *words])
+        assert result.exit_code not in {0, 8}
+        assert "--sample" in result.output

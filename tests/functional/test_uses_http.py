@@ -80,19 +80,22 @@ def market(database: Database, sources: Sources, clock: Clock, settings: Setting
         mandate = give(trade.anna, Repertoire(all=True), May.COLLECT)
         give(trade.bert, Repertoire(works=frozenset({made["in"].public_id})), May.COLLECT, May.GRANT)
         give(carla, Repertoire(all=True), May.REGISTER, May.GRANT, May.WITHDRAW)
-        accounts = [
+        anna, agent, lab, operator = (
             Account(actor, make_key(session, sources, actor))
             for actor in (trade.anna, society, trade.lab, trade.operator)
-        ]
-        found = Market(
-            *accounts,
+        )
+        market = Market(
+            anna,
+            agent,
+            lab,
+            operator,
             mandate,
             {name: format_id("work", work.public_id) for name, work in made.items()},
             (format_id("claim", claims[0].public_id), format_id("claim", claims[1].public_id)),
             LogKey.load(log_keys(settings)).policy,
         )
     log.sign_head(database, LogKey.load(log_keys(settings)), sources.now())
-    return found
+    return market
 
 
 def uses(client: Client, account: Account, query: str = "") -> list[dict[str, Any]]:
@@ -147,6 +150,7 @@ def test_the_list_goes_on_where_the_page_ended(client: Client, market: Market) -
 def test_a_sample_can_be_drawn_again_and_proves_each_row(client: Client, market: Market) -> None:
     """By whoever has the list and the seed; the proofs need a policy and nothing else."""
     places = [Place(use["log_index"], use["row"]) for use in uses(client, market.society)]
+    found = sample(client, market.society, 1, "W%C3%BCrfel")
     for n in (1, 3, 100):
         found = sample(client, market.society, n, "W%C3%BCrfel")
         assert found["rows"] == 5
