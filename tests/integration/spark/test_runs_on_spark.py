@@ -23,7 +23,9 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
+from crawler.cli import cli
 from crawler.engines import spark
 from crawler.engines.local import Job, run_filter
 from crawler.engines.screen import Screen
@@ -230,11 +232,40 @@ def test_a_machine_with_a_damaged_copy_of_the_snapshot_is_refused(
 
 
 # -- what stands in the way ----------------------------------------------------------------------------------
-def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_java_it_says_what_to_install_and_begins_nothing(
+    world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("pyspark") is None:
+        missing("PySpark", "pip install 'vorbehalt[spark]'")
     for name in ("JAVA_HOME", "PYSPARK_GATEWAY_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not spark._has_java()
+    result = CliRunner().invoke(cli, _asked(world, tmp_path / "run"))
+    assert result.exit_code == 1
+    assert "apt-get install default-jre-headless" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_pyspark_it_says_what_to_install_and_begins_nothing(
+    world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("pyspark", "pyspark.errors", "pyspark.sql"):
+        monkeypatch.setitem(sys.modules, name, None)
+    result = CliRunner().invoke(cli, _asked(world, tmp_path / "run"))
+    assert result.exit_code == 1
+    assert "pip install 'vorbehalt[spark]'" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_workers_are_for_this_machine(world: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, [*_asked(world, tmp_path / "run"), "--workers", "2"])
+    assert result.exit_code == 1
+    assert "--workers is for this machine" in result.stderr
+
+
+def _asked(world: Path, out: Path) -> list[str]:
+    use = ["--purpose", "train_genai", "--policy", "eu-art4", "--engine", "spark"]
+    return ["filter", str(world / "in"), "--out", str(out), "--snapshot", str(world / "vb"), *use]
 
 
 def test_the_last_words_of_a_task_are_found_between_two_languages() -> None:
