@@ -44,13 +44,13 @@ class SpanQuery(Strict):
     """Which claims: those with a log index in [from, to)."""
 
     start = fields.Integer(
-        data_key="from", load_default=0, validate=_INDEX, metadata={"description": "The first log index."}
+        data_key="from", load_default=0, validate=_INDEX, metadata={"description": "The first log index"}
     )
     stop = fields.Integer(
         data_key="to",
         load_default=None,
         validate=_INDEX,
-        metadata={"description": "The log index after the last; without it, the size of the public log."},
+        metadata={"description": "The log index after the last; without it, the size of the public log"},
     )
 
 
@@ -65,7 +65,7 @@ class SampleQuery(SpanQuery):
     """The query of a sample."""
 
     seed = line(
-        200, required=True, metadata={"description": "A text that you choose, and nobody knew before."}
+        200, required=True, metadata={"description": "A text that you choose, and nobody knew before"}
     )
     n = fields.Integer(required=True, validate=validate.Range(1, own.MAX_SAMPLE))
 
