@@ -17,7 +17,7 @@ from registry.base.settings import Settings
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.log import service as log
-from registry.log.keys import LogKey
+from registry.log.service import LogKey
 from registry.models import metadata
 from registry.publishing import service as publishing
 from registry.wiring import log_keys, trust_keys
