@@ -15,6 +15,7 @@ from registry.base.db import Database
 from registry.models import metadata
 from registry.remuneration import service as remuneration
 from registry.remuneration.models import LedgerEntry, LedgerPosting
+from registry.remuneration.payout_models import BankReply, Payout, PayoutEvent, PayoutRun
 from registry.remuneration.safeguards import APPEND_ONLY
 from registry.usage import service as usage
 from tests.factories import START, Clock, make_sources
@@ -72,6 +73,41 @@ def test_what_many_report_and_settle_at_once_is_one_claim_and_one_settlement(
         assert remuneration.balance(session, f"Liabilities:Payee:{name(trade.anna)}") == {"EUR": -1040}
 
 
+@pytest.fixture(scope="module")
+def paid(on_postgresql: Database, settled: tuple[Trade, list[int], list[int]]) -> None:
+    """A payment that the bank has answered."""
+    trade = settled[0]
+    by, digest = trade.operator.party_id, bytes(32)
+    with on_postgresql.writing() as session:
+        run = PayoutRun(
+            public_id=bytes(16),
+            message_id="PO-1",
+            currency="EUR",
+            total_minor=1,
+            payments=1,
+            file=b"",
+            file_sha256=digest,
+            log_index=0,
+            prepared_by=by,
+            prepared_at=START,
+        )
+        session.add_all(
+            [run, BankReply(sha256=digest, kind="pain.002", changes=1, recorded_by=by, recorded_at=START)]
+        )
+        session.flush()
+        payout = Payout(
+            run_id=run.id,
+            party_id=trade.anna.party_id,
+            end_to_end_id="PO-1-1",
+            iban_end="DE3000",
+            currency="EUR",
+            amount_minor=1,
+        )
+        session.add(payout)
+        session.flush()
+        session.add(PayoutEvent(payout_id=payout.id, state="settled", reply_sha256=digest, recorded_at=START))
+
+
 def refused(database: Database, act: Callable[[Session], object], because: str) -> None:
     """The act, and with it its whole transaction, is refused by the database."""
     with pytest.raises(IntegrityError, match=because), database.writing() as session:
@@ -79,7 +115,7 @@ def refused(database: Database, act: Callable[[Session], object], because: str) 
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("settled", "paid")
 def test_no_row_of_money_is_changed_or_removed(on_postgresql: Database, table: str) -> None:
     """Not even by emptying the table."""
     with on_postgresql.reading() as session:
