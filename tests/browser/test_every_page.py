@@ -87,7 +87,7 @@ PAGES = (
         for page in ("/works", "/works?view=list", "/works?q=zzz", "/works/register", "/account")
     ),
     *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares")),
-    *(("maker", page) for page in ("/statements", "/statements/{period}", "/mandates")),
+    *(("maker", page) for page in ("/statements", "/statements/{period}", "/payouts", "/mandates")),
     *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/reports")),
     *(("lab", page) for page in ("/reports", "/reports/{claim}", "/models", "/account")),
     *(
