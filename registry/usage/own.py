@@ -151,10 +151,11 @@ def _places(
     if after is not None:
         later = and_(ClaimBatch.log_index == after.log_index, ClaimRow.n > after.row)
         query = query.where(or_(ClaimBatch.log_index > after.log_index, later))
-    for log_index, n, owner, kind, work in session.execute(query):
-        held = represented.get(owner, ())
-        if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
-            yield Place(log_index, n)
+    with session.execute(query) as found:  # closed also for a reader who stops at the end of a page
+        for log_index, n, owner, kind, work in found:
+            held = represented.get(owner, ())
+            if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
+                yield Place(log_index, n)
 
 
 def _described(session: Session, places: Sequence[Place], *, receipts: bool = False) -> list[OwnUse]:
