@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from _measuring import best_of, machine
 from tuf.ngclient import Updater
 
+from benchmarks._measuring import best_of, machine
 from crawler.sync import open_snapshot, sync
 from registry.base.files import FolderStore
 from registry.core.decisions import Terms

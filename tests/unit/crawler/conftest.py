@@ -43,12 +43,12 @@ def make_job(snapshot_folder: Path) -> lab.MakeJob:
         policy: Policy = Policy.EU_ART4,
         workers: int = 1,
         items_per_shard: int = 4,
-        **more: int,
+        max_errors: int | None = None,
     ) -> Job:
         snapshot = open_snapshot(snapshot_folder, now=datetime.now(UTC))
         request = Request(Purpose.TRAIN_GENAI, policy, snapshot.created)
         settings = Settings(request, items_per_shard=items_per_shard)
-        return Job(open_sources(inputs), inputs, out, snapshot, settings, workers, **more)
+        return Job(open_sources(inputs), inputs, out, snapshot, settings, workers, max_errors)
 
     return make
 
