@@ -25,8 +25,6 @@ from tests.factories import Clock, make_actor, make_key
 from tests.functional.conftest import Account, Client
 from tests.support.usage import open_trade, row
 
-pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-
 
 @dataclass(frozen=True)
 class Market:
