@@ -97,7 +97,9 @@ def test_a_key_is_made_once_and_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe", b"no key", SigningKey.generate("w", KeyType.COSIGNATURE).secret().encode()]
+    "content",
+    [b"", b"\xff\xfe", b"no key", SigningKey.generate("w", KeyType.COSIGNATURE).secret().encode()],
+    ids=["empty", "no text", "no key", "a witness's key"],
 )
 def test_what_is_no_key_for_runs_is_not_replaced(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.key"
