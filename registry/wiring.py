@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -91,36 +92,40 @@ class Registry:
 
     def publish(self, *, recreate: bool = False) -> Edition:
         """Publish an edition, and sign the log's new head. Waits a while for another publish to end."""
-        with self._publishing(recreate=recreate) as (publisher, key):
-            return publishing.publish(
-                self.database,
-                publisher,
-                self.sources,
-                key=key,
-                wait_seconds=_WAIT_SECONDS,
-                recreate=recreate,
-            )
+        publisher, key = self._publishing()
+        return publishing.publish(
+            self.database,
+            publisher,
+            self.sources,
+            key=key,
+            show_log=partial(self._publish_log, key, recreate=recreate),
+            wait_seconds=_WAIT_SECONDS,
+            recreate=recreate,
+        )
 
     def keep_fresh(self) -> Edition | None:
         """Publish if there is anything new; else (`None`) only say in the timestamp that there is not."""
-        with self._publishing() as (publisher, key):
-            return publishing.keep_fresh(
-                self.database, publisher, self.sources, key=key, wait_seconds=_WAIT_SECONDS
-            )
+        publisher, key = self._publishing()
+        return publishing.keep_fresh(
+            self.database,
+            publisher,
+            self.sources,
+            key=key,
+            show_log=partial(self._publish_log, key, recreate=False),
+            wait_seconds=_WAIT_SECONDS,
+        )
 
     def install_trust(self, folder: Path) -> tuple[OfflinePart, Edition]:
         """Take over what the offline keys have signed, and publish under it, all from the database."""
         part = install(trust_keys(self.settings), folder, self.sources.now())
         return part, self.publish()
 
-    @contextmanager
-    def _publishing(self, *, recreate: bool = False) -> Iterator[tuple[Publisher, LogKey]]:
-        """All keys are there before anything is done with one of them; the log's new head is made public at the end."""
+    def _publishing(self) -> tuple[Publisher, LogKey]:
+        """All keys are there before anything is done with one of them."""
         key = LogKey.load(log_keys(self.settings))
         publisher = Publisher(trust_keys(self.settings), self.files)
         self._sign_log(key)  # refused on a database older than the log: then nothing of it may be published
-        yield publisher, key
-        self._publish_log(key, recreate=recreate)
+        return publisher, key
 
     def settle(self, period: str) -> Settlement:
         """Settle a quarter, and sign the log's new head."""

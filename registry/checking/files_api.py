@@ -90,7 +90,8 @@ def _files() -> list[_File]:
     except RequestEntityTooLarge:
         raise TooLarge("The files together are larger than what is taken here; send fewer at once.") from None
     if others:
-        raise InvalidInput(f"The part “{min(others)[:40]}” is not known here: each file is a part “file”.")
+        other = min(name or "" for name in others)  # a part whose name cannot be read has none
+        raise InvalidInput(f"The part “{other[:40]}” is not known here: each file is a part “file”.")
     if not 0 < len(sent) <= MAX_FILES:
         raise InvalidInput(f"Send 1 to {MAX_FILES} files, each in a part “file”; there were {len(sent)}.")
     if len(sent) > 1:

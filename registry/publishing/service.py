@@ -10,6 +10,7 @@ files that have not been published for two days are removed from the store.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,8 @@ RENEW_AFTER = timedelta(seconds=LICENCES_HOLD / 2)
 """When licence files are published anew though nothing has changed."""
 _LOCK = "publish"
 
+ShowLog = Callable[[], object]
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -75,17 +78,19 @@ def publish(
     sources: Sources,
     *,
     key: LogKey | None = None,
+    show_log: ShowLog | None = None,
     wait_seconds: float = 0,
     recreate: bool = False,
 ) -> Edition:
     """Publish everything that is public now, and each licensee's own licences.
 
-    With the log's key, the proof that the edition stands in the log comes along. `Conflict` if somebody else is
-    publishing, for longer than `wait_seconds`. `recreate`: although what was published before is missing or damaged
-    in the file store.
+    With the log's key, the proof that the edition stands in the log comes along. `show_log` publishes the log's files;
+    it is called before the edition can be seen, so that whatever fails there leaves the old edition in place.
+    `Conflict` if somebody else is publishing, for longer than `wait_seconds`. `recreate`: although what was published
+    before is missing or damaged in the file store.
     """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
-        return _publish(database, publisher, sources, key, recreate=recreate)
+        return _publish(database, publisher, sources, key, show_log, recreate=recreate)
 
 
 def keep_fresh(
@@ -94,11 +99,12 @@ def keep_fresh(
     sources: Sources,
     *,
     key: LogKey | None = None,
+    show_log: ShowLog | None = None,
     wait_seconds: float = 0,
 ) -> Edition | None:
     """Publish if anything changed or licences are about to expire; else (`None`) only say that nothing newer exists.
 
-    If witnesses were missing when the edition was published, they are asked again.
+    If witnesses were missing when the edition was published, they are asked again. `show_log` as in `publish`.
     """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
         now = whole_second(sources.now())
@@ -106,11 +112,13 @@ def keep_fresh(
             last = _last_published(session)
             unchanged = last is not None and last.change_seq == log.current_change_seq(session)
         if last is None or not unchanged or now >= last.created_at + RENEW_AFTER:
-            return _publish(database, publisher, sources, key)
+            return _publish(database, publisher, sources, key, show_log)
+        if show_log is not None:
+            show_log()
         if key is not None:
             proofs.renew(database, publisher, key, last.log_index, now)
         if publisher.refresh_timestamp(now) is None:
-            return _publish(database, publisher, sources, key)
+            return _publish(database, publisher, sources, key, show_log)
         return None
 
 
@@ -119,6 +127,7 @@ def _publish(
     publisher: Publisher,
     sources: Sources,
     key: LogKey | None,
+    show_log: ShowLog | None,
     *,
     recreate: bool = False,
 ) -> Edition:
@@ -140,6 +149,8 @@ def _publish(
         custom = dict(parcel.custom)
         if key is not None:
             targets[PROOF], custom[PROOF] = proofs.prove(database, key, edition.log_index, now)
+        if show_log is not None:
+            show_log()
         publisher.publish(targets, custom, now, kept=parcel.kept, recreate=recreate)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)

@@ -78,6 +78,7 @@ def list_payouts() -> Any:
 @blueprint.get("/bank-account")
 @require(Scope.STATEMENTS_READ)
 @blueprint.response(200, schemas.BankAccountView)
+@blueprint.alt_response(404, description="You gave none yet.")
 def get_bank_account() -> Any:
     """Where you are paid."""
     with reading() as session:

@@ -56,7 +56,8 @@ def _file() -> bytes:
     return bytes(files[0].read())
 
 
-def _refuse_others(names: Iterable[str], known: set[str]) -> None:
-    unknown = sorted(set(names) - known)
+def _refuse_others(names: Iterable[str | None], known: set[str]) -> None:
+    """A part whose name cannot be read has none."""
+    unknown = sorted(name or "" for name in set(names) - known)
     if unknown:
         raise InvalidInput(f"The part “{unknown[0][:40]}” is not known here. {_EITHER}")

@@ -221,6 +221,19 @@ def test_faults_of_multipart_bodies(client: Client, account: Make) -> None:
     assert send(metadata=part).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["/v1/works", "/v1/check/files?purpose=train_genai&policy=eu-art4"])
+def test_parts_whose_names_cannot_be_read_are_refused(client: Client, account: Make, path: str) -> None:
+    """Beside others, too, whose names can."""
+    parts = "".join(
+        f"--x\r\nContent-Disposition: form-data; {name}\r\n\r\nx\r\n"
+        for name in ('name="metadata"', 'name="note"', "name*=utf-8''%ff", "nothing=1")
+    )
+    headers = account().headers | {"Content-Type": "multipart/form-data; boundary=x"}
+    refused = client.post(path, data=f"{parts}--x--\r\n".encode(), headers=headers)
+    assert refused.status_code == 422
+    assert "is not known here" in refused.json["detail"]
+
+
 def test_other_bodies_are_refused(client: Client, account: Make) -> None:
     answer = client.post("/v1/works", data=png(), content_type="image/png", headers=account().headers)
     assert (answer.status_code, answer.json["code"]) == (415, "http.content-type")

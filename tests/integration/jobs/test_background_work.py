@@ -134,7 +134,7 @@ def test_one_command_serves_and_keeps_the_registry_fresh(
     eventually("a publish", lambda: published(database) == 1)
     answer = urllib3.request("GET", f"{address}/v1/snapshot/metadata/timestamp.json", timeout=20)
     assert (answer.status, json.loads(answer.data)["signed"]["version"]) == (200, shelf.timestamp())
-    name, data = next((n, d) for n, d in shelf.files().items() if n.endswith("phash256.v1.arrow"))
+    name, data = next((n, d) for n, d in shelf.targets().items() if n.endswith("phash256.v1.pack"))
     target = f"{address}/v1/snapshot/targets/lists/{sha256(data).hexdigest()}.{name.removeprefix('lists/')}"
     assert urllib3.request("GET", target, timeout=20).data == data
     part = urllib3.request("GET", target, headers={"Range": "bytes=10-99"}, timeout=20)
