@@ -6,9 +6,9 @@ verses, imprints, the same agency's line in three newspapers. Two sources tell w
 * a background list that ships with the package, `background.v1.npz`, see `passages_background`;
 * the registry itself, whenever an edition is made: a fingerprint that works of three different owners have.
 
-The second rule has an exception, so that nobody can make another's text common by registering it under three names:
-a text keeps all of its own fingerprints if half of them or more are shared so. A phrase is a small part of a work; a
-work that others have copied whole is not made of phrases.
+The second rule has an exception, so that nobody can make another's text common by registering it, or a chapter of it,
+under three names: a text keeps those of its fingerprints around which half or more are shared so. A phrase is an
+island in a text of its own; what is shared for pages, or from the first line of a poem to the last, is no phrase.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ OWNERS: Final = 3
 """Different owners whose works make a fingerprint common."""
 _FILE: Final = "background.v1.npz"
 _SHA256: Final = "17e24f163ae0beb22699810c4f3be00d8c11c3bc316e56808aba98f6b0edcdd9"
+_AROUND: Final = 65
+"""Fingerprints of a text, some 230 words, among which a phrase is the smaller part; all, if the text has fewer."""
 KEPT_BITS: Final = 40
 """Of each value in the background list. Of a billion registered fingerprints, some hundred are dropped by chance."""
 _MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
@@ -68,10 +70,7 @@ def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:
         return columns
     values = columns.codes.reshape(-1).view("<u8")
     shared = _of_many_owners(values, owners[columns.work_rows])
-    texts = _texts(columns)
-    text = np.cumsum(np.concatenate([[False], texts[1:] != texts[:-1]]))
-    mostly = np.bincount(text, weights=shared) * 2 >= np.bincount(text)
-    marked = (shared & ~mostly[text]) | is_background(values)
+    marked = (shared & ~_mostly_around(shared, _texts(columns))) | is_background(values)
     aux = np.where(marked, columns.aux | COMMON, columns.aux & ~COMMON)
     return ListColumns(columns.codes, columns.work_rows, columns.kinds, aux)
 
@@ -87,6 +86,17 @@ def _of_many_owners(values: NDArray[np.uint64], owner: NDArray[np.int64]) -> NDA
     shared = np.empty(len(values), np.bool_)
     shared[order] = owners_of_group[group] >= OWNERS
     return shared
+
+
+def _mostly_around(shared: NDArray[np.bool_], texts: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """(N,) whether half or more of the `_AROUND` entries of the same text around each entry are shared."""
+    begins = np.flatnonzero(np.concatenate([[True], texts[1:] != texts[:-1]]))
+    lengths = np.diff(np.append(begins, len(texts)))
+    first, last = np.repeat(begins, lengths), np.repeat(begins + lengths, lengths)
+    begin = np.maximum(np.minimum(np.arange(len(texts)) - _AROUND // 2, last - _AROUND), first)
+    end = np.minimum(begin + _AROUND, last)
+    before = np.concatenate([[0], np.cumsum(shared)])
+    return np.asarray((before[end] - before[begin]) * 2 >= end - begin)
 
 
 def _texts(columns: ListColumns) -> NDArray[np.uint64]:

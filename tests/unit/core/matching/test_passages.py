@@ -175,6 +175,19 @@ def test_nobody_makes_anothers_text_common_by_registering_it_again() -> None:
     assert found.work_row == 0
 
 
+def test_nobody_makes_a_chapter_common_by_registering_it_again() -> None:
+    """Three accounts register a fifth of a novel: quotations from it are found as those from the rest."""
+    chapter = prose(600, 70)
+    texts = [f"{prose(1_200, 71)} {chapter} {prose(1_200, 72)}", chapter, chapter, chapter]
+    marked = mark_common(listed(texts), np.array([1, 2, 3, 4]))
+    assert not (marked.aux & COMMON).any()
+    words = chapter.split()
+    for begin in (0, 300, 540):
+        page = f"{prose(200, 73)} {' '.join(words[begin : begin + 60])} {prose(200, 74)}"
+        found = Matcher({WINNOW32: marked}).match([item(page)])[0]
+        assert 0 in {m.work_row for m in found if m.grade >= Grade.MATCH}
+
+
 def test_marking_an_empty_list_is_nothing() -> None:
     empty = listed([prose(50, 1)])
     none = ListColumns(empty.codes[:0], empty.work_rows[:0], empty.kinds[:0], empty.aux[:0])
