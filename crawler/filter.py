@@ -274,14 +274,9 @@ def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
     if len(matches) == 1:
         return matches[0]
     best: dict[int, Match] = {}
-    for match in sorted(chain.from_iterable(matches), key=_order):
+    for match in sorted(chain.from_iterable(matches), key=lambda match: match.order):
         best.setdefault(match.work_row, match)
     return tuple(best.values())
-
-
-def _order(match: Match) -> tuple[int, bool, bool, int, int]:
-    """Of equal grades, what was recognised goes before where it was found, and the whole before its parts."""
-    return -match.grade, match.by_address, match.by_part, match.distance, match.work_row
 
 
 def _wants_colours(match: Match) -> bool:

@@ -101,14 +101,9 @@ class Index:
             return tuple(old)
         found = [m for m in old if m.work_row not in self.superseded]
         best: dict[int, Match] = {}
-        for match in sorted([*found, *new, *places], key=_order):
+        for match in sorted([*found, *new, *places], key=lambda match: match.order):
             best.setdefault(match.work_row, match)
         return tuple(best.values())
-
-
-def _order(match: Match) -> tuple[int, bool, int, int]:
-    """As the matcher orders: of equal grades, what was recognised goes before where it was found."""
-    return -match.grade, match.by_address, match.distance, match.work_row
 
 
 class LiveIndex:

@@ -83,6 +83,11 @@ class Match:
         """Whether only places in the pictures are the same. Their distance says nothing beside that of whole ones."""
         return self.algorithm in (ANCHORS256, DEEP256)
 
+    @property
+    def order(self) -> tuple[int, bool, bool, int, int]:
+        """Smaller is better: of equal grades, what was recognised before where it was found, the whole before parts."""
+        return -self.grade, self.by_address, self.by_part, self.distance, self.work_row
+
 
 class Matcher:
     """The indexes over one edition of the registered codes. Safe to use from several threads."""
