@@ -63,9 +63,7 @@ def table(period: str) -> Response:
     """The same as a table for a spreadsheet."""
     with reading() as session:
         found = _statement(session, period)
-    name = f"statement-{found.period}-{format_id('party', found.party)}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(to_csv(found), content_type="text/csv; charset=utf-8; header=present", headers=headers)
+    return _file(found, "csv", to_csv(found), "text/csv; charset=utf-8; header=present")
 
 
 @blueprint.get("/statements/<period>/letter.pdf")
@@ -74,9 +72,7 @@ def letter(period: str) -> Response:
     """The same as a letter, to print and to keep."""
     with reading() as session:
         found = _statement(session, period)
-    name = f"statement-{found.period}-{format_id('party', found.party)}.pdf"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(statement_pdf(found), content_type="application/pdf", headers=headers)
+    return _file(found, "pdf", statement_pdf(found), "application/pdf")
 
 
 @blueprint.get("/payouts")
@@ -124,6 +120,13 @@ def _payouts(form: Form) -> str:
             payouts=service.payouts_to(session, actor),
             now=sources().now(),
         )
+
+
+def _file(found: Statement, ending: str, data: str | bytes, content_type: str) -> Response:
+    """A statement to keep, under a name that says whose and of when it is."""
+    name = f"statement-{found.period}-{format_id('party', found.party)}.{ending}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, content_type=content_type, headers=headers)
 
 
 def _statement(session: Session, period: str) -> Statement:
