@@ -10,6 +10,9 @@
 6. A signal says yes, under `eu-art4`: *allow*. (A server's yes is not the maker's consent.)
 7. Nothing found: *unknown*, which `eu-art4` (Directive (EU) 2019/790, Art. 4) may keep and `consent-first` not.
 
+Under `eu-art4` a research organisation's text and data mining sets signals aside (Art. 3 of the Directive, § 60d
+UrhG: against that nothing can be reserved); a registered work without a licence is denied to it all the same.
+
 Where an item was found is set aside if the item itself was recognised and is licensed in person: whoever runs a site
 reserves what is theirs, not a copy of somebody else's work.
 """
@@ -58,6 +61,14 @@ class Request:
     policy: Policy
     at: int
     territory: str = "world"
+    research: bool = False
+    """Whether the licensee says that it mines for scientific research in the sense of Art. 3 of the Directive."""
+
+    @property
+    def sets_signals_aside(self) -> bool:
+        """Whether nobody can reserve against this use by a signal."""
+        mining = self.purpose in inside(Purpose.TDM)
+        return self.research and mining and self.policy is Policy.EU_ART4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,8 @@ class Decision:
     grants: tuple[Grant, ...] = ()
     """The grants relied on, for allow and licensed."""
     mark: str | None = None
-    """`no-reservation-found` where `eu-art4` keeps an item about which nothing is known."""
+    """`no-reservation-found` where `eu-art4` keeps an item about which nothing is known; `research` where it keeps
+    one for scientific research against a signal."""
 
 
 _Covered = tuple[MatchedWork, tuple[Grant, ...]]
@@ -191,7 +203,7 @@ def decide(
     grants = tuple(sorted({g for _, used in coverage for g in used}, key=lambda g: g.order))
     in_person = bool(grants) and personal.issuperset(grants)
     refused = [s.name for s in signals if not s.permits]
-    if refused and not in_person:
+    if refused and not in_person and not request.sets_signals_aside:
         return Decision(Verdict.DENY, f"signal.{min(refused)}", kept=False, works=works)
     if grants and not in_person and all(m.by_address for m, _ in coverage):
         gap = gap or Gap("unchecked.address-only")
@@ -227,6 +239,9 @@ def _without_registration(
     if doubtful:
         return Decision(Verdict.REVIEW, "match.review", kept=False, works=_ids(doubtful))
     kept = request.policy is Policy.EU_ART4
+    refused = [s.name for s in signals if not s.permits]
+    if refused:  # only research comes this far
+        return Decision(Verdict.ALLOW, f"research.{min(refused)}", kept=True, mark="research")
     if signals and kept:
         return Decision(Verdict.ALLOW, f"signal.{min(s.name for s in signals)}", kept=True)
     return Decision(Verdict.UNKNOWN, "none-found", kept=kept, mark="no-reservation-found" if kept else None)

@@ -1,0 +1,75 @@
+"""Every vector of `tests/conformance/signals` holds for our readers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.core.decisions import Purpose
+from registry.core.signals import Answer, Evidence, Media, Subject, x_robots
+from registry.core.signals.headers import Headers
+
+VECTORS = Path(__file__).parent / "signals"
+
+Given = dict[str, Any]
+Reader = Callable[[Given, Subject], list[Evidence]]
+
+
+def headers(given: Given) -> Headers:
+    return Headers([(name, value) for name, value in given["headers"]])
+
+
+def content(given: Given) -> bytes:
+    if "base64" in given:
+        return base64.b64decode(given["base64"])
+    return str(given["text"]).encode()
+
+
+READERS: dict[str, Reader] = {
+    "x-robots-tag.headers": lambda given, subject: x_robots.read_headers(headers(given), subject),
+    "x-robots-tag.meta": lambda given, subject: x_robots.read_meta(given["name"], given["content"], subject),
+}
+
+CASES = [
+    pytest.param(case, id=f"{path.stem}-{case['id']}")
+    for path in sorted(VECTORS.glob("*.json"))
+    for case in json.loads(path.read_text("utf-8"))
+]
+
+
+def together(evidence: list[Evidence]) -> dict[str, str]:
+    """What several statements say by purpose, a refusal going before a permission."""
+    said: dict[str, str] = {}
+    for purpose in (p for p in Purpose if p is not Purpose.ALL):
+        found = {e.about(purpose) for e in evidence}
+        if found & {Answer.DENY, Answer.ALLOW}:
+            said[purpose.value] = "deny" if Answer.DENY in found else "allow"
+    return said
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_vector_holds(case: Given) -> None:
+    subject = Subject(
+        **{**case.get("subject", {}), "media": Media(case.get("subject", {}).get("media", "other"))}
+    )
+    evidence = READERS[case["read"]](case["input"], subject)
+    expected = case["expect"]
+    assert together(evidence) == expected["answers"]
+    if "acquire" in expected:
+        assert expected["acquire"] in {e.acquire.value for e in evidence} or (
+            expected["acquire"] == "unknown" and not any(e.acquire is not Answer.UNKNOWN for e in evidence)
+        )
+    for note in expected.get("notes", ()):
+        assert any(note in e.notes for e in evidence)
+    if "error" in expected:
+        assert any(e.error == expected["error"] for e in evidence)
+
+
+def test_every_vector_has_a_name_of_its_own() -> None:
+    names = [str(case.id) for case in CASES]
+    assert len(names) == len(set(names))
