@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 
 from registry.core.decisions import Purpose
-from registry.core.signals import Answer, Evidence, Media, Subject, x_robots
+from registry.core.signals import (
+    Answer,
+    Evidence,
+    Media,
+    Observation,
+    Subject,
+    ai_txt,
+    content_signal,
+    content_usage,
+    robots,
+    x_robots,
+)
 from registry.core.signals.headers import Headers
 
 VECTORS = Path(__file__).parent / "signals"
@@ -30,7 +41,22 @@ def content(given: Given) -> bytes:
     return str(given["text"]).encode()
 
 
+def parsed(given: Given) -> robots.Robots:
+    return robots.Robots.parse(content(given))
+
+
+def unavailable(given: Given) -> list[Evidence]:
+    return robots.unavailable(Observation("/robots.txt", given.get("status"), error=given.get("error")))
+
+
 READERS: dict[str, Reader] = {
+    "robots": lambda given, subject: robots.read(parsed(given), subject),
+    "robots.unavailable": lambda given, _: unavailable(given),
+    "content-usage.headers": lambda given, subject: content_usage.read_headers(headers(given), subject),
+    "content-usage.robots": lambda given, subject: content_usage.read_robots(parsed(given), subject),
+    "content-signal.headers": lambda given, subject: content_signal.read_headers(headers(given), subject),
+    "content-signal.robots": lambda given, subject: content_signal.read_robots(parsed(given), subject),
+    "ai.txt": lambda given, subject: ai_txt.read(content(given), subject),
     "x-robots-tag.headers": lambda given, subject: x_robots.read_headers(headers(given), subject),
     "x-robots-tag.meta": lambda given, subject: x_robots.read_meta(given["name"], given["content"], subject),
 }
@@ -66,6 +92,8 @@ def test_a_vector_holds(case: Given) -> None:
         )
     for note in expected.get("notes", ()):
         assert any(note in e.notes for e in evidence)
+    for fact in expected.get("details", {}).items():
+        assert any(fact in e.details for e in evidence)
     if "error" in expected:
         assert any(e.error == expected["error"] for e in evidence)
 

@@ -57,6 +57,8 @@ class Subject:
     """The asker's own product token, such as `mybot`; `None` if the item was collected by somebody else."""
     any_ai_agent: bool = True
     """Whether a refusal to any known AI agent is one to the asker: a reservation need not name each lab."""
+    strict: bool = False
+    """Whether each format is read by its letter, so that a refusal with a fault in it is none. For comparisons."""
     territory: str = "world"
     """ISO 3166-1 alpha-2, or `world`: where it would be used."""
 
