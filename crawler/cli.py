@@ -8,6 +8,7 @@ import click
 
 from crawler.commands.audit import audit
 from crawler.commands.base import Group
+from crawler.commands.changes import changes
 from crawler.commands.check import check
 from crawler.commands.claim import claim
 from crawler.commands.explain import explain
@@ -41,6 +42,7 @@ for command in (
     check,
     filter_command,
     refilter,
+    changes,
     explain,
     verify,
     report,

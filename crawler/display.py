@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -17,6 +19,9 @@ from crawler.modes import Mode, mode_of
 from crawler.runs.layout import CODES, DATA, RUN, VERDICTS
 from crawler.watching import Done
 from registry.core.records.runs import RunManifest
+
+if TYPE_CHECKING:
+    from crawler.runs.denied import Changes
 
 _BAR = 16
 
@@ -89,19 +94,40 @@ def summary(manifest: RunManifest, out: Path) -> None:
     screen.print(Text(f"run {manifest.run_id}", style="dim"))
 
 
+def newly_denied(found: Changes) -> None:
+    """How many items that a run kept are denied now, and why."""
+    screen = console()
+    heading = f"{len(found.denied):,} of {words.amount(found.kept, 'kept item')} may not be used any more"
+    screen.print(Text(heading, style="bold"))
+    screen.print(
+        f"by edition {found.edition} of the registry; the run was judged by {found.manifest.snapshot.sequence}. "
+        f"Judged again: {words.amount(found.judged, 'item')}."
+    )
+    if found.denied:
+        screen.print()
+        screen.print(_bars("Why", Counter(item.reason for item in found.denied)))
+        screen.print()
+        screen.print("Leave them out, or make the run again by `vorbehalt refilter`.")
+
+
 def _reasons(manifest: RunManifest) -> Table:
-    """Why items were left out, most frequent first, with a bar drawn to the largest."""
+    """Why items were left out."""
     kept = _kept_reasons(manifest)
     left = {reason: n for reason, n in manifest.counts.by_reason.items() if reason not in kept}
-    table = Table(title=f"Why {manifest.counts.dropped:,} were left out", title_justify="left", box=None)
+    return _bars(f"Why {manifest.counts.dropped:,} were left out", left)
+
+
+def _bars(title: str, counts: Mapping[str, int]) -> Table:
+    """Reasons, most frequent first, with a bar drawn to the largest and the share of all."""
+    table = Table(title=title, title_justify="left", box=None)
     for name, justify in (("reason", "left"), ("", "left"), ("items", "right"), ("share", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal type
-    largest = max(left.values(), default=1)
-    for reason, n in sorted(left.items(), key=lambda pair: (-pair[1], pair[0])):
+    largest, total = max(counts.values(), default=1), sum(counts.values())
+    for reason, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
         drawn = Text(
             "█" * max(1, round(_BAR * n / largest)), style="red" if "." in reason else "bright_black"
         )
-        table.add_row(words.reason(reason), drawn, f"{n:,}", f"{100 * n / manifest.counts.dropped:.1f} %")
+        table.add_row(words.reason(reason), drawn, f"{n:,}", f"{100 * n / total:.1f} %")
     return table
 
 

@@ -34,6 +34,8 @@ class Exit(IntEnum):
     """A server could not be reached or cannot serve now."""
     UNVERIFIED = 8
     """A run, receipt or proof does not verify."""
+    DENIED = 9
+    """A run kept items that may not be used any more."""
 
 
 _TABLE: tuple[tuple[type[errors.VorbehaltError], Exit], ...] = (

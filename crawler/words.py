@@ -39,6 +39,7 @@ _REASONS = {
     "unchecked.no-content": "a record of a web archive without anything that was captured",
     "unchecked.no-address": "names no address where it should, so nobody can tell where it lies",
     "unchecked.address-only": "lies where anyone may use a work, but was not looked at: that is no licence to it",
+    "unchecked.no-colours": "outlined like a new work; the run has not its colours, so only filtering again can tell",
     "unchecked.no-fingerprint": "had nothing to compare",
 }
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from crawler.filter import Judgement, Reading
 from crawler.sources.base import Sample
@@ -151,13 +153,32 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     return rows
 
 
-def read_parquet(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
-    """The rows of a table that `write_parquet` wrote, a row group at a time in memory."""
+Places = NDArray[np.uint64]
+"""Items, ascending: number of the shard in the upper 32 bits, number of the row in the lower."""
+
+
+def places_in(part: pa.RecordBatch) -> Places:
+    """Of which item each row is."""
+    shard, row = (part.column(name).to_numpy().astype(np.uint64) for name in ("shard", "row"))
+    places: Places = shard << np.uint64(32) | row
+    return places
+
+
+def _are_among(asked: Places, places: Places) -> NDArray[np.bool_]:
+    """Which of them are places; the number of places hardly counts."""
+    after = np.searchsorted(places, asked, side="right")
+    return after > np.searchsorted(places, asked)
+
+
+def read_parquet(path: Path, schema: pa.Schema, places: Places | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a table that `write_parquet` wrote, a batch at a time in memory. With `places` only these items'."""
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
                 raise VerificationFailed(f"{path} does not have the columns of this version.")
             for part in file.iter_batches(batch_size=8_192):
+                if places is not None:
+                    part = part.filter(pa.array(_are_among(places_in(part), places)))
                 yield from part.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise VerificationFailed(f"{path} cannot be read: {error}") from error

@@ -6,36 +6,28 @@ No item is decoded again, so this takes a fraction of the run's time and needs n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from crawler import durable
-from crawler.filter import Judge, Reading
+from crawler.filter import Judge
 from crawler.modes import mode_of
 from crawler.runs import papers
 from crawler.runs.finish import Files, Totals
-from crawler.runs.layout import CODES, DATA, LICENCES, VERDICTS
+from crawler.runs.layout import DATA, LICENCES
 from crawler.runs.opening import open_edition, open_manifest
+from crawler.runs.rereading import Row, check_file, check_tables, joined, matcher_of, reading_of
 from crawler.runs.signing import check_signature
 from crawler.sources.base import Listing, Sample
 from crawler.sources.folder import walk
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, VerificationFailed
-from registry.core.fingerprints import Fingerprint, check_code
-from registry.core.matching import Matcher
 from registry.core.records.runs import FileUsed, RunManifest
 from registry.core.snapshots import Snapshot
 from registry.core.tlog.notes import VerifierKey
 
 _BATCH = 512
-_SHA256 = "digest.sha256.v1"
-
-Row = dict[str, Any]
-Place = tuple[int, int]
-"""Shard and row: by which both tables are ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +57,7 @@ def verify_run(
     signed_by = check_signature(run, manifest.run_id, key)
     if signed_by is not None:
         checked.append(f"it is signed by {signed_by}")
-    for used, name in ((manifest.verdicts, VERDICTS), (manifest.codes, CODES)):
-        _same_file(run / name, used)
+    check_tables(run, manifest)
     checked.append("verdicts and codes are the files that the manifest names")
     edition = open_edition(run, manifest, snapshot)
     _same_licences(run, manifest)
@@ -83,13 +74,6 @@ def verify_run(
 
 
 # -- files -------------------------------------------------------------------------------------------------
-def _same_file(path: Path, used: FileUsed) -> None:
-    if not path.is_file():
-        raise VerificationFailed(f"{path} is missing.")
-    if durable.sha256_of(path) != used.sha256:
-        raise VerificationFailed(f"{path} was changed after the run.")
-
-
 def _same_licences(run: Path, manifest: RunManifest) -> None:
     wanted = manifest.parameters.get("licences_sha256")
     if wanted is not None and durable.sha256_of(run / LICENCES) != wanted:
@@ -99,7 +83,7 @@ def _same_licences(run: Path, manifest: RunManifest) -> None:
 def _same_output(run: Path, used: FileUsed) -> None:
     path = run / used.uri
     if used.format != "folder":
-        _same_file(path, used)
+        check_file(path, used)
         return
     if not path.is_dir() and used.rows:
         raise VerificationFailed(f"{path} is missing; with --papers-only its absence is not looked at.")
@@ -134,21 +118,18 @@ def _nothing_else(run: Path, manifest: RunManifest) -> None:
 
 # -- verdicts ----------------------------------------------------------------------------------------------
 def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
-    """Judge every item again, in order, and count."""
+    """Judge every item again, in order, and count: those that come near no work as columns, the others one by one."""
     request = Request(Purpose(manifest.purpose), Policy(manifest.policy), manifest.at, manifest.territory)
-    mode = mode_of(manifest)
-    judge = Judge(_matcher(manifest, edition), edition, request, mode)
+    judge = Judge(matcher_of(manifest, edition), edition, request, mode_of(manifest))
+    reach = Reach([edition.lists], edition.path / "index")
     totals, folders = Totals(), _Folders(manifest)
-    rows = iter(_joined(run))
-    while part := list(islice(rows, _BATCH)):
-        readings = [_reading(row, codes) for row, codes in part]
-        for (row, _), reading, judgement in zip(part, readings, judge.judge(readings), strict=True):
-            sample = Sample(row["row"], row["key"], b"", row["bytes"])
-            again = papers.verdict_row(row["shard"], sample, reading, judgement)
-            if again != row:
-                raise VerificationFailed(_difference(row, again), key=row["key"])
-            totals.add(row)
-            folders.add(row)
+    for part in stretches(run):
+        alone = _alone(part, reach)
+        if not _all_unmatched(part.verdicts.filter(pa.array(~alone)), judge):
+            alone[:] = True  # to say which one
+        _judge_singly(part.items(alone), judge)
+        totals.add_batch(part.verdicts)
+        folders.add(part.verdicts)
     try:
         counts = totals.counts()
     except InvalidInput as problem:
@@ -158,51 +139,39 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     folders.compare()
 
 
-def _matcher(manifest: RunManifest, edition: Snapshot) -> Matcher:
-    """The edition's indexes, with the run's own limit for quotations."""
-    least = manifest.parameters.get("min_words")
-    if not isinstance(least, int) or isinstance(least, bool) or least < 0:
-        raise VerificationFailed("The manifest does not say from how many words on a passage counted.")
-    return Matcher(edition.lists, edition.path / "index", min_words=least)
+def _alone(part: Stretch, reach: Reach) -> NDArray[np.bool_]:
+    """Which items may match a work, or are odd."""
+    found = part.odd()
+    if not found.any():  # else some code may be none
+        for algorithm, rows in part.by_algorithm.items():
+            found[part.owners[rows[reach.near(algorithm, part.codes_at(rows))]]] = True
+        return found
+    return np.ones_like(found)
 
 
-def _joined(run: Path) -> Iterator[tuple[Row, list[Row]]]:
-    """Every verdict with the codes of its item; `VerificationFailed` if an order is broken or a code is left over."""
-    codes = groupby(papers.read_parquet(run / CODES, papers.CODES), key=_place)
-    waiting = next(codes, None)
-    last: Place = (-1, -1)
-    for row in papers.read_parquet(run / VERDICTS, papers.VERDICTS):
-        place = _place(row)
-        if place <= last:
-            raise VerificationFailed(f"The verdicts are out of order at shard {place[0]}, row {place[1]}.")
-        last = place
-        own: list[Row] = []
-        if waiting is not None and waiting[0] == place:
-            own = list(waiting[1])
-            waiting = next(codes, None)
-        yield row, own
-    if waiting is not None:
-        raise VerificationFailed("There are codes of an item that has no verdict, or they are out of order.")
+def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:
+    """Whether all say what has to be said of items that match nothing."""
+    errors = verdicts.column("error").dictionary_encode()
+    gaps = [*errors.dictionary.to_pylist(), None]
+    lines = papers.batch([unmatched_row(judge, gap) for gap in gaps], papers.VERDICTS)
+    which = errors.indices.fill_null(len(gaps) - 1)
+    return all(
+        verdicts.column(at).equals(lines.column(at).take(which))
+        for at, name in enumerate(papers.VERDICTS.names)
+        if name not in papers.OF_THE_ITEM
+    )
 
 
-def _place(row: Row) -> Place:
-    return row["shard"], row["row"]
-
-
-def _reading(row: Row, codes: list[Row]) -> Reading:
-    """What the run knew about an item before it asked the registry."""
-    found = tuple(Fingerprint(code["algorithm"], code["kind"], code["code"]) for code in codes)
-    try:
-        for f in found:
-            check_code(f.algorithm, f.kind, f.code)
-    except InvalidInput as problem:
-        raise VerificationFailed(f"A code of {row['key']} is none: {problem.message}") from problem
-    digests = {f.code.hex() for f in found if f.algorithm == _SHA256}
-    if (digests and row["sha256"] not in digests) or any(code["key"] != row["key"] for code in codes):
-        raise VerificationFailed(f"The codes of {row['key']} are those of another item.")
-    if not found and row["error"] is None:
-        raise VerificationFailed(f"The codes of {row['key']} are missing.")
-    return Reading(row["media"], row["sha256"], found, row["error"])
+def _judge_singly(items: Iterable[tuple[Row, list[Row]]], judge: Judge) -> None:
+    """`VerificationFailed` with the first item of which the papers say something else."""
+    rows = iter(items)
+    while part := list(islice(rows, _BATCH)):
+        readings = [reading_of(row, codes) for row, codes in part]
+        for (row, _), reading, judgement in zip(part, readings, judge.judge(readings), strict=True):
+            sample = Sample(row["row"], row["key"], b"", row["bytes"])
+            again = papers.verdict_row(row["shard"], sample, reading, judgement)
+            if again != row:
+                raise VerificationFailed(_difference(row, again), key=row["key"])
 
 
 def _difference(row: Row, again: Row) -> str:
@@ -220,15 +189,24 @@ class _Folders:
         self._files = [Files() for _ in manifest.inputs]
         self._at = 0
 
-    def add(self, row: Row) -> None:
-        """One verdict, of the first input that is not used up."""
-        while (
-            self._at < len(self._inputs) and self._files[self._at].read.files == self._inputs[self._at].rows
-        ):
-            self._at += 1
-        if self._at == len(self._inputs):
-            raise VerificationFailed("There are more verdicts than the manifest's inputs have items.")
-        self._files[self._at].add(row)
+    def add(self, verdicts: pa.RecordBatch) -> None:
+        """Some verdicts, of the first input that is not used up and those behind it."""
+        begin = 0
+        while begin < verdicts.num_rows:
+            while (
+                self._at < len(self._inputs)
+                and self._files[self._at].read.files == self._inputs[self._at].rows
+            ):
+                self._at += 1
+            if self._at == len(self._inputs):
+                raise VerificationFailed("There are more verdicts than the manifest's inputs have items.")
+            used, files = self._inputs[self._at], self._files[self._at]
+            part = verdicts.slice(begin, used.rows - files.read.files)
+            if used.format == "folder":
+                files.add_batch(part)
+            else:
+                files.read.files += part.num_rows
+            begin += part.num_rows
 
     def compare(self) -> None:
         """`VerificationFailed` if an input's digest or number of items is not that of its verdicts."""

@@ -13,7 +13,8 @@ import pytest
 from PIL import ImageOps
 
 from crawler.engines.local import Job, run_filter
-from crawler.runs import refilter
+from crawler.runs import papers, refilter
+from crawler.runs.denied import changes_since
 from crawler.runs.plan import Settings
 from crawler.runs.verify import verify_run
 from crawler.sources import open_sources
@@ -67,6 +68,20 @@ def _again(inputs: Sequence[Path], run: Path, old: Path, new: Path, out: Path) -
     return manifest, earlier.taken
 
 
+def _denied(run: Path, old: Path, new: Path) -> set[tuple[int, int]]:
+    opened = open_snapshot(new, now=datetime.now(UTC))
+    found = changes_since(run, old, opened, at=opened.created)
+    assert (
+        changes_since(run, new, opened, at=opened.created).denied == found.denied
+    )  # without the old edition
+    return {(item.shard, item.row) for item in found.denied}
+
+
+def _kept(run: Path) -> set[tuple[int, int]]:
+    rows = papers.read_parquet(run / "verdicts.parquet", papers.VERDICTS)
+    return {(row["shard"], row["row"]) for row in rows if row["kept"]}
+
+
 def _tree(out: Path) -> dict[str, bytes]:
     found = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     del found["run.json"]
@@ -102,6 +117,7 @@ def test_whatever_changes_the_result_is_that_of_a_run_in_full(
     old, new = _edition(tmp_path / "old", before, 1), _edition(tmp_path / "new", after, 2)
     run_filter(_job(inputs, tmp_path / "run", old), resume=False)
     full = run_filter(_job(inputs, tmp_path / "full", new), resume=False)
+    assert _denied(tmp_path / "run", old, new) == _kept(tmp_path / "run") - _kept(tmp_path / "full")
     again, _ = _again(inputs, tmp_path / "run", old, new, tmp_path / "again")
     assert again.run_id == full.run_id
     assert _tree(tmp_path / "again") == _tree(tmp_path / "full")
