@@ -113,7 +113,9 @@ def prepare_payouts(session: Session, actor: Actor, command: PreparePayouts, sou
     file = bank_file(
         command.holder, command.iban, message, payments, now, command.execution, f"Vorbehalt {message}"
     )
-    leaf = PayoutLeaf(name, sha256(file).hexdigest(), len(payments), int(now.timestamp()))
+    leaf = PayoutLeaf(
+        payout=name, file=sha256(file).hexdigest(), payments=len(payments), at=int(now.timestamp())
+    )
     (index,) = log.append(session, [(log.idempotency_key(b"payout", public_id), leaf.body())])
     run = PayoutRun(
         public_id=public_id,

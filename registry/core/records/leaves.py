@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from registry.core.errors import InvalidInput
 from registry.core.records.canonical import canonical, parse_canonical
@@ -21,6 +21,7 @@ from registry.core.records.shapes import (
     one_of,
     optional,
     tagged_digest,
+    text,
     word,
 )
 from registry.core.tlog.tiles import MAX_ENTRY_BYTES
@@ -38,10 +39,13 @@ def commitment(salt: bytes, value: object) -> str:
     return sha256(COMMITMENT_TAG + salt + canonical(value)).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Leaf(Record):
-    """The base of all types."""
+    """What all types have in common."""
 
     TYPE: ClassVar[str]
+
+    at: int = member("ts", count)
 
     def body(self) -> bytes:
         """The entry: what is hashed into the tree."""
@@ -51,7 +55,7 @@ class Leaf(Record):
         return body
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UseLeaf(Leaf):
     """A claim batch: a lab says how often which works were used for one model."""
 
@@ -64,14 +68,13 @@ class UseLeaf(Leaf):
     rows: int = member("n", count)
     root: str = member("root", digest)
     """Over the rows of the batch (`claims.rows_root`)."""
-    at: int = member("ts", count)
     who: str = member("who", digest)
     """Commitment to who reported it, for whom."""
     licence: str | None = member("lic", optional(word), default=None)
     """Given if the whole batch is under one; the rows name theirs in any case."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OptOutLeaf(Leaf):
     """A published edition: these works were reserved, or licensed, in this way at this time."""
 
@@ -82,10 +85,9 @@ class OptOutLeaf(Leaf):
     root: str = member("root", digest)
     """The works root, under which one work is provable."""
     change_seq: int = member("chg", count)
-    at: int = member("ts", count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LicenceLeaf(Leaf):
     """An offer or agreement came into force or ended; its contents stay between the parties."""
 
@@ -95,12 +97,11 @@ class LicenceLeaf(Leaf):
     licence: str = member("lic", word)
     terms: str = member("terms", digest)
     """Digest of the canonical terms, the tariff version among them."""
-    at: int = member("ts", count)
     who: str = member("who", digest)
     """Commitment to the parties."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TariffLeaf(Leaf):
     """A version of a tariff; prices of a past version can never be changed unseen."""
 
@@ -110,10 +111,9 @@ class TariffLeaf(Leaf):
     version: int = member("ver", count)
     terms: str = member("terms", digest)
     """Digest of its canonical components."""
-    at: int = member("ts", count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SettlementLeaf(Leaf):
     """A settlement: which claims were turned into which lines."""
 
@@ -129,10 +129,9 @@ class SettlementLeaf(Leaf):
     lines: int = member("n", count)
     root: str = member("root", digest)
     """Over the lines, in the same kind of tree."""
-    at: int = member("ts", count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PayoutLeaf(Leaf):
     """A payment file was made for the bank; so no second one can be put in its place unseen."""
 
@@ -142,10 +141,9 @@ class PayoutLeaf(Leaf):
     file: str = member("file", digest)
     """SHA-256 of the file's bytes."""
     payments: int = member("n", count)
-    at: int = member("ts", count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TitleLeaf(Leaf):
     """A person decided about two titles in conflict; which ones, and why, stays between their owners."""
 
@@ -154,15 +152,26 @@ class TitleLeaf(Leaf):
     act: str = member("act", one_of("uphold", "release", "reverse"))
     case: str = member("case", digest)
     """Commitment to both works and the reason."""
-    at: int = member("ts", count)
 
 
-AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | PayoutLeaf | TitleLeaf
+@dataclass(frozen=True, kw_only=True)
+class KeyLeaf(Leaf):
+    """A key of the registry came into force, or will sign no more. No key comes back.
 
-TYPES: dict[str, type[AnyLeaf]] = {
-    kind.TYPE: kind
-    for kind in (UseLeaf, OptOutLeaf, LicenceLeaf, TariffLeaf, SettlementLeaf, PayoutLeaf, TitleLeaf)
-}
+    A key of the log signs the trees that hold its beginning and do not hold its end.
+    """
+
+    TYPE = "key"
+
+    act: str = member("act", one_of("begin", "end"))
+    role: str = member("role", one_of("log", "root", "targets", "publisher", "snapshot", "timestamp"))
+    key: str = member("key", text)
+    """Of the log its verifier key (`name+id+base64`), else the id that signed metadata knows it by."""
+
+
+AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | PayoutLeaf | TitleLeaf | KeyLeaf
+
+TYPES: dict[str, type[AnyLeaf]] = {kind.TYPE: kind for kind in get_args(AnyLeaf)}
 
 
 def parse_leaf(body: bytes) -> AnyLeaf:

@@ -32,7 +32,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 def edition(number: int, at: int = NOW) -> bytes:
     """An entry."""
-    return OptOutLeaf(number, works=1, root=ZERO, change_seq=number, at=at).body()
+    return OptOutLeaf(sequence=number, works=1, root=ZERO, change_seq=number, at=at).body()
 
 
 @dataclass
@@ -240,9 +240,22 @@ def test_files_that_are_not_what_was_signed(served: Served, path: str, change: s
         (edition(601).replace(b"optout", b"optin?"), "kinds", "does not know"),
         (edition(600), "order", "edition 600 goes behind"),
         (edition(601, at=NOW * 2), "order", "a time that has not come"),
-        (TariffLeaf("tariff_x", 2, ZERO, NOW).body(), "order", "version 2 of tariff_x follows version 0"),
         (
-            SettlementLeaf("s", "2026-Q3", 0, 700, ZERO, 0, ZERO, NOW).body(),
+            TariffLeaf(tariff="tariff_x", version=2, terms=ZERO, at=NOW).body(),
+            "order",
+            "version 2 of tariff_x follows version 0",
+        ),
+        (
+            SettlementLeaf(
+                settlement="s",
+                period="2026-Q3",
+                from_index=0,
+                to_index=700,
+                inputs=ZERO,
+                lines=0,
+                root=ZERO,
+                at=NOW,
+            ).body(),
             "order",
             "entries that come after it",
         ),

@@ -113,7 +113,7 @@ def authority(made: Path, tmp_path: Path) -> Iterator[Authority]:
 def receipt(tmp_path: Path) -> Path:
     """A receipt, and beside it the policy by which it holds."""
     key = SigningKey.generate("registry.example/usage-log")
-    body = TariffLeaf("tariff_x", 1, "ab" * 32, 5).body()
+    body = TariffLeaf(tariff="tariff_x", version=1, terms="ab" * 32, at=5).body()
     note = Checkpoint(key.name, 1, merkle.leaf_hash(body)).signed(key)
     path = tmp_path / "my.tlog-proof"
     path.write_text(build_receipt(body, 0, [], note))

@@ -103,7 +103,10 @@ def test_from_owed_to_arrived(owed: Trade) -> None:
     file = payouts.file_of(owed.session, owed.operator, run.public_id)
     leaf = parse_leaf(log.entries(owed.session, run.log_index, run.log_index + 1)[0])
     assert leaf == PayoutLeaf(
-        format_id("payout", run.public_id), sha256(file).hexdigest(), 2, int(owed.clock().timestamp())
+        payout=format_id("payout", run.public_id),
+        file=sha256(file).hexdigest(),
+        payments=2,
+        at=int(owed.clock().timestamp()),
     )
     assert IBANS[0].encode() in file
     (payment,) = payouts.payouts_to(owed.session, owed.anna)

@@ -178,7 +178,7 @@ def test_a_decision_takes_effect_is_logged_and_can_be_corrected(
         "earlier": format_id("work", older.public_id),
         "reason": "Because of uphold.",
     }
-    assert leaf == TitleLeaf("uphold", commitment(last.salt, case), int(clock.at.timestamp()))
+    assert leaf == TitleLeaf(act="uphold", case=commitment(last.salt, case), at=int(clock.at.timestamp()))
 
 
 def test_a_released_title_is_not_contested_by_the_same_work_again(

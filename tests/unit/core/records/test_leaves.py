@@ -10,12 +10,15 @@ import pytest
 from registry.core.errors import InvalidInput
 from registry.core.records.canonical import canonical
 from registry.core.records.leaves import (
+    TYPES,
     AnyLeaf,
+    KeyLeaf,
     LicenceLeaf,
     OptOutLeaf,
     PayoutLeaf,
     SettlementLeaf,
     TariffLeaf,
+    TitleLeaf,
     UseLeaf,
     commitment,
     parse_leaf,
@@ -56,6 +59,8 @@ LEAVES: list[AnyLeaf] = [
         at=5,
     ),
     PayoutLeaf(payout="run_x", file="ab" * 32, payments=2, at=5),
+    TitleLeaf(act="uphold", case="ab" * 32, at=5),
+    KeyLeaf(act="begin", role="publisher", key="ab" * 32, at=5),
 ]
 
 
@@ -80,6 +85,10 @@ def test_commitments_follow_the_published_scheme_under_our_tag() -> None:
 def test_every_type_is_read_back(leaf: AnyLeaf) -> None:
     assert parse_leaf(leaf.body()) == leaf
     assert f'"t":"{leaf.TYPE}"'.encode() in leaf.body()
+
+
+def test_there_is_an_example_of_every_type() -> None:
+    assert {leaf.TYPE for leaf in LEAVES} == set(TYPES)
 
 
 def test_a_licence_that_is_not_given_is_left_out() -> None:
