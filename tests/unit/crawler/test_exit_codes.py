@@ -38,4 +38,5 @@ def test_the_codes_never_change_their_number() -> None:
         "EXISTS": 6,
         "NETWORK": 7,
         "UNVERIFIED": 8,
+        "DENIED": 9,
     }
