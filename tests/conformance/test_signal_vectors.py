@@ -18,9 +18,14 @@ from registry.core.signals import (
     Observation,
     Subject,
     ai_txt,
+    combine,
     content_signal,
     content_usage,
+    html,
     robots,
+    rsl,
+    rsl_discovery,
+    tdmrep,
     x_robots,
 )
 from registry.core.signals.headers import Headers
@@ -49,6 +54,26 @@ def unavailable(given: Given) -> list[Evidence]:
     return robots.unavailable(Observation("/robots.txt", given.get("status"), error=given.get("error")))
 
 
+def meta_robots(given: Given, subject: Subject) -> list[Evidence]:
+    page = html.parse(content(given))
+    return [e for name, value in page.metas for e in x_robots.read_meta(name, value, subject)]
+
+
+def all_of_tdmrep(given: Given, subject: Subject) -> list[Evidence]:
+    """Several places at once, what a higher one replaces left out."""
+    found: list[Evidence] = []
+    if "file" in given:
+        found += tdmrep.read_file(str(given["file"]).encode(), subject)
+    if "headers" in given:
+        found += tdmrep.read_headers(headers(given), subject)
+    if "html" in given:
+        found += tdmrep.read_page(html.parse(str(given["html"]).encode()), subject)
+    if "publication" in given:
+        found += tdmrep.read_publication(given["publication"], None, "epub", subject)
+    replaced = combine(found, Purpose.TDM).replaced
+    return [e for e in found if e not in replaced]
+
+
 READERS: dict[str, Reader] = {
     "robots": lambda given, subject: robots.read(parsed(given), subject),
     "robots.unavailable": lambda given, _: unavailable(given),
@@ -56,6 +81,14 @@ READERS: dict[str, Reader] = {
     "content-usage.robots": lambda given, subject: content_usage.read_robots(parsed(given), subject),
     "content-signal.headers": lambda given, subject: content_signal.read_headers(headers(given), subject),
     "content-signal.robots": lambda given, subject: content_signal.read_robots(parsed(given), subject),
+    "tdmrep.file": lambda given, subject: tdmrep.read_file(content(given), subject),
+    "tdmrep.headers": lambda given, subject: tdmrep.read_headers(headers(given), subject),
+    "tdmrep.page": lambda given, subject: tdmrep.read_page(html.parse(content(given)), subject),
+    "tdmrep.all": lambda given, subject: all_of_tdmrep(given, subject),
+    "html": lambda given, subject: meta_robots(given, subject),
+    "rsl": lambda given, subject: rsl.read(content(given), subject, "document"),
+    "rsl.unobtainable": lambda given, _: rsl.unobtainable("document", given["error"]),
+    "rsl.page": lambda given, subject: rsl.read_page(html.parse(content(given)), subject),
     "ai.txt": lambda given, subject: ai_txt.read(content(given), subject),
     "x-robots-tag.headers": lambda given, subject: x_robots.read_headers(headers(given), subject),
     "x-robots-tag.meta": lambda given, subject: x_robots.read_meta(given["name"], given["content"], subject),
@@ -101,3 +134,32 @@ def test_a_vector_holds(case: Given) -> None:
 def test_every_vector_has_a_name_of_its_own() -> None:
     names = [str(case.id) for case in CASES]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("agent", "announced"),
+    [("ExampleBot", "https://example.org/ex.xml"), ("otherbot", "https://example.org/g.xml")],
+)
+def test_l8_a_licence_in_the_agents_group_replaces_the_one_for_all(agent: str, announced: str) -> None:
+    text = (
+        b"License: https://example.org/g.xml\nUser-agent: ExampleBot\nLicense: https://example.org/ex.xml\n"
+    )
+    subject = Subject("https://example.org/a", agent=agent)
+    assert rsl_discovery.robots_documents(robots.Robots.parse(text), subject) == (announced,)
+
+
+def test_documents_are_found_by_header_and_by_link() -> None:
+    subject = Subject("https://example.org/a/b.html")
+    given = Headers(
+        [
+            (
+                "Link",
+                '</style.css>; rel=preload, </l.xml>; rel="license"; type="application/rsl+xml"; title="a, b"',
+            )
+        ]
+    )
+    assert rsl_discovery.header_documents(given, subject) == ("https://example.org/l.xml",)
+    page = html.parse(
+        b'<link rel="license" type="application/rsl+xml" href="l.xml"><link rel=license href=cc>'
+    )
+    assert rsl_discovery.page_documents(page, subject) == ("https://example.org/a/l.xml",)

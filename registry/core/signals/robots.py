@@ -51,6 +51,7 @@ _MEMBERS: Final = frozenset({b"allow", b"disallow", b"content-usage", b"content-
 
 _LINES: Final = re.compile(rb"\r\n|\r|\n")
 _BOM: Final = b"\xef\xbb\xbf"
+_NO_MINING: Final = answers(deny=[Purpose.TDM])
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +202,8 @@ def read(robots: Robots, subject: Subject) -> list[Evidence]:
                 continue
             refusing.add(rule.line.number)
             acquire = Answer.DENY if chosen.own else Answer.UNKNOWN
-            refused = answers(deny=[Purpose.TDM])
             found.append(
-                Evidence(SIGNAL, VERSION, rule.line.where, rule.line.raw, refused, acquire, details=agent)
+                Evidence(SIGNAL, VERSION, rule.line.where, rule.line.raw, _NO_MINING, acquire, details=agent)
             )
         elif chosen.own:
             where, raw = ("/robots.txt", b"") if rule is None else (rule.line.where, rule.line.raw)
