@@ -83,15 +83,11 @@ def _verdicts(
     """Their lines among the verdicts, and of all rows of the batch which are kept."""
     kept = np.zeros(len(read.sizes), np.bool_)
     unplaced = read.unplaced[plain]
-    lines: list[dict[str, Any]] = []
-    for gap in (None, NO_ADDRESS):
-        reading = Reading(None, None, (), gap)
-        (judgement,) = judge.judge([reading])
-        lines.append(papers.verdict_row(number, Sample(0, "", b"", 0), reading, judgement))
-        kept[plain[unplaced == (gap is not None)]] = judgement.decision.kept
-    two = papers.batch(lines, papers.VERDICTS)
+    two = papers.unmatched(judge, [None, NO_ADDRESS])
     which = pa.array(unplaced.astype(np.int64))
+    kept[plain] = np.asarray(two.column("kept").take(which))
     own = {
+        "shard": pa.repeat(pa.scalar(number, pa.uint32()), len(plain)),
         "row": pa.array(plain + rows.row, pa.uint32()),
         "key": rows.keys(plain),
         "bytes": pa.array(read.sizes[plain], pa.uint64()),

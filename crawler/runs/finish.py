@@ -43,16 +43,8 @@ class Totals:
     licences: set[str] = field(default_factory=set)
     kept: int = 0
 
-    def add(self, row: dict[str, Any]) -> None:
-        """One verdict row."""
-        self.verdicts[Verdict(row["verdict"]).name.lower()] += 1
-        self.reasons[row["reason"]] += 1
-        self.media[row["media"] or "other"] += 1
-        self.licences.update(use["licence_id"] for use in row["uses"])
-        self.kept += row["kept"]
-
-    def add_batch(self, part: pa.RecordBatch) -> None:
-        """Many verdict rows at once."""
+    def add(self, part: pa.RecordBatch) -> None:
+        """Verdict rows."""
         for verdict, number in _tally(part, "verdict"):
             self.verdicts[Verdict(verdict).name.lower()] += number
         self.reasons.update(dict(_tally(part, "reason")))
@@ -79,11 +71,13 @@ class Files:
     read: Listing = field(default_factory=Listing)
     kept: Listing = field(default_factory=Listing)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """One verdict row of a folder."""
-        self.read.add(row["key"], row["sha256"], row["bytes"])
-        if row["kept"]:
-            self.kept.add(row["key"], row["sha256"], row["bytes"])
+    def add(self, part: pa.RecordBatch) -> None:
+        """Verdict rows of a folder."""
+        columns = (part.column(name).to_pylist() for name in ("key", "sha256", "bytes", "kept"))
+        for key, digest, size, kept in zip(*columns, strict=True):
+            self.read.add(key, digest, size)
+            if kept:
+                self.kept.add(key, digest, size)
 
 
 def finish(
@@ -104,10 +98,9 @@ def finish(
             files = Files()
             for _ in done:
                 for part in partial.batches(partial.verdicts(next(numbers))):
-                    totals.add_batch(part)
+                    totals.add(part)
                     if source.format == "folder":
-                        for row in part.to_pylist():
-                            files.add(row)
+                        files.add(part)
                     yield part
             whole = done[0] if source.format != "folder" else None
             read = whole.source if whole else None

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from crawler.filter import Judgement, Reading
+from crawler.filter import Judge, Judgement, Reading
 from crawler.sources.base import Sample
 from registry.core.decisions import Verdict
 from registry.core.errors import VerificationFailed
@@ -110,6 +110,17 @@ def verdict_row(shard: int, sample: Sample, reading: Reading, judgement: Judgeme
         ],
         "error": reading.gap,
     }
+
+
+OF_THE_ITEM = frozenset({"shard", "row", "key", "media", "bytes", "sha256", "error"})
+"""Columns of the verdict table that tell of an item and not of the registry."""
+
+
+def unmatched(judge: Judge, gaps: Sequence[str | None]) -> pa.RecordBatch:
+    """For each gap the verdict on whatever matches nothing. Of `OF_THE_ITEM`, only `error` means anything."""
+    readings = [Reading(None, None, (), gap) for gap in gaps]
+    judged = zip(readings, judge.judge(readings), strict=True)
+    return batch([verdict_row(0, Sample(0, "", b"", 0), *found) for found in judged], VERDICTS)
 
 
 def code_rows(shard: int, sample: Sample, reading: Reading) -> list[dict[str, Any]]:

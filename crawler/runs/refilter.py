@@ -79,7 +79,7 @@ class EarlierRun:
         verdicts, codes = (table.take(number) for table in self._tables)
         totals = Totals()
         for part in verdicts:
-            totals.add_batch(part)
+            totals.add(part)
         counts = totals.counts()
         size = sum(pc.sum(part.column("bytes")).as_py() or 0 for part in verdicts)
         loose = not shard.whole_file and not self.manifest.parameters["dry_run"]

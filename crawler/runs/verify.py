@@ -6,9 +6,14 @@ No item is decoded again, so this takes a fraction of the run's time and needs n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from crawler import durable
 from crawler.filter import Judge
@@ -17,8 +22,10 @@ from crawler.runs import papers
 from crawler.runs.finish import Files, Totals
 from crawler.runs.layout import DATA, LICENCES
 from crawler.runs.opening import open_edition, open_manifest
-from crawler.runs.rereading import Row, check_file, check_tables, joined, matcher_of, reading_of
+from crawler.runs.reach import Reach
+from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, reading_of
 from crawler.runs.signing import check_signature
+from crawler.runs.stretches import Stretch, stretches
 from crawler.sources.base import Listing, Sample
 from crawler.sources.folder import walk
 from registry.core.decisions import Policy, Purpose, Request
@@ -128,7 +135,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
         if not _all_unmatched(part.verdicts.filter(pa.array(~alone)), judge):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
-        totals.add_batch(part.verdicts)
+        totals.add(part.verdicts)
         folders.add(part.verdicts)
     try:
         counts = totals.counts()
@@ -140,20 +147,20 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
 
 
 def _alone(part: Stretch, reach: Reach) -> NDArray[np.bool_]:
-    """Which items may match a work, or are odd."""
-    found = part.odd()
-    if not found.any():  # else some code may be none
-        for algorithm, rows in part.by_algorithm.items():
-            found[part.owners[rows[reach.near(algorithm, part.codes_at(rows))]]] = True
-        return found
-    return np.ones_like(found)
+    """Which items have to be judged for themselves: those that come near a work; all, if anything is odd."""
+    if part.is_odd():
+        return np.ones(part.verdicts.num_rows, np.bool_)
+    found = np.zeros(part.verdicts.num_rows, np.bool_)
+    for algorithm, rows in part.by_algorithm.items():
+        found[part.owners[rows[reach.near(algorithm, part.codes_at(rows))]]] = True
+    return found
 
 
 def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:
     """Whether all say what has to be said of items that match nothing."""
     errors = verdicts.column("error").dictionary_encode()
     gaps = [*errors.dictionary.to_pylist(), None]
-    lines = papers.batch([unmatched_row(judge, gap) for gap in gaps], papers.VERDICTS)
+    lines = papers.unmatched(judge, gaps)
     which = errors.indices.fill_null(len(gaps) - 1)
     return all(
         verdicts.column(at).equals(lines.column(at).take(which))
@@ -203,7 +210,7 @@ class _Folders:
             used, files = self._inputs[self._at], self._files[self._at]
             part = verdicts.slice(begin, used.rows - files.read.files)
             if used.format == "folder":
-                files.add_batch(part)
+                files.add(part)
             else:
                 files.read.files += part.num_rows
             begin += part.num_rows

@@ -1,0 +1,171 @@
+"""Both tables of a finished run side by side, some thousand items at a time, as columns.
+
+Nearly all items of a run match nothing, and what has to hold of these can be compared as columns. Where anything is odd
+(a code that its algorithm cannot have made, one that names another item) the whole stretch is left to
+`rereading.reading_of`, so that there is one place that says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from crawler.runs import papers
+from crawler.runs.code_columns import hexadecimal, odd_codes
+from crawler.runs.layout import CODES, VERDICTS
+from crawler.runs.papers import places_in
+from crawler.runs.rereading import Row
+from registry.core.errors import VerificationFailed
+from registry.core.fingerprints import SHA256
+
+_ITEMS = 4_096
+_CODE_ROWS = 16_384
+_REPEATED = ["algorithm", "kind"]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some items that follow each other, and all of their codes."""
+
+    verdicts: pa.RecordBatch
+    codes: pa.RecordBatch
+    """`algorithm` and `kind` as dictionaries."""
+    owners: NDArray[np.int64]
+    """Of each code, which of the items it is of; ascending."""
+
+    @cached_property
+    def by_algorithm(self) -> dict[str, NDArray[np.int64]]:
+        """Which rows of the codes an algorithm made."""
+        column = self.codes.column("algorithm")
+        numbers = column.indices.to_numpy()
+        names = column.dictionary.to_pylist()
+        return {name: np.flatnonzero(numbers == number) for number, name in enumerate(names)}
+
+    def codes_at(self, rows: NDArray[np.int64]) -> pa.BinaryArray:
+        """The codes in these rows."""
+        return self.codes.column("code").take(pa.array(rows))
+
+    def is_odd(self) -> bool:
+        """Whether anything may be wrong with the codes of any item."""
+        keys = self.verdicts.column("key").take(pa.array(self.owners))
+        if not self.codes.column("key").equals(keys) or self._is_without_codes():
+            return True
+        kinds = self.codes.column("kind")
+        return self._is_of_another_digest() or any(
+            odd_codes(name, kinds.take(pa.array(rows)), self.codes_at(rows)).any()
+            for name, rows in self.by_algorithm.items()
+        )
+
+    def _is_without_codes(self) -> bool:
+        """Whether an item has none, and the papers do not say why."""
+        unexplained = np.array(self.verdicts.column("error").is_null())
+        unexplained[self.owners] = False
+        return bool(unexplained.any())
+
+    def _is_of_another_digest(self) -> bool:
+        """Whether an item has SHA-256 codes, of which none is the one in its verdict."""
+        rows = self.by_algorithm.get(SHA256, np.empty(0, np.int64))
+        owners = self.owners[rows]
+        stated = self.verdicts.column("sha256").take(pa.array(owners))
+        same = pc.equal(hexadecimal(self.codes_at(rows)), stated).fill_null(False)
+        return len(np.setdiff1d(owners, owners[np.asarray(same)])) > 0
+
+    def items(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Row, list[Row]]]:
+        """These items as rows, each with the rows of its codes."""
+        rows = np.flatnonzero(chosen)
+        own = np.flatnonzero(chosen[self.owners])
+        codes: list[dict[str, Any]] = self.codes.take(pa.array(own)).to_pylist()
+        numbered = zip(self.owners[own].tolist(), codes, strict=True)
+        by_owner = {
+            owner: [code for _, code in some] for owner, some in groupby(numbered, key=lambda c: c[0])
+        }
+        for index, row in zip(rows.tolist(), self.verdicts.take(pa.array(rows)).to_pylist(), strict=True):
+            yield row, by_owner.get(index, [])
+
+
+def stretches(run: Path) -> Iterator[Stretch]:
+    """All items of a run; `VerificationFailed` if an order is broken or a code is left over."""
+    codes = _Codes(run / CODES)
+    last = -1
+    for verdicts in table_batches(run / VERDICTS, papers.VERDICTS, _ITEMS):
+        places = places_in(verdicts)
+        back = np.flatnonzero(np.diff(places.astype(np.int64), prepend=last) <= 0)
+        if len(back):
+            shard, row = divmod(int(places[back[0]]), 1 << 32)
+            raise VerificationFailed(f"The verdicts are out of order at shard {shard}, row {row}.")
+        last = int(places[-1])
+        own = codes.up_to(last)
+        of = places_in(own)
+        owners = np.minimum(np.searchsorted(places, of), len(places) - 1)
+        if (places[owners] != of).any() or (np.diff(owners) < 0).any():
+            raise _left_over()
+        yield Stretch(verdicts, own, owners)
+    if codes.is_left():
+        raise _left_over()
+
+
+def _left_over() -> VerificationFailed:
+    return VerificationFailed("There are codes of an item that has no verdict, or they are out of order.")
+
+
+class _Codes:
+    """The table of codes, taken from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self._batches = table_batches(path, papers.CODES, _CODE_ROWS, dictionaries=True)
+        self._held: pa.RecordBatch | None = None
+
+    def up_to(self, place: int) -> pa.RecordBatch:
+        """All further rows until one of an item behind this place."""
+        mine: list[pa.RecordBatch] = []
+        while (part := self._next()) is not None:
+            behind = np.flatnonzero(places_in(part) > np.uint64(place))
+            if len(behind):
+                mine.append(part.slice(0, behind[0]))
+                self._held = part.slice(behind[0])
+                break
+            mine.append(part)
+        if not mine:
+            return _no_codes()
+        return pa.concat_batches(pa.Table.from_batches(mine).unify_dictionaries().to_batches())
+
+    def is_left(self) -> bool:
+        """Whether there are more."""
+        return self._next() is not None
+
+    def _next(self) -> pa.RecordBatch | None:
+        held, self._held = self._held, None
+        return next(self._batches, None) if held is None else held
+
+
+def _no_codes() -> pa.RecordBatch:
+    columns = [
+        pa.array([], field.type).dictionary_encode() if field.name in _REPEATED else pa.array([], field.type)
+        for field in papers.CODES
+    ]
+    return pa.RecordBatch.from_arrays(columns, papers.CODES.names)
+
+
+def table_batches(
+    path: Path, schema: pa.Schema, rows: int, *, dictionaries: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """A table of a run in batches of at most so many rows; with `dictionaries`, what repeats itself as such."""
+    try:
+        if not pq.read_schema(path).equals(schema):
+            raise VerificationFailed(f"{path} does not have the columns of this version.")
+        with pq.ParquetFile(path, read_dictionary=_REPEATED if dictionaries else None) as file:
+            for part in file.iter_batches(batch_size=rows):
+                if part.num_rows:
+                    yield part
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationFailed(f"{path} cannot be read: {error}") from error
