@@ -1,0 +1,41 @@
+"""What an item says about itself: everything embedded in its bytes, whatever kind of file it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from registry.core.fingerprints.model import Limits
+from registry.core.signals import c2pa, epub, html, pdf, rsl, tdmrep, x_robots, xmp
+from registry.core.signals.containers import DamagedFile, packets
+from registry.core.signals.model import Evidence, Subject, unreadable
+
+SIGNAL: Final = "embedded"
+VERSION: Final = "files.1"
+
+
+def read(data: bytes, subject: Subject, limits: Limits) -> list[Evidence]:
+    """Evidence in the bytes of a picture, an e-book, a PDF or an XMP sidecar; nothing in other files."""
+    found = packets(data)
+    if found is None:
+        if pdf.is_pdf(data):
+            return pdf.read(data, subject)
+        if epub.is_epub(data):
+            return epub.read(data, subject, limits)
+        return xmp.read(data, subject, "xmp file") if b"<x:xmpmeta" in data[:4096] else []
+    evidence: list[Evidence] = []
+    try:
+        for packet in found:
+            if packet.kind == "xmp":
+                evidence += xmp.read(packet.data, subject, packet.where)
+            else:
+                evidence += c2pa.read(packet.data, packet.where, data)
+    except DamagedFile:
+        evidence.append(unreadable(SIGNAL, VERSION, "file", "damaged"))
+    return evidence
+
+
+def read_page(body: bytes, subject: Subject) -> list[Evidence]:
+    """Evidence in an HTML page about its own text, and about what it shows."""
+    page = html.parse(body)
+    found = [e for name, content in page.metas for e in x_robots.read_meta(name, content, subject)]
+    return found + tdmrep.read_page(page, subject) + rsl.read_page(page, subject)
