@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
+from registry.core.tariffs import Tariff
 from registry.licences.models import Agreement, Offer, TariffSeries, TariffVersion
 from registry.licences.pricing import priced
 from registry.licences.queries import agreement_works, offered_works
-from registry.licences.tariffs import Tariff
 from registry.licences.terms import agreement_name
 from registry.parties import service as parties
 

@@ -43,7 +43,7 @@ class TariffVersion(Base):
     currency: Mapped[str] = mapped_column(String(3))
     components: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    """SHA-256 of the canonical JSON of `registry.licences.tariffs.Tariff`."""
+    """SHA-256 of the canonical JSON of `registry.core.tariffs.Tariff`."""
     created_at: Mapped[datetime]
     created_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
     log_index: Mapped[int] = mapped_column(BigInteger)

@@ -15,9 +15,10 @@ from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.base.periods import whole_second
 from registry.core.errors import InvalidInput, NotFound
 from registry.core.ids import format_id
+from registry.core.tariffs import Tariff, parse_components
+from registry.core.tariffs.currencies import check_currency
 from registry.licences import access, journal
 from registry.licences.models import Agreement, TariffSeries, TariffVersion
-from registry.licences.tariffs import Tariff, check_currency, parse_components
 from registry.log import service as log
 
 _MAX_NAME = 200

@@ -9,9 +9,9 @@ from marshmallow import fields, validate
 from registry.base.schemas import PublicId, Strict, Time, letter, line, page_of, page_query
 from registry.core.decisions import Purpose
 from registry.core.decisions.terms import WORLD
+from registry.core.tariffs import Tariff
 from registry.licences.requests import RequestState
 from registry.licences.rules import MAX_LICENSEES, MAX_WORKS
-from registry.licences.tariffs import Tariff
 
 
 # -- tariffs ------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from registry.core.ids import format_id
 from registry.core.records.leaves import LicenceLeaf, TariffLeaf, commitment, parse_leaf
 from registry.licences import service as licences
 from registry.licences.rules import licence_name
-from registry.licences.tariffs import cost
 from registry.log import service as log
 from registry.works import service as works
 from tests.factories import make_actor
@@ -32,7 +31,7 @@ def test_an_agreement_pins_terms_and_tariff_version(market: Market) -> None:
     pinned = licences.tariff_of(market.session, agreement)
     assert pinned is not None
     assert (pinned.version, pinned.digest) == (1, agreement.tariff_digest)
-    assert cost(pinned, {"image": 100}) == 40
+    assert [component.as_json() for component in pinned.components] == [PER_IMAGE]
     (grant,) = market.permitted(work, market.lab)
     assert grant.licence == licence_name("agreement", agreement.public_id, 1)
     assert grant.tariff == tariff.digest.hex()
