@@ -18,6 +18,7 @@ from registry.core.signals import (
     Observation,
     Subject,
     ai_txt,
+    c2pa,
     combine,
     content_signal,
     content_usage,
@@ -29,6 +30,7 @@ from registry.core.signals import (
     tdm_ai,
     tdmrep,
     x_robots,
+    xmp,
 )
 from registry.core.signals.headers import Headers
 
@@ -46,6 +48,10 @@ def content(given: Given) -> bytes:
     if "base64" in given:
         return base64.b64decode(given["base64"])
     return str(given["text"]).encode()
+
+
+def signed_file(given: Given) -> bytes | None:
+    return base64.b64decode(given["file"]) if "file" in given else None
 
 
 def parsed(given: Given) -> robots.Robots:
@@ -93,6 +99,8 @@ READERS: dict[str, Reader] = {
     "rsl.page": lambda given, subject: rsl.read_page(html.parse(content(given)), subject),
     "tdm-ai": lambda given, _: tdm_ai.read(given["records"]),
     "payment": lambda given, _: payment.read(given["status"], headers(given)),
+    "xmp": lambda given, subject: xmp.read(content(given), subject, "xmp"),
+    "c2pa": lambda given, _: c2pa.read(content(given), "c2pa", signed_file(given)),
     "ai.txt": lambda given, subject: ai_txt.read(content(given), subject),
     "x-robots-tag.headers": lambda given, subject: x_robots.read_headers(headers(given), subject),
     "x-robots-tag.meta": lambda given, subject: x_robots.read_meta(given["name"], given["content"], subject),
