@@ -105,9 +105,11 @@ def refilter(
         found = run_filter(job, resume=resume, watcher=progress)
     close(job, found, signing, no_report=no_report)
     summary(found, out)
+    revised = earlier.revised
     note(
-        f"{earlier.changed_works:,} works changed since edition {manifest.snapshot.sequence}; {earlier.near_items:,} "
-        f"items are near one. {earlier.taken:,} parts were taken over, {len(earlier.touched):,} had to be done again."
+        f"{earlier.changed_works:,} works changed since edition {manifest.snapshot.sequence}; {revised.near:,} items "
+        f"are near one, of which {revised.changed:,} have another line in the papers now. {earlier.rewritten:,} files "
+        f"were written again, {len(revised.unclear):,} parts were worked off anew."
     )
     if as_json:
         emit(
@@ -117,7 +119,8 @@ def refilter(
                 "counts": found.counts.as_json(),
                 "since": manifest.snapshot.sequence,
                 "changed_works": earlier.changed_works,
-                "near_items": earlier.near_items,
-                "taken_over": earlier.taken,
+                "near_items": revised.near,
+                "changed_items": revised.changed,
+                "taken_over": len(earlier.taken),
             }
         )

@@ -20,10 +20,10 @@ from crawler.engines.pool import Task, run_in_pool
 from crawler.engines.screen import Screen
 from crawler.engines.shard import run_shard
 from crawler.exits import ItemsFailed
-from crawler.runs.finish import finish
+from crawler.runs.finish import Tables, WorkedOff, finish
 from crawler.runs.layout import RUN
 from crawler.runs.partial import Marker, Partial
-from crawler.runs.plan import Settings, make_plan
+from crawler.runs.plan import Looked, Settings, look, make_plan
 from crawler.sources.base import Shard, Source
 from crawler.watching import Done, Tell, Unwatched, Watcher
 from registry.core.durable import replace_file
@@ -41,7 +41,14 @@ class Earlier(Protocol):
         """Which run."""
 
     def take_over(self, number: int, source: Source, shard: Shard, partial: Partial) -> Marker | None:
-        """Put a shard's results into `partial` as if it had been worked off; `None` if it has to be."""
+        """Put what is kept of a shard into `partial` and keep its lines at hand; `None` if it has to be worked off."""
+
+    @property
+    def looked(self) -> Looked:
+        """The inputs, of both."""
+
+    def tables(self, partial: Partial) -> Tables:
+        """The lines of all shards, when all are finished."""
 
 
 class Engine(Protocol):
@@ -93,7 +100,8 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
     watcher = watcher or Unwatched()
     _refuse_overlap(job)
     started = datetime.now(UTC)
-    plan = make_plan(job.sources, job.snapshot, job.settings)
+    looked = look(job.sources, job.settings) if job.earlier is None else job.earlier.looked
+    plan = make_plan(looked, job.snapshot, job.settings)
     if resume and (complete := _complete(job.out, plan.sha256)):
         return complete
     partial = Partial(job.out)
@@ -112,7 +120,8 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
         if job.earlier is not None:
             runtime["refiltered"] = job.earlier.run_id
         with partial.without_workers():
-            return finish(partial, job.sources, markers, job.snapshot, job.settings, runtime)
+            tables = WorkedOff(partial) if job.earlier is None else job.earlier.tables(partial)
+            return finish(partial, tables, job.sources, markers, job.snapshot, job.settings, runtime)
 
 
 def _refuse_overlap(job: Job) -> None:

@@ -10,7 +10,7 @@ from importlib import resources
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import PIL
 import pyarrow as pa
@@ -80,8 +80,36 @@ class Files:
                 self.kept.add(key, digest, size)
 
 
+class Tables(Protocol):
+    """The lines of all shards."""
+
+    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
+        """Those of one shard among the verdicts; asked for in ascending order."""
+
+    def write_codes(self, path: Path, shards: int) -> int:
+        """Write the table of the codes of so many shards; returns its rows."""
+
+
+class WorkedOff:
+    """The tables of shards that were all worked off."""
+
+    def __init__(self, partial: Partial) -> None:
+        self._partial = partial
+
+    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
+        """See `Tables`."""
+        return self._partial.batches(self._partial.verdicts(number))
+
+    def write_codes(self, path: Path, shards: int) -> int:
+        """See `Tables`."""
+        partial = self._partial
+        parts = (part for n in range(shards) for part in partial.batches(partial.codes(n)))
+        return papers.write_parquet(path, papers.CODES, parts)
+
+
 def finish(
     partial: Partial,
+    tables: Tables,
     sources: Sequence[Source],
     markers: Sequence[Sequence[Marker]],
     snapshot: Snapshot,
@@ -97,7 +125,7 @@ def finish(
         for source, done in zip(sources, markers, strict=True):
             files = Files()
             for _ in done:
-                for part in partial.batches(partial.verdicts(next(numbers))):
+                for part in tables.verdicts(next(numbers)):
                     totals.add(part)
                     if source.format == "folder":
                         files.add(part)
@@ -115,10 +143,7 @@ def finish(
     with durable.replacing(partial.folder / VERDICTS) as path:
         verdict_rows = papers.write_parquet(path, papers.VERDICTS, all_batches())
     with durable.replacing(partial.folder / CODES) as path:
-        shards = range(sum(map(len, markers)))
-        code_rows = papers.write_parquet(
-            path, papers.CODES, (part for n in shards for part in partial.batches(partial.codes(n)))
-        )
+        code_rows = tables.write_codes(path, sum(map(len, markers)))
     request = settings.request
     manifest = RunManifest(
         tool=tool_used(),

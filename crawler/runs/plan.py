@@ -109,8 +109,16 @@ class Plan:
         return sha256(self.text).hexdigest()
 
 
-def make_plan(sources: Sequence[Source], snapshot: Snapshot, settings: Settings) -> Plan:
-    """Look at all inputs without reading them: names, sizes and times of change."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The inputs of a run, as far as they are known without reading: names, sizes and times of change."""
+
+    inputs: tuple[dict[str, str], ...]
+    total_bytes: int
+
+
+def look(sources: Sequence[Source], settings: Settings) -> Looked:
+    """Look at all inputs."""
     total, inputs = 0, []
     for source in sources:
         digest = sha256()
@@ -119,10 +127,15 @@ def make_plan(sources: Sequence[Source], snapshot: Snapshot, settings: Settings)
             total += shard.size
         name = relative_uri(source.name, "The input's name")
         inputs.append({"format": source.format, "name": name, "state": digest.hexdigest()})
+    return Looked(tuple(inputs), total)
+
+
+def make_plan(looked: Looked, snapshot: Snapshot, settings: Settings) -> Plan:
+    """What these inputs, edition and settings make."""
     request = settings.request
     description = {
         "at": request.at,
-        "inputs": inputs,
+        "inputs": list(looked.inputs),
         "licensee": licensee_of(snapshot),
         "parameters": settings.parameters(snapshot),
         "policy": request.policy.value,
@@ -132,7 +145,7 @@ def make_plan(sources: Sequence[Source], snapshot: Snapshot, settings: Settings)
         "territory": request.territory,
         "version": registry.__version__,
     }
-    return Plan(canonical(description), total)
+    return Plan(canonical(description), looked.total_bytes)
 
 
 def licensee_of(snapshot: Snapshot) -> str | None:

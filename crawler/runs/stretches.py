@@ -24,6 +24,7 @@ from crawler.runs import papers
 from crawler.runs.code_columns import hexadecimal, odd_codes
 from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.papers import places_in
+from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
@@ -54,6 +55,13 @@ class Stretch:
     def codes_at(self, rows: NDArray[np.int64]) -> pa.BinaryArray:
         """The codes in these rows."""
         return self.codes.column("code").take(pa.array(rows))
+
+    def near(self, reach: Reach) -> NDArray[np.bool_]:
+        """Which items have a code within reach."""
+        found = np.zeros(self.verdicts.num_rows, np.bool_)
+        for algorithm, rows in self.by_algorithm.items():
+            found[self.owners[rows[reach.near(algorithm, self.codes_at(rows))]]] = True
+        return found
 
     def is_odd(self) -> bool:
         """Whether anything may be wrong with the codes of any item."""
@@ -157,14 +165,22 @@ def _no_codes() -> pa.RecordBatch:
 
 
 def table_batches(
-    path: Path, schema: pa.Schema, rows: int, *, dictionaries: bool = False
+    path: Path,
+    schema: pa.Schema,
+    rows: int,
+    *,
+    columns: list[str] | None = None,
+    dictionaries: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """A table of a run in batches of at most so many rows; with `dictionaries`, what repeats itself as such."""
+    """A table of a run, or some of its columns, in batches of at most so many rows.
+
+    With `dictionaries`, what repeats itself comes as such.
+    """
     try:
         if not pq.read_schema(path).equals(schema):
             raise VerificationFailed(f"{path} does not have the columns of this version.")
         with pq.ParquetFile(path, read_dictionary=_REPEATED if dictionaries else None) as file:
-            for part in file.iter_batches(batch_size=rows):
+            for part in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
                 if part.num_rows:
                     yield part
     except (pa.ArrowException, OSError) as error:

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from crawler import durable
 from crawler.filter import Judge
@@ -25,7 +24,7 @@ from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, reading_of
 from crawler.runs.signing import check_signature
-from crawler.runs.stretches import Stretch, stretches
+from crawler.runs.stretches import stretches
 from crawler.sources.base import Listing, Sample
 from crawler.sources.folder import walk
 from registry.core.decisions import Policy, Purpose, Request
@@ -131,7 +130,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     reach = Reach([edition.lists], edition.path / "index")
     totals, folders = Totals(), _Folders(manifest)
     for part in stretches(run):
-        alone = _alone(part, reach)
+        alone = np.ones(part.verdicts.num_rows, np.bool_) if part.is_odd() else part.near(reach)
         if not _all_unmatched(part.verdicts.filter(pa.array(~alone)), judge):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
@@ -144,16 +143,6 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     if counts.as_json() != manifest.counts.as_json() or sorted(totals.licences) != list(manifest.licences):
         raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
     folders.compare()
-
-
-def _alone(part: Stretch, reach: Reach) -> NDArray[np.bool_]:
-    """Which items have to be judged for themselves: those that come near a work; all, if anything is odd."""
-    if part.is_odd():
-        return np.ones(part.verdicts.num_rows, np.bool_)
-    found = np.zeros(part.verdicts.num_rows, np.bool_)
-    for algorithm, rows in part.by_algorithm.items():
-        found[part.owners[rows[reach.near(algorithm, part.codes_at(rows))]]] = True
-    return found
 
 
 def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:

@@ -31,7 +31,7 @@ from crawler.engines.local import Job, run_filter
 from crawler.engines.screen import Screen
 from crawler.engines.shard import run_shard
 from crawler.runs.partial import Marker, Partial
-from crawler.runs.plan import Settings, make_plan
+from crawler.runs.plan import Settings, look, make_plan
 from crawler.sources import open_sources
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
@@ -164,7 +164,7 @@ def _executor(driver: int) -> psutil.Process | None:
 @pytest.fixture
 def orders(job: Job) -> Iterator[spark._Orders]:
     """What the tasks of a run that has begun are told."""
-    plan = make_plan(job.sources, job.snapshot, job.settings)
+    plan = make_plan(look(job.sources, job.settings), job.snapshot, job.settings)
     partial = Partial(job.out)
     with partial.held(plan.text, resume=False):
         wave = list(islice(job.tasks(), 3))

@@ -65,7 +65,7 @@ def _again(inputs: Sequence[Path], run: Path, old: Path, new: Path, out: Path) -
     sources = open_sources(inputs)
     earlier, settings = refilter.compare(run, sources, old, opened, at=opened.created)
     manifest = run_filter(Job(sources, inputs, out, opened, settings, earlier=earlier), resume=False)
-    return manifest, earlier.taken
+    return manifest, len(earlier.taken)
 
 
 def _denied(run: Path, old: Path, new: Path) -> set[tuple[int, int]]:

@@ -1,0 +1,240 @@
+"""What of a finished run goes into another one as it is: its lines in the papers, and the files that it kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from stat import S_ISREG
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from crawler.runs import papers
+from crawler.runs.by_shard import ByShard
+from crawler.runs.layout import CODES, DATA, VERDICTS
+from crawler.runs.partial import Facts, Marker, Partial
+from crawler.runs.plan import Looked, Settings
+from crawler.runs.revising import Revised, with_rows
+from crawler.sources.base import Shard, Source
+from crawler.sources.places import unwatched
+from crawler.sources.rewriting import rewrite
+from crawler.watching import Done
+from registry.core.errors import VerificationFailed
+from registry.core.records.runs import FileUsed, RunManifest
+
+IN_FULL = "Filter in full with `vorbehalt filter`."
+
+
+@dataclass(slots=True)
+class EarlierRun:
+    """A run that another one goes on from; made by `refilter.compare`."""
+
+    folder: Path
+    manifest: RunManifest
+    settings: Settings
+    """Of the run that goes on."""
+    looked: Looked
+    """The inputs, as they are for both."""
+    revised: Revised
+    changed_works: int
+    taken: set[int] = field(default_factory=set)
+    """Numbers of the shards that were taken over so far."""
+    rewritten: int = 0
+    """Files in which other items are kept now, so far."""
+    _outputs: dict[str, list[FileUsed] | None] = field(init=False)
+    _inputs: dict[str, FileUsed] = field(init=False)
+    _facts: ByShard = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._facts = ByShard(
+            self.folder / VERDICTS, papers.VERDICTS, ["row", "kept", "bytes", "sha256", "error"]
+        )
+        self._outputs = _outputs_by_input(self.manifest)
+        self._inputs = {used.uri: used for used in self.manifest.inputs}
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+        return self.manifest.run_id
+
+    def take_over(self, number: int, source: Source, shard: Shard, partial: Partial) -> Marker | None:
+        """Put what is kept of a shard into `partial`; `None` if the shard has to be worked off.
+
+        Its lines stay here, see `Pieces`. Nobody writes the marker: an interrupted run takes over once more.
+        """
+        outputs = self._written(source, shard)
+        if outputs is None or number in self.revised.unclear:
+            return None
+        lines = _Lines.of(self._facts.take(number))
+        now = self.revised.kept(number, lines.kept)
+        if not shard.whole_file:
+            self._keep_loose(shard, lines, now, partial)
+        elif outputs and (now != lines.kept).any():
+            outputs = self._rewrite(source, shard, now, outputs, partial)
+        else:
+            for used in outputs:
+                path = partial.folder / used.uri
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _link(self.folder / used.uri, path, used.bytes)
+        self.taken.add(number)
+        return Marker(
+            state=shard.state(),
+            verdicts_sha256="",
+            codes_sha256="",
+            done=Done(len(now), int(now.sum()), int(lines.sizes.sum())),
+            errors=lines.errors,
+            source=_facts(self._inputs[source.name]) if shard.whole_file else None,
+            outputs={used.uri.removeprefix(f"{DATA}/"): _facts(used) for used in outputs},
+            loose=not shard.whole_file and not self.settings.dry_run,
+        )
+
+    def tables(self, partial: Partial) -> Pieces:
+        """See `finish.Tables`."""
+        return Pieces(self, partial)
+
+    def _written(self, source: Source, shard: Shard) -> list[FileUsed] | None:
+        """The files that the earlier run wrote for a whole file; `None` if that cannot be told."""
+        if not shard.whole_file or self.settings.dry_run:
+            return []
+        return self._outputs.get(f"{DATA}/{source.data_uri}")
+
+    def _keep_loose(self, shard: Shard, lines: _Lines, now: NDArray[np.bool_], partial: Partial) -> None:
+        """The files of one shard of a folder: links to those that were kept, and the others from the input."""
+        if self.settings.dry_run:
+            return
+        old, new = self.folder / DATA, partial.data
+        made: set[Path] = set()
+        for row in np.flatnonzero(now & lines.kept).tolist():
+            path = shard.kept_path(new, row)
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            _link(shard.kept_path(old, row), path, int(lines.sizes[row]))
+        if (wanted := now & ~lines.kept).any():
+            with shard.sink(new) as sink:
+                for sample in shard.read(self.settings.limits.max_file_bytes, unwatched):
+                    if wanted[sample.row]:
+                        if sha256(sample.raw).hexdigest() != lines.digests[sample.row].as_py():
+                            raise VerificationFailed(f"{sample.key} was changed after the run. {IN_FULL}")
+                        sink.write(sample)
+
+    def _rewrite(
+        self, source: Source, shard: Shard, now: NDArray[np.bool_], outputs: list[FileUsed], partial: Partial
+    ) -> list[FileUsed]:
+        """The outputs of one file, with other items kept."""
+        for used in outputs:
+            (partial.folder / used.uri).unlink(missing_ok=True)  # never write into the earlier run's file
+        written, digest = rewrite(shard, partial.data, now, self.settings.limits.max_file_bytes)
+        if digest != self._inputs[source.name].sha256:
+            raise VerificationFailed(f"{source.name} was changed after the run. {IN_FULL}")
+        self.rewritten += 1
+        kept, form = int(now.sum()), source.format
+        return [FileUsed(f"{DATA}/{w.uri}", w.bytes, w.sha256, kept, form) for w in written]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """What taking over needs to know of the items of a shard."""
+
+    kept: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+    digests: pa.ChunkedArray
+    errors: int
+
+    @classmethod
+    def of(cls, parts: Iterator[pa.RecordBatch]) -> _Lines:
+        some = list(parts)
+        table = pa.Table.from_batches(some) if some else papers.VERDICTS.empty_table()
+        errors = pc.starts_with(table.column("error"), "error.")
+        return cls(
+            np.asarray(table.column("kept")),
+            np.asarray(table.column("bytes")).astype(np.int64),
+            table.column("sha256"),
+            pc.sum(errors).as_py() or 0,
+        )
+
+
+class Pieces:
+    """The tables of the run that goes on, out of those of the earlier one and of what was worked off."""
+
+    def __init__(self, earlier: EarlierRun, partial: Partial) -> None:
+        self._earlier = earlier
+        self._partial = partial
+        self._verdicts = ByShard(earlier.folder / VERDICTS, papers.VERDICTS)
+
+    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
+        """See `finish.Tables`."""
+        if number not in self._earlier.taken:
+            yield from self._partial.batches(self._partial.verdicts(number))
+            return
+        lines = {row: [line] for row, line in self._earlier.revised.verdicts.get(number, {}).items()}
+        for part in self._verdicts.take(number):
+            yield with_rows(part, lines) if lines else part
+
+    def write_codes(self, path: Path, shards: int) -> int:
+        """See `finish.Tables`. Where no code is another one, the table is the same file."""
+        earlier = self._earlier
+        used = earlier.manifest.codes
+        if len(earlier.taken) == shards and not earlier.revised.codes:
+            _link(earlier.folder / CODES, path, used.bytes)
+            return used.rows
+        return papers.write_parquet(path, papers.CODES, self._codes(shards))
+
+    def _codes(self, shards: int) -> Iterator[pa.RecordBatch]:
+        table = ByShard(self._earlier.folder / CODES, papers.CODES)
+        for number in range(shards):
+            if number not in self._earlier.taken:
+                yield from self._partial.batches(self._partial.codes(number))
+                continue
+            rows = self._earlier.revised.codes.get(number, {})
+            if not rows:
+                yield from table.take(number)
+            elif parts := list(table.take(number)):  # an item may lie in two of them
+                yield with_rows(pa.concat_batches(parts), rows)
+
+
+def _outputs_by_input(manifest: RunManifest) -> dict[str, list[FileUsed] | None]:
+    """What was written for each file, by its address; `None` where an index beside it could belong to two."""
+    files = [used for used in manifest.outputs if used.format not in {"folder", "index"}]
+    beside: dict[str, list[FileUsed]] = defaultdict(list)
+    for used in manifest.outputs:
+        if used.format == "index":
+            beside[_stem(used.uri)].append(used)
+    owners = Counter(_stem(used.uri) for used in files)
+    doubtful = {stem for stem in beside if owners[stem] != 1}
+    return {
+        used.uri: None if _stem(used.uri) in doubtful else [used, *beside[_stem(used.uri)]] for used in files
+    }
+
+
+def _stem(uri: str) -> str:
+    """`attributes/quality/0.json.gz` and `documents/0.json.gz` belong together, as do `0.tar` and `0.idx`."""
+    return PurePosixPath(uri).name.partition(".")[0]
+
+
+def _facts(used: FileUsed) -> Facts:
+    return Facts(used.sha256, used.bytes, used.rows)
+
+
+def _link(old: Path, new: Path, size: int) -> None:
+    """The same file in both runs, or a copy where the disk has no such links."""
+    try:
+        facts = os.lstat(old)
+    except OSError:
+        facts = None
+    if facts is None or not S_ISREG(facts.st_mode) or facts.st_size != size:
+        raise VerificationFailed(f"{old} is missing or was changed after the run. {IN_FULL}")
+    try:
+        os.link(old, new)
+    except FileExistsError:  # of an attempt that was interrupted
+        new.unlink()
+        _link(old, new, size)
+    except OSError:
+        shutil.copyfile(old, new)
