@@ -48,7 +48,7 @@ FILES = 100_000
 SIZES = (1, 100, 1_000)
 CLIENTS = 4
 WORKERS = 2
-UNLIMITED = {f"VORBEHALT_RATE_{name}": "off" for name in ("CHECK", "READ", "WRITE", "BULK")}
+UNLIMITED = {f"VORBEHALT_RATE_{name}": "off" for name in ("CHECK", "READ", "WRITE", "BULK", "HIDDEN")}
 
 PEER = """
 import numpy, faiss

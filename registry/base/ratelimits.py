@@ -51,6 +51,7 @@ class Rate(StrEnum):
     REGISTER = "register"
     BULK = "bulk"
     ANONYMOUS = "anonymous"
+    HIDDEN = "hidden"
 
 
 class RateWindow(Base):
@@ -98,8 +99,10 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._leases: dict[tuple[Rate, bytes], _Lease] = {}
 
-    def spend(self, rate: Rate, quota: Quota, subject: bytes, now: datetime, amount: int = 1) -> Standing:
-        """Use `amount` of the subject's quota, or nothing if that is more than is left."""
+    def spend(
+        self, rate: Rate, quota: Quota, subject: bytes, now: datetime, amount: int = 1, *, drain: bool = False
+    ) -> Standing:
+        """Use `amount` of the subject's quota. If that is more than is left, nothing is used; with `drain`, all is."""
         at = int(now.timestamp())
         _, ends = quota.window_of(subject, at)
         with self._lock:
@@ -107,9 +110,20 @@ class RateLimiter:
             if lease.left < amount and lease.elsewhere > 0:
                 self._refill(lease, rate, quota, subject, at, amount - lease.left)
             allowed = lease.left >= amount
-            if allowed:
-                lease.left -= amount
+            if allowed or drain:
+                lease.left = max(0, lease.left - amount)
             return Standing(rate, quota, allowed, lease.left + lease.elsewhere, ends - at)
+
+    def look(self, rate: Rate, quota: Quota, subject: bytes, now: datetime) -> Standing:
+        """Where the subject stands, using nothing; not allowed if nothing is left anywhere."""
+        at = int(now.timestamp())
+        _, ends = quota.window_of(subject, at)
+        with self._lock:
+            lease = self._lease(rate, subject, ends, at, quota)
+            if not lease.left and lease.elsewhere > 0:
+                self._refill(lease, rate, quota, subject, at, 1)
+            left = lease.left + lease.elsewhere
+            return Standing(rate, quota, lease.left > 0, left, ends - at)
 
     def _lease(self, rate: Rate, subject: bytes, ends: int, at: int, quota: Quota) -> _Lease:
         lease = self._leases.get((rate, subject))
@@ -182,13 +196,43 @@ def spend(rate: Rate, amount: int = 1, *, account: bytes | None = None) -> None:
     standing = part(RateLimiter).spend(rate, quota, subject, sources().now(), amount)
     g.setdefault("rate_standings", []).append(standing)
     if not standing.allowed:
-        raise RateLimited(
+        raise _refusal(
+            standing,
             f"There were more requests than {quota} of this kind ({rate}). Wait {standing.resets_in} seconds, and "
             "send more in one request where you can.",
-            limit=quota.limit,
-            window=quota.window,
-            retry_after=standing.resets_in,
         )
+
+
+def _refusal(standing: Standing, message: str) -> RateLimited:
+    quota = standing.quota
+    return RateLimited(message, limit=quota.limit, window=quota.window, retry_after=standing.resets_in)
+
+
+class Budget:
+    """A quota whose cost is known only when the answer is there; made in a request, and good beyond its end."""
+
+    def __init__(self, rate: Rate, used_up: str) -> None:
+        """`RateLimited`, with the sentence `used_up`, if nothing is left of it: whatever the answer would cost."""
+        self._rate, self._used_up, self._sources = rate, used_up, sources()
+        self._quota: Quota = getattr(settings(), f"rate_{rate}")
+        self._subject = _subject(rate) if self._quota.limit else None
+        self._limiter = part(RateLimiter)
+        if self._subject is not None:
+            self._standings: list[Standing] = g.setdefault("rate_standings", [])
+            self._place = len(self._standings)
+            now = self._sources.now()
+            self._tell(self._limiter.look(rate, self._quota, self._subject, now))
+
+    def pay(self, amount: int) -> None:
+        """Use so much. `RateLimited` if that is more than is left; then nothing is left."""
+        if amount and self._subject is not None:
+            now = self._sources.now()
+            self._tell(self._limiter.spend(self._rate, self._quota, self._subject, now, amount, drain=True))
+
+    def _tell(self, standing: Standing) -> None:
+        self._standings[self._place :] = [standing]
+        if not standing.allowed:
+            raise _refusal(standing, f"{self._used_up} Wait {standing.resets_in} seconds.")
 
 
 def _subject(rate: Rate) -> bytes | None:
@@ -196,7 +240,7 @@ def _subject(rate: Rate) -> bytes | None:
     if actor is None:
         network = network_of(request.remote_addr)
         return None if network is None else hashlib.sha256(b"address:" + network.encode()).digest()
-    if rate in {Rate.REGISTER, Rate.BULK}:
+    if rate in {Rate.REGISTER, Rate.BULK, Rate.HIDDEN}:
         return _of_account(actor.public_id)
     return hashlib.sha256(b"key:" + str(bearer_key(request.headers.get("Authorization"))).encode()).digest()
 

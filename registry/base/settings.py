@@ -143,6 +143,12 @@ class Settings:
         "How many accounts, log-ins and checks without an API key one network address may ask for.",
         Quota(60, 3600),
     )
+    rate_hidden: Quota = _option(
+        Quota.parse,
+        "1000/day",
+        "How many hits on works of others that are in no snapshot one account may be told of.",
+        Quota(1000, 86_400),
+    )
     trust_holder: str = _option(
         _text, "none", "Who holds the account that payouts go out from, as the bank has the name."
     )

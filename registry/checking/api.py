@@ -17,7 +17,7 @@ from registry.base.auth import current_actor, require
 from registry.base.context import database, part, reading, settings, sources
 from registry.base.http import Blueprint, Rate, spend
 from registry.base.idempotency import HEADER
-from registry.checking import schemas
+from registry.checking import hidden, schemas
 from registry.checking.arrow_reading import read_codes
 from registry.checking.arrow_writing import ARROW, write_answer
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_algorithm, check_column
@@ -210,14 +210,15 @@ def check_hashes() -> Response:
             "Query parameters go with an Arrow stream or JSON lines; in JSON, everything is in the body."
         )
     wanted, items = parse_request(request.get_data(), int(now.timestamp()))
+    budget = hidden.budget()
     with reading() as session:
         index, actor = part(LiveIndex), current_actor()
         if isinstance(items, CodeColumn):
-            column = check_column(session, index, actor, wanted, items, now)
+            column = check_column(session, index, actor, wanted, items, now, budget=budget)
             verdicts, kept = column.verdicts().tolist(), column.kept().tolist()
             found = answer(column.change_seq, verdicts, kept, column.found.items())
         else:
-            change_seq, results = check(session, index, actor, wanted, items, now)
+            change_seq, results = check(session, index, actor, wanted, items, now, budget=budget)
             decisions = [r.decision for r in results]
             verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
             found = answer(change_seq, verdicts, kept, enumerate(results))
@@ -231,13 +232,14 @@ def _check_lines(now: datetime) -> Response:
     terms = _terms()
     algorithm = terms.pop("algorithm", None)
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=False)
+    budget = hidden.budget()
     request.max_content_length = MAX_BYTES
     try:
         file = spooled(request.stream, settings().home / "cache", lambda: spend(Rate.CHECK))
     except RequestEntityTooLarge:
         raise TooLarge(f"The lines take more than {MAX_BYTES:,} bytes; send them in several parts.") from None
     parts = database(), part(LiveIndex), current_actor()
-    response = Response(answered(file, *parts, wanted, algorithm, now), mimetype=JSON_LINES)
+    response = Response(answered(file, *parts, wanted, algorithm, now, budget), mimetype=JSON_LINES)
     response.call_on_close(file.close)
     return response
 
@@ -284,7 +286,7 @@ def _check_stream(now: datetime) -> Response:
     codes = read_codes(request.get_data(), ALGORITHMS[terms["algorithm"]].code_bytes)
     if more := (len(codes) - 1) // MAX_ITEMS:
         spend(Rate.CHECK, more)
-    column = CodeColumn(terms["algorithm"], codes)
+    column, budget = CodeColumn(terms["algorithm"], codes), hidden.budget()
     with reading() as session:
-        checked = check_column(session, part(LiveIndex), current_actor(), wanted, column, now)
+        checked = check_column(session, part(LiveIndex), current_actor(), wanted, column, now, budget=budget)
     return Response(write_answer(checked), mimetype=ARROW)

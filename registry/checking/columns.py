@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
+from registry.base.ratelimits import Budget
+from registry.checking import hidden
 from registry.checking.live import LiveIndex, known_works
 from registry.checking.service import Checked, decided, licensee_of
 from registry.core.decisions import Decision, Request
@@ -65,6 +67,8 @@ def check_column(
     request: Request,
     column: CodeColumn,
     now: datetime,
+    *,
+    budget: Budget | None = None,
 ) -> CheckedColumn:
     """Decide about each code exactly as `check` does; `InvalidInput` for an algorithm without columns."""
     check_algorithm(column.algorithm)
@@ -75,6 +79,8 @@ def check_column(
         found |= {start + item: matches for item, matches in part.items()}
     rows = {m.work_row for matches in found.values() for m in matches}
     known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
+    if budget is not None:
+        budget.pay(hidden.hits(known, actor, found.values()))
     return CheckedColumn(
         change_seq=change_seq,
         count=len(column.codes),

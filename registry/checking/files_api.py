@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from registry.base.actor import Scope
 from registry.base.http import Blueprint, Rate, current_actor, part, reading, require, sources, spend
-from registry.checking import schemas
+from registry.checking import hidden, schemas
 from registry.checking.lines import spelled_out
 from registry.checking.service import Checked, LiveIndex, check
 from registry.core.decisions import Gap, Request
@@ -72,11 +72,13 @@ def check_files(query: dict[str, Any]) -> Any:
         at=int(now.timestamp()),
         territory=check_territory(query["territory"]),
     )
-    files = _files()
+    budget, files = hidden.budget(), _files()
     gaps = {n: file.gap for n, file in enumerate(files) if file.gap is not None}
     with reading() as session:
         items = [file.codes for file in files]
-        change_seq, found = check(session, part(LiveIndex), current_actor(), wanted, items, now, gaps)
+        change_seq, found = check(
+            session, part(LiveIndex), current_actor(), wanted, items, now, gaps, budget=budget
+        )
     answers = [_answer(file, checked) for file, checked in zip(files, found, strict=True)]
     return {"live": {"change_seq": change_seq}, "files": answers}
 

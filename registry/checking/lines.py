@@ -21,11 +21,12 @@ import orjson
 
 from registry.base.actor import Actor
 from registry.base.db import Database
+from registry.base.ratelimits import Budget
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_column
 from registry.checking.live import LiveIndex
 from registry.checking.service import MAX_ITEMS, Checked, check
 from registry.core.decisions import Request, Verdict
-from registry.core.errors import InvalidInput
+from registry.core.errors import InvalidInput, RateLimited
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint, check_code, fingerprint_url
 from registry.core.matching import Match
 
@@ -80,13 +81,22 @@ def answered(
     request: Request,
     algorithm: str | None,
     now: datetime,
+    budget: Budget,
 ) -> Iterator[bytes]:
-    """An answer for each line, in order, and a last one that says that these are all. Closes the file."""
+    """An answer for each line, in order, and a last one that says that these are all. Closes the file.
+
+    If the budget does not suffice on the way, the last line says so instead, and what it stands for is not answered.
+    """
     seen, number, errors = None, 0, 0
     with file:
         lines = _lines(file, algorithm)
         while batch := [line for line, _ in zip(lines, range(_AT_ONCE), strict=False)]:
-            change_seq, found = _checked(batch, database, index, actor, request, now)
+            try:
+                change_seq, found = _checked(batch, database, index, actor, request, now, budget)
+            except RateLimited as error:
+                refused = {"code": error.code, "detail": error.message, "details": dict(error.details)}
+                yield orjson.dumps({"error": refused}) + b"\n"
+                return
             seen = change_seq if seen is None else min(seen, change_seq)
             number, errors = batch[-1].number, errors + sum(line.wrong is not None for line in batch)
             yield b"".join(orjson.dumps(_answer(line, found)) + b"\n" for line in batch)
@@ -162,6 +172,7 @@ def _checked(
     actor: Actor | None,
     request: Request,
     now: datetime,
+    budget: Budget,
 ) -> tuple[int, dict[int, Checked]]:
     """What is decided, by number of the line; and the last change that all of it has seen."""
     groups: dict[str, list[Line]] = defaultdict(list)
@@ -176,11 +187,12 @@ def _checked(
             if algorithm in COLUMN_ALGORITHMS:
                 codes = np.frombuffer(b"".join(line.item[0].code for line in lines), np.uint8)
                 column = CodeColumn(algorithm, codes.reshape(len(lines), -1))
-                result = check_column(session, index, actor, request, column, now)
+                result = check_column(session, index, actor, request, column, now, budget=budget)
                 none = Checked(result.unmatched, ())
                 found |= {line.number: result.found.get(n, none) for n, line in enumerate(lines)}
             else:
-                _, each = check(session, index, actor, request, [line.item for line in lines], now)
+                items = [line.item for line in lines]
+                _, each = check(session, index, actor, request, items, now, budget=budget)
                 found |= {line.number: one for line, one in zip(lines, each, strict=True)}
     return seen, found
 

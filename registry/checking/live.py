@@ -56,6 +56,8 @@ class KnownWork:
     personal: Terms
     hidden: bool
     """Whether its maker shows it to the server only."""
+    owner_id: int
+    """Private key of its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def known_works(
         standing = works.standing_by_row(session, missing)
         terms = licences.terms_of_works(session, standing, licensee, now)
         read = {
-            work.row: KnownWork(format_id("work", work.public_id), *terms[key], work.hidden)
+            work.row: KnownWork(format_id("work", work.public_id), *terms[key], work.hidden, work.owner_id)
             for key, work in standing.items()
         }
         found |= read

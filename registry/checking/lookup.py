@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
+from registry.base.ratelimits import Budget
+from registry.checking import hidden
 from registry.checking.live import LiveIndex, known_works
 from registry.checking.service import check_codes
 from registry.core.decisions import Grade
@@ -41,13 +43,20 @@ class Found:
 
 
 def lookup(
-    session: Session, index: LiveIndex, actor: Actor, algorithm: str, code: bytes, now: datetime
+    session: Session,
+    index: LiveIndex,
+    actor: Actor,
+    algorithm: str,
+    code: bytes,
+    now: datetime,
+    budget: Budget,
 ) -> Found:
-    """Look one code up; whose the other works are, and who used them, is not told."""
+    """Look one code up; whose the other works are, and who used them, is not told. `budget` as in `check`."""
     current, change_seq = index.current(session)
     (found_all,) = current.match(check_codes(algorithm, [code]))
     matches = [m for m in found_all if m.grade is not Grade.TRACE]
     known = known_works(session, current, change_seq, [m.work_row for m in matches], None, now)
+    budget.pay(hidden.hits(known, actor, [matches]))
     named = {parse_id("work", known[m.work_row].public_id): m for m in matches if m.work_row in known}
     found = works.works_by_public_id(session, named)
     return Found(

@@ -9,6 +9,7 @@ from marshmallow import fields
 from registry.base.actor import Scope
 from registry.base.http import Blueprint, Rate, current_actor, part, reading, require, sources
 from registry.base.schemas import PublicId, Strict, Time, line
+from registry.checking import hidden
 from registry.checking.lookup import lookup
 from registry.checking.service import LiveIndex
 from registry.core.errors import InvalidInput
@@ -71,5 +72,8 @@ def look_up(query: dict[str, str]) -> Any:
         code = bytes.fromhex(query["hash"])
     except ValueError:
         raise InvalidInput("The hash is not hexadecimal.") from None
+    budget = hidden.budget()
     with reading() as session:
-        return lookup(session, part(LiveIndex), current_actor(), query["algorithm"], code, sources().now())
+        return lookup(
+            session, part(LiveIndex), current_actor(), query["algorithm"], code, sources().now(), budget
+        )

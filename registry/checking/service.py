@@ -14,6 +14,8 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
+from registry.base.ratelimits import Budget
+from registry.checking import hidden
 from registry.checking.live import KnownWork, LiveIndex, known_works
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
@@ -76,15 +78,20 @@ def check(
     items: Sequence[tuple[Fingerprint, ...]],
     now: datetime,
     gaps: Mapping[int, Gap] = MappingProxyType({}),
+    *,
+    budget: Budget | None = None,
 ) -> tuple[int, list[Checked]]:
     """Decide about each item; returns the change sequence that the answers rest on, and one answer an item.
 
-    `gaps`: what could not be looked at, by number of the item.
+    `gaps`: what could not be looked at, by number of the item. `budget`: for what the answers tell of hidden works;
+    `RateLimited` if it does not suffice.
     """
     current, change_seq = index.current(session)
     found = current.match(items)
     rows = {m.work_row for matches in found for m in matches}
     known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
+    if budget is not None:
+        budget.pay(hidden.hits(known, actor, found))
     return change_seq, [
         decided(known, request, matches, gaps.get(n, None if items[n] else Gap("unchecked.no-fingerprint")))
         for n, matches in enumerate(found)

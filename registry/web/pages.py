@@ -7,7 +7,8 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from registry.base.context import part, reading, sources
-from registry.base.ratelimits import Rate, spend
+from registry.base.ratelimits import Budget, Rate, spend
+from registry.checking import hidden
 from registry.checking.service import LiveIndex, check
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
@@ -54,10 +55,10 @@ def check_again() -> AnyResponse:
 def check_picture() -> tuple[str, int]:
     """Hash the picture that was sent, compare, forget it, and say in plain words what was found."""
     spend(Rate.ANONYMOUS)
-    name = ""
+    budget, name = hidden.budget(), ""
     try:
         name, data = _picture()
-        answer = _answer(name, data)
+        answer = _answer(name, data, budget)
     except VorbehaltError as error:
         return render_template("answer.html", answer=refusal(name, error)), 400
     return render_template("answer.html", answer=answer), 200
@@ -74,12 +75,13 @@ def _picture() -> tuple[str, bytes]:
     return upload.filename, upload.read()
 
 
-def _answer(name: str, data: bytes) -> Answer:
+def _answer(name: str, data: bytes, budget: Budget) -> Answer:
     now = sources().now()
     found = fingerprint_image(data)
     wanted = Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, int(now.timestamp()))
     with reading() as session:
-        _, (checked,) = check(session, part(LiveIndex), None, wanted, [found.fingerprints], now)
+        items = [found.fingerprints]
+        _, (checked,) = check(session, part(LiveIndex), None, wanted, items, now, budget=budget)
     return answer_for(name, found, checked)
 
 

@@ -191,6 +191,8 @@ class Standing:
     """Whether a person has found for the earlier one."""
     hidden: bool
     """Whether its maker shows it to the server only (`check-api-only`)."""
+    owner_id: int
+    """Private key of its owner."""
 
 
 def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[int, Standing]:
@@ -204,6 +206,7 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
         Work.contested_since,
         Work.upheld_at,
         Work.disclosure,
+        Work.owner_id,
         earlier.public_id.label("earlier"),
         earlier.disclosure.label("earlier_disclosure"),
     ).join(earlier, earlier.id == Work.contested_by, isouter=True)
@@ -220,9 +223,21 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
             work.earlier_disclosure == Disclosure.CHECK_API_ONLY,
             work.upheld_at is not None,
             work.disclosure == Disclosure.CHECK_API_ONLY,
+            work.owner_id,
         )
         for query in queries
         for work in session.execute(query).yield_per(_STREAM)
+    }
+
+
+def contested_among(session: Session, work_ids: Iterable[int]) -> set[int]:
+    """Those of these works, by private key, whose title is contested now."""
+    return {
+        key
+        for chunk in _chunks(work_ids)
+        for key in session.scalars(
+            select(Work.id).where(Work.id.in_(chunk), Work.contested_since.is_not(None))
+        )
     }
 
 

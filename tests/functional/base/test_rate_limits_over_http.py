@@ -39,6 +39,7 @@ def settings(settings: Settings) -> Settings:
         rate_register=Quota(2, 3600),
         rate_anonymous=Quota(2, 3600),
         rate_check=Quota(0, 1),
+        rate_hidden=Quota(0, 1),
     )
 
 
