@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -15,6 +15,9 @@ from registry.core.ids import format_id
 from registry.parties import rules
 from registry.parties.models import Party
 from registry.parties.passwords import hash_password, verify_password
+
+_CHUNK = 5_000
+"""Keys in one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,16 @@ def public_profile(session: Session, public_id: bytes) -> PublicProfile:
     party = party_by_public_id(session, public_id)
     role = Role(party.role)
     return PublicProfile(party.public_id, role, party.name if role in rules.NAMED_IN_PUBLIC else None)
+
+
+def public_ids(session: Session, ids: Iterable[int]) -> dict[int, bytes]:
+    """Public ids by private key, of any number of parties; absent ones are left out."""
+    wanted = sorted(set(ids))
+    found: dict[int, bytes] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(Party.id, Party.public_id).where(Party.id.in_(wanted[start : start + _CHUNK]))
+        found.update((key, public_id) for key, public_id in session.execute(query))
+    return found
 
 
 def parties_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Party]:

@@ -1,185 +1,227 @@
-"""What a settlement rests on: claims, the tariff versions that their licences name, and shares; as pools.
+"""Gather what a settlement rests on: the claims' rows, the tariff versions that their licences name, and shares.
 
-Every fact is also kept as one canonical JSON line, from which the settlement's input root is made. Whoever is given
-the lines can check them against the log, and compute the settlement again with `rules.py` alone.
+What comes out is what is published, in which payees are numbers: a number stands for a salted commitment, and only
+the registry and the payee can open it. Beside it stands how to find the stored rows again.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from registry.base.clock import Sources
 from registry.core.errors import Corrupt
 from registry.core.ids import format_id
 from registry.core.records.canonical import canonical
-from registry.core.tlog.merkle import root_of_leaves
+from registry.core.records.claims import rows_root
+from registry.core.records.leaves import commitment
+from registry.core.settlement.files import RIGHT, FreeUse, Inputs
+from registry.core.settlement.periods import Period
+from registry.core.settlement.prices import Prices
+from registry.core.settlement.rules import Deductions, Pool, Use
 from registry.licences import service as licences
-from registry.licences.service import Agreement
 from registry.parties import service as parties
 from registry.remuneration.models import FlatCharge
-from registry.remuneration.periods import Period
-from registry.remuneration.rules import Pool, Prices, UsedRow
 from registry.usage import service as usage
-from registry.usage.service import ClaimBatch, ClaimRow
+from registry.usage.service import ClaimBatch
 from registry.works import service as works
 
-RIGHT = "reproduction"
-"""Training copies works, so its money follows the shares of this right (Directive 2001/29/EC, Art. 2)."""
+Held = tuple[tuple[int, int], ...]
+"""(party, ppm), private keys; each party once."""
 
 
-@dataclass(frozen=True, slots=True)
-class GatheredPool:
-    """A pool, and the private keys that its rows are stored under."""
+class Payee(NamedTuple):
+    """Whom a payee's number stands for."""
 
-    pool: Pool
+    party_id: int
+    name: str
+    """Public id."""
+    salt: bytes
+    """Opens the published commitment."""
+
+
+class StoredPool(NamedTuple):
+    """The private keys that a pool is stored under."""
+
     agreement_id: int
     lab_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class Gathered:
     """Everything that one settlement computes with, and how to find the stored rows again."""
 
+    inputs: Inputs
     claims: Sequence[ClaimBatch]
-    pools: Sequence[GatheredPool]
-    """By licence and period."""
+    payees: Sequence[Payee]
+    """In the order of the published commitments."""
+    names: Sequence[str]
+    """Their public ids, in the same order."""
+    stored: Sequence[StoredPool]
+    """Of each pool, in the order of the pools."""
     claim_ids: Mapping[int, int]
     """Private key of a claim batch by its log index."""
     work_ids: Mapping[str, int]
-    party_ids: Mapping[str, int]
-    root: bytes
-    """Over the facts, as canonical JSON lines in order (RFC 6962)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Used:
-    """A row of a claim with its facts, before it is known which pool it belongs to."""
+class _Taken(NamedTuple):
+    """The rows of some claims, before payees have numbers."""
 
-    agreement_id: int
-    tariff: bytes
-    licence: str
-    lab_id: int
-    period: Period
-    row: UsedRow
+    pools: dict[tuple[int, Period], list[Use]]
+    """By agreement and quarter of submission; shares by private key of the party."""
+    licences: dict[int, tuple[str, bytes, int]]
+    """Name, digest of the tariff and lab of each agreement."""
+    free: list[FreeUse]
+    work_ids: dict[str, int]
 
 
-def gather(session: Session, claims: Sequence[ClaimBatch]) -> Inputs:
+def gather(
+    session: Session,
+    claims: Sequence[ClaimBatch],
+    period: Period,
+    closing_size: int,
+    deductions: Deductions,
+    sources: Sources,
+) -> Gathered:
     """Price, owners and state of every row of these claims, in pools by agreement and quarter of submission.
 
     Shares are those on record when a claim came in; whether a title is contested is asked now. Rows under a licence
-    that is free of charge belong to no pool.
+    that is free of charge belong to no pool. `Corrupt` if what is stored is not what was logged.
     """
-    work_ids: dict[str, int] = {}
-    party_ids: dict[str, int] = {}
-    used: list[_Used] = []
+    taken = _Taken({}, {}, [], {})
     for claim in claims:
-        used += _rows(session, claim, work_ids, party_ids)
-    grouped: dict[tuple[int, Period], list[_Used]] = defaultdict(list)
-    for use in used:
-        grouped[use.agreement_id, use.period].append(use)
-    pools = [_pool(session, rows) for rows in grouped.values()]
-    pools.sort(key=lambda gathered: (gathered.pool.licence, gathered.pool.period))
-    facts = [_claim_fact(claim) for claim in claims] + [f for g in pools for f in _pool_facts(g.pool)]
-    return Inputs(
-        claims=claims,
-        pools=pools,
-        claim_ids={claim.log_index: claim.id for claim in claims},
-        work_ids=work_ids,
-        party_ids=party_ids,
-        root=root_of_leaves(canonical(fact) for fact in facts),
-    )
-
-
-def _rows(
-    session: Session, claim: ClaimBatch, work_ids: dict[str, int], party_ids: dict[str, int]
-) -> list[_Used]:
-    rows = usage.rows_of(session, claim)
-    keys = {row.work_id for row in rows}
-    state = works.standing(session, keys)
-    territory = usage.run_of(session, claim).territory
-    held = works.shares_of(session, keys, RIGHT, territory, claim.submitted_at)
-    people = parties.parties_by_id(session, {party for shares in held.values() for party, _ in shares})
-    names = {key: format_id("party", party.public_id) for key, party in people.items()}
-    party_ids |= {name: key for key, name in names.items()}
-    work_names = {key: format_id("work", work.public_id) for key, work in state.items()}
-    work_ids |= {name: key for key, name in work_names.items()}
-
-    def used(row: ClaimRow, tariff: bytes) -> _Used:
-        shares = tuple((names[party], ppm) for party, ppm in held.get(row.work_id, ()))
-        return _Used(
-            row.agreement_id,
-            tariff,
-            row.licence,
-            claim.lab_id,
-            Period.of(claim.submitted_at),
-            UsedRow(
-                log_index=claim.log_index,
-                row=row.n,
-                work=work_names[row.work_id],
-                units=row.units,
-                unit=row.unit,
-                shares=tuple(sorted(shares)),
-                contested=state[row.work_id].contested_since is not None,
-            ),
+        _take(session, claim, taken)
+    payees = _payees(session, taken, sources)
+    numbers = {payee.party_id: number for number, (_, payee) in enumerate(payees)}
+    tariffs: dict[str, Any] = {}
+    found = [
+        (
+            _pool(session, key, uses, taken, numbers, tariffs),
+            StoredPool(key[0], taken.licences[key[0]][2]),
         )
-
-    return [used(row, row.tariff) for row in rows if row.tariff is not None]
-
-
-def _pool(session: Session, rows: Sequence[_Used]) -> GatheredPool:
-    first = rows[0]
-    agreement = session.get_one(Agreement, first.agreement_id)
-    tariff = licences.tariff_of(session, agreement)
-    if tariff is None or {use.tariff for use in rows} != {tariff.digest}:
-        raise Corrupt(
-            f"{first.licence} is not on record with the tariff version that was claimed. Nothing was settled; restore "
-            "the database.",
-            licence=first.licence,
-        )
-    prices = Prices.of(tariff.as_json())
-    charged = session.get(FlatCharge, (agreement.id, str(first.period))) is not None
-    lab = parties.parties_by_id(session, [first.lab_id])[first.lab_id]
-    pool = Pool(
-        licence=first.licence,
-        tariff=tariff.digest.hex(),
-        lab=format_id("party", lab.public_id),
-        period=first.period,
-        prices=prices,
-        flat_minor=0 if charged else prices.flat_minor,
-        rows=tuple(use.row for use in rows),
-    )
-    return GatheredPool(pool, agreement.id, first.lab_id)
-
-
-def _claim_fact(claim: ClaimBatch) -> dict[str, Any]:
-    return {"t": "claim", "index": claim.log_index, "n": claim.row_count, "root": claim.rows_root.hex()}
-
-
-def _pool_facts(pool: Pool) -> list[dict[str, Any]]:
-    """The pool's prices, then each row with its owners; enough to compute its lines again."""
-    head = {
-        "t": "pool",
-        "licence": pool.licence,
-        "tariff": pool.tariff,
-        "lab": pool.lab,
-        "period": str(pool.period),
-        "flat": pool.flat_minor,
-    }
-    rows = [
-        {
-            "t": "use",
-            "index": row.log_index,
-            "row": row.row,
-            "work": row.work,
-            "units": row.units,
-            "unit": row.unit,
-            "shares": [[party, ppm] for party, ppm in row.shares],
-            "contested": row.contested,
-        }
-        for row in pool.rows
+        for key, uses in taken.pools.items()
     ]
-    return [head, *rows]
+    found.sort(key=lambda pair: pair[0].key)
+    inputs = Inputs(
+        period=period,
+        from_index=claims[0].log_index if claims else closing_size,
+        to_index=closing_size,
+        deductions=deductions,
+        payees=[published for published, _ in payees],
+        tariffs=sorted(tariffs.values(), key=canonical),
+        pools=[pool for pool, _ in found],
+        free=taken.free,
+    )
+    return Gathered(
+        inputs=inputs,
+        claims=claims,
+        payees=[payee for _, payee in payees],
+        names=[payee.name for _, payee in payees],
+        stored=[keys for _, keys in found],
+        claim_ids={claim.log_index: claim.id for claim in claims},
+        work_ids=taken.work_ids,
+    )
+
+
+# -- claims ------------------------------------------------------------------------------------------------
+def _take(session: Session, claim: ClaimBatch, taken: _Taken) -> None:
+    """Add one claim's rows, as they were logged."""
+    if rows_root(claim.rows) != claim.rows_root:
+        raise _corrupt(f"The claim at log index {claim.log_index} is not on record as it was logged.")
+    facts = usage.row_facts(session, claim)
+    keys = {work_id for work_id, *_ in facts}
+    contested = works.contested_among(session, keys)
+    held = _held(session, keys, usage.run_of(session, claim).territory, claim.submitted_at)
+    period = Period.of(claim.submitted_at)
+    lines = claim.rows.decode("ascii").splitlines()
+    for row, (line, (work_id, agreement_id, tariff, unit)) in enumerate(zip(lines, facts, strict=True)):
+        work, units, licence, how = line.split("\t")
+        if tariff is None:
+            taken.free.append(FreeUse(claim.log_index, row, work, int(units), licence, int(how)))
+            continue
+        known = taken.licences.setdefault(agreement_id, (licence, tariff, claim.lab_id))
+        if known != (licence, tariff, claim.lab_id):
+            raise _corrupt(f"{licence} is not on record with the tariff version that was claimed.")
+        taken.work_ids[work] = work_id
+        use = Use(
+            log_index=claim.log_index,
+            row=row,
+            work=work,
+            units=int(units),
+            unit=unit,
+            how=int(how),
+            contested=work_id in contested,
+            shares=held.get(work_id, ()),
+        )
+        taken.pools.setdefault((agreement_id, period), []).append(use)
+
+
+def _held(session: Session, keys: set[int], territory: str, at: datetime) -> dict[int, Held]:
+    """The shares of each work, each party once; equal ones are one object, for there are many."""
+    known: dict[Held, Held] = {}
+    held = {}
+    for work_id, shares in works.shares_of(session, keys, RIGHT, territory, at).items():
+        sums: Counter[int] = Counter()
+        for party, ppm in shares:
+            sums[party] += ppm
+        each = tuple(sorted((party, ppm) for party, ppm in sums.items() if ppm))
+        held[work_id] = known.setdefault(each, each)
+    return held
+
+
+def _payees(session: Session, taken: _Taken, sources: Sources) -> list[tuple[str, Payee]]:
+    """Everybody who holds a share, by a commitment with a salt of its own: from outside, nobody can tell who it is."""
+    held = {use.shares for uses in taken.pools.values() for use in uses}
+    ids = sorted({party for shares in held for party, _ in shares})
+    found = []
+    for key, public_id in parties.public_ids(session, ids).items():
+        salt, name = sources.new_id() + sources.new_id(), format_id("party", public_id)
+        found.append((commitment(salt, {"party": name}), Payee(key, name, salt)))
+    return sorted(found)
+
+
+# -- pools -------------------------------------------------------------------------------------------------
+def _pool(
+    session: Session,
+    key: tuple[int, Period],
+    uses: Sequence[Use],
+    taken: _Taken,
+    numbers: Mapping[int, int],
+    tariffs: dict[str, Any],
+) -> Pool:
+    """The uses under one agreement in one quarter, with the prices that were agreed; adds the tariff to `tariffs`."""
+    agreement_id, period = key
+    licence, digest, lab_id = taken.licences[agreement_id]
+    agreement = licences.agreements_by_id(session, [agreement_id])[agreement_id]
+    tariff = licences.tariff_of(session, agreement)
+    if tariff is None or tariff.digest != digest:
+        raise _corrupt(f"{licence} is not on record with the tariff version that was claimed.")
+    tariffs[digest.hex()] = tariff.as_json()
+    prices = Prices.of(tariffs[digest.hex()])
+    charged = session.scalar(
+        select(FlatCharge.pool_id).where(
+            FlatCharge.agreement_id == agreement_id, FlatCharge.period == str(period)
+        )
+    )
+    renamed: dict[Held, Held] = {}
+    for shares in {use.shares for use in uses}:
+        renamed[shares] = tuple(sorted((numbers[party], ppm) for party, ppm in shares))
+    return Pool(
+        licence=licence,
+        tariff=digest.hex(),
+        lab=format_id("party", parties.public_ids(session, [lab_id])[lab_id]),
+        period=period,
+        prices=prices,
+        flat_minor=0 if charged is not None else prices.flat_minor,
+        uses=[use._replace(shares=renamed[use.shares]) for use in uses],
+    )
+
+
+def _corrupt(what: str) -> Corrupt:
+    return Corrupt(f"{what} Nothing was settled; restore the database.")

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from registry.base.bulk_insert import insert_many
 from registry.core.errors import Conflict, InvalidInput
 from registry.remuneration.models import LedgerEntry, LedgerPosting
 from registry.remuneration.rules import Posting, balanced
@@ -37,17 +38,11 @@ def post(
         if recorded != sorted(postings):
             raise Conflict("This transfer id was used for another entry; take a new id.")
         return False
-    session.execute(
-        insert(LedgerPosting),
-        [
-            {
-                "transfer_id": transfer_id,
-                "account": posting.account,
-                "currency": posting.currency,
-                "amount_minor": posting.amount_minor,
-            }
-            for posting in postings
-        ],
+    insert_many(
+        session,
+        LedgerPosting,
+        ("transfer_id", "account", "currency", "amount_minor"),
+        [(transfer_id, posting.account, posting.currency, posting.amount_minor) for posting in postings],
     )
     session.execute(
         insert(LedgerEntry).values(

@@ -30,10 +30,38 @@ class Settlement(Identified, Base):
     """Of the leaf that commits to both roots."""
     input_root: Mapped[bytes] = mapped_column(LargeBinary(32))
     output_root: Mapped[bytes] = mapped_column(LargeBinary(32))
+    management_ppm: Mapped[int] = mapped_column(server_default="0")
+    """What was deducted from every pool, in ppm, for management and for social and cultural ends."""
+    social_ppm: Mapped[int] = mapped_column(server_default="0")
     claim_count: Mapped[int] = mapped_column(BigInteger)
     line_count: Mapped[int] = mapped_column(BigInteger)
     settled_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
     settled_at: Mapped[datetime]
+
+
+class SettlementFile(Base):
+    """A file that a settlement is published as (`registry.core.settlement.files`), kept as it was made."""
+
+    __tablename__ = "settlement_file"
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), primary_key=True)
+    side: Mapped[str] = mapped_column(String(7), primary_key=True)
+    """`inputs` or `outputs`."""
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    entry: Mapped[str] = mapped_column(String(200))
+    """Its line in the listing: name, number of lines, root."""
+    data: Mapped[bytes]
+    """Compressed (zlib)."""
+
+
+class SettlementPayee(Base):
+    """Opens a payee's commitment in a settlement's files. Not append-only: whoever erases the salt erases the link."""
+
+    __tablename__ = "settlement_payee"
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), primary_key=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), primary_key=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
 class SettledClaim(Base):
@@ -64,6 +92,9 @@ class SettlementPool(Base):
     currency: Mapped[str] = mapped_column(String(3))
     flat_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
+    """What the lab owes: lines and deductions together."""
+    management_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    social_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class FlatCharge(Base):
@@ -77,7 +108,7 @@ class FlatCharge(Base):
 
 
 class StatementLine(Base):
-    """One account's part of one reported use. The lines of a pool sum to its total."""
+    """One account's part of one reported use. Lines and deductions of a pool sum to its total."""
 
     __tablename__ = "statement_line"
     __table_args__ = (
@@ -97,8 +128,9 @@ class StatementLine(Base):
     units: Mapped[int] = mapped_column(BigInteger)
     unit: Mapped[str] = mapped_column(String(40))
     ppm: Mapped[int]
+    """Of the use's cost before deductions."""
     exact_minor: Mapped[str] = mapped_column(String(200))
-    """The amount before rounding, as a rational `n/d` in minor units."""
+    """The amount before rounding and after deductions, as a rational `n/d` in minor units."""
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
 

@@ -12,11 +12,11 @@ from registry.base.actor import Role
 from registry.base.context import reading, sources, writing
 from registry.core.errors import RateLimited, Unauthenticated
 from registry.core.ids import format_id, parse_id
+from registry.core.settlement.periods import Period
 from registry.parties import service as parties
 from registry.remuneration import service
 from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
-from registry.remuneration.periods import Period
 from registry.remuneration.statement_letter import statement_pdf
 from registry.remuneration.statements import Statement
 from registry.web.forms import Form

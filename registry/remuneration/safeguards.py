@@ -14,6 +14,7 @@ from sqlalchemy import DDL, MetaData, event
 
 APPEND_ONLY = (
     "settlement",
+    "settlement_file",
     "settled_claim",
     "settlement_pool",
     "flat_charge",

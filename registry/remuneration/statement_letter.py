@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from registry.core.ids import format_id
+from registry.core.settlement.periods import Period
 from registry.remuneration.paper import Paper, to_pdf
-from registry.remuneration.periods import Period
 from registry.remuneration.statements import Statement
 from registry.web.formats import day, figure, money, percent
 from registry.web.i18n import gettext as _

@@ -20,13 +20,13 @@ from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.core.errors import NotFound
 from registry.core.ids import format_id
+from registry.core.settlement.files import RIGHT
+from registry.core.settlement.periods import Period
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import May
-from registry.remuneration.inputs import RIGHT
 from registry.remuneration.models import Settlement, SettlementPool, StatementLine
 from registry.remuneration.payouts import paid_to
-from registry.remuneration.periods import Period
 from registry.usage import service as usage
 from registry.works import service as works
 

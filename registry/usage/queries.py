@@ -138,6 +138,13 @@ def rows_of(session: Session, batch: ClaimBatch) -> Sequence[ClaimRow]:
     return session.scalars(select(ClaimRow).where(ClaimRow.batch_id == batch.id).order_by(ClaimRow.n)).all()
 
 
+def row_facts(session: Session, batch: ClaimBatch) -> Sequence[tuple[int, int, bytes | None, str]]:
+    """Work, agreement (private keys), tariff digest and unit of each of a batch's rows, in their order."""
+    columns = select(ClaimRow.work_id, ClaimRow.agreement_id, ClaimRow.tariff, ClaimRow.unit)
+    query = columns.where(ClaimRow.batch_id == batch.id).order_by(ClaimRow.n)
+    return [(work, agreement, tariff, unit) for work, agreement, tariff, unit in session.execute(query)]
+
+
 def run_of(session: Session, batch: ClaimBatch) -> Run:
     """The run that a batch rests on."""
     return session.get_one(Run, batch.run_id)

@@ -37,6 +37,7 @@ from registry.usage.queries import (
     list_claims,
     receipt_now,
     receipt_of,
+    row_facts,
     rows_of,
     run_of,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "list_runs",
     "receipt_now",
     "receipt_of",
+    "row_facts",
     "rows_of",
     "run_of",
     "runs_seen",

@@ -121,13 +121,20 @@ def shares_of(
     found: dict[int, list[Share]] = defaultdict(list)
     wanted = sorted(set(work_ids))
     for start in range(0, len(wanted), _CHUNK):
-        query = select(ShareRow).where(
+        query = select(
+            ShareRow.work_id,
+            ShareRow.party_id,
+            ShareRow.territory,
+            ShareRow.valid_from,
+            ShareRow.valid_to,
+            ShareRow.ppm,
+        ).where(
             ShareRow.work_id.in_(wanted[start : start + _CHUNK]),
             ShareRow.right == right.value,
             recorded(ShareRow, as_of or at),
         )
-        for row in session.scalars(query):
-            found[row.work_id].append(_share(row))
+        for work_id, party_id, place, since, until, ppm in session.execute(query):
+            found[work_id].append(Share(party_id, right, place, since, until, ppm))
     held = {work_id: list(holders(shares, right, territory, at)) for work_id, shares in sorted(found.items())}
     return {work_id: parts for work_id, parts in held.items() if parts}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -12,17 +13,21 @@ from sqlalchemy.orm import Session
 from registry.base.db import Database
 from registry.core.errors import Corrupt, Forbidden, InvalidInput
 from registry.core.ids import format_id
-from registry.core.records.canonical import canonical
-from registry.core.records.leaves import SettlementLeaf, parse_leaf
+from registry.core.records.leaves import SettlementLeaf, commitment, parse_leaf
+from registry.core.settlement.rules import Deductions
 from registry.core.tlog.merkle import root_of_leaves
+from registry.licences.models import TariffSeries
 from registry.log import service as log
 from registry.remuneration import service as remuneration
+from registry.remuneration import settling
 from registry.remuneration.models import (
     FlatCharge,
     LedgerEntry,
     LedgerPosting,
     SettledClaim,
     Settlement,
+    SettlementFile,
+    SettlementPayee,
     SettlementPool,
     StatementLine,
 )
@@ -33,7 +38,17 @@ from registry.works.service import NewShare, Work
 from tests.factories import Clock, make_sources
 from tests.support.usage import CENTS_PER_100_IMAGES, CENTS_PER_WORK, FLAT, Trade, name, open_trade, row
 
-TABLES = (Settlement, SettledClaim, SettlementPool, FlatCharge, StatementLine, LedgerEntry, LedgerPosting)
+TABLES = (
+    Settlement,
+    SettlementFile,
+    SettlementPayee,
+    SettledClaim,
+    SettlementPool,
+    FlatCharge,
+    StatementLine,
+    LedgerEntry,
+    LedgerPosting,
+)
 
 
 def settle(trade: Trade, period: str = "2026-Q3") -> Settlement:
@@ -75,61 +90,127 @@ def test_a_claim_becomes_balanced_money(trade: Trade) -> None:
     assert set(trade.session.scalars(sums)) == {0}
 
 
-def test_the_leaf_commits_to_inputs_and_outputs(trade: Trade) -> None:
-    """The output root is over the lines as canonical JSON; anyone with the lines can compute it."""
-    work = trade.work()
-    licence = trade.agreement(work)
-    batch = trade.claim(row(work, licence, 130))
+def published(trade: Trade, settlement: Settlement, side: str) -> dict[str, list[str]]:
+    """The lines of the files of one side."""
+    query = select(SettlementFile).where(
+        SettlementFile.settlement_id == settlement.id, SettlementFile.side == side
+    )
+    return {
+        file.name: zlib.decompress(file.data).decode().splitlines() for file in trade.session.scalars(query)
+    }
+
+
+def test_the_leaf_commits_to_the_files_of_both_sides(trade: Trade) -> None:
+    """As docs/reference/remuneration.md lists them; so the settlement can be recomputed by anyone."""
+    work, free = trade.work(), trade.work()
+    licence, gift = trade.agreement(work), trade.agreement(free, components=())
+    batch = trade.claim(row(work, licence, 130), row(free, gift, 3))
     settlement = settle(trade)
     leaf = parse_leaf(log.entries(trade.session, settlement.log_index, settlement.log_index + 1)[0])
     assert isinstance(leaf, SettlementLeaf)
     assert leaf.settlement == format_id("settlement", settlement.public_id)
     assert (leaf.period, leaf.from_index, leaf.to_index) == ("2026-Q3", batch.log_index, batch.log_index + 1)
-    assert (leaf.inputs, leaf.root) == (settlement.input_root.hex(), settlement.output_root.hex())
-    line = {
-        "index": batch.log_index,
-        "row": 0,
-        "work": work_name(work),
-        "licence": licence,
-        "period": "2026-Q3",
-        "account": f"Liabilities:Payee:{name(trade.anna)}",
-        "ppm": 1_000_000,
-        "exact": "52",
-        "amount": 52,
-        "currency": "EUR",
-    }
-    assert settlement.output_root == root_of_leaves([canonical(line)])
-
-
-def test_the_input_root_can_be_computed_from_the_documented_facts(trade: Trade) -> None:
-    """As docs/reference/remuneration.md lists them; so the settlement can be recomputed by anyone who is given them."""
-    work = trade.work()
-    licence = trade.agreement(work)
-    batch = trade.claim(row(work, licence, 130))
-    tariff = trade.session.scalar(select(ClaimRow.tariff))
+    payee = trade.session.scalars(select(SettlementPayee)).one()
+    tariff = trade.session.scalars(select(ClaimRow.tariff).where(ClaimRow.tariff.is_not(None))).one()
     assert tariff is not None
-    facts: list[dict[str, Any]] = [
-        {"t": "claim", "index": batch.log_index, "n": 1, "root": batch.rows_root.hex()},
-        {
-            "t": "pool",
-            "licence": licence,
-            "tariff": tariff.hex(),
-            "lab": name(trade.lab),
-            "period": "2026-Q3",
-            "flat": 0,
-        },
-        {
-            "t": "use",
-            "index": batch.log_index,
-            "row": 0,
-            "work": work_name(work),
-            "units": 130,
-            "unit": "image",
-            "shares": [[name(trade.anna), 1_000_000]],
-            "contested": False,
-        },
-    ]
-    assert settle(trade).input_root == root_of_leaves(canonical(fact) for fact in facts)
+    inputs, outputs = published(trade, settlement, "inputs"), published(trade, settlement, "outputs")
+    paid, given = (batch.rows.decode().splitlines().index(line) for line in (
+        f"{work_name(work)}\t130\t{licence}\t2", f"{work_name(free)}\t3\t{gift}\t2"
+    ))  # fmt: skip
+    assert list(inputs.pop("tariffs-0001.jsonl")) == [TARIFF.format(*_tariff_id(trade))]
+    assert inputs == {
+        "settlement.json": [
+            (
+                f'{{"from":{batch.log_index},"management_ppm":0,"period":"2026-Q3","right":"reproduction",'
+                f'"social_ppm":0,"to":{batch.log_index + 1}}}'
+            )
+        ],
+        "payees-0001.tsv": [commitment(payee.salt, {"party": name(trade.anna)})],
+        "pools-0001.jsonl": [
+            (
+                f'{{"flat":0,"lab":"{name(trade.lab)}","licence":"{licence}","period":"2026-Q3",'
+                f'"tariff":"{tariff.hex()}","uses":1}}'
+            )
+        ],
+        "uses-000001-0001.tsv": [
+            f"{batch.log_index}\t{paid}\t{work_name(work)}\t130\timage\t2\t-\t0:1000000"
+        ],
+        "free-0001.tsv": [f"{batch.log_index}\t{given}\t{work_name(free)}\t3\t{gift}\t2"],
+    }
+    assert outputs == {
+        "lines-000001-0001.tsv": [f"{batch.log_index}\t{paid}\t{work_name(work)}\t0\t1000000\t52\t52"],
+        "totals-0001.jsonl": [
+            (
+                f'{{"currency":"EUR","lab":"{name(trade.lab)}","licence":"{licence}","management":0,'
+                f'"period":"2026-Q3","social":0,"total":52}}'
+            )
+        ],
+    }
+    for side, root, logged in (
+        ("inputs", settlement.input_root, leaf.inputs),
+        ("outputs", settlement.output_root, leaf.root),
+    ):
+        found = published(trade, settlement, side)
+        entries = [
+            f"{file}\t{len(lines)}\t{root_of_leaves(line.encode() for line in lines).hex()}"
+            for file, lines in sorted(found.items())
+        ]
+        assert root_of_leaves(entry.encode() for entry in entries) == root == bytes.fromhex(logged)
+
+
+TARIFF = (
+    '{{"components":[{{"amount_minor":40,"per_units":100,"type":"per_unit","unit":"image"}}],'
+    '"currency":"EUR","tariff":"{}","version":1}}'
+)
+
+
+def _tariff_id(trade: Trade) -> list[str]:
+    return [format_id("tariff", key) for key in trade.session.scalars(select(TariffSeries.public_id))]
+
+
+def test_what_is_published_names_no_person(trade: Trade) -> None:
+    """The makers' ids and names are in no file; the lab's id is, as in the log."""
+    halves = [NewShare(trade.anna.public_id, 500_000), NewShare(trade.bert.public_id, 500_000)]
+    work = trade.work(shares=halves)
+    trade.claim(row(work, trade.agreement(work), 130))
+    settlement = settle(trade)
+    text = "".join(
+        "".join(lines)
+        for side in ("inputs", "outputs")
+        for lines in published(trade, settlement, side).values()
+    )
+    assert name(trade.lab) in text
+    for secret in (name(trade.anna), name(trade.bert), "Anna", "Bert", "A heron"):
+        assert secret not in text
+    salts = set(trade.session.scalars(select(SettlementPayee.salt)))
+    assert len(salts) == 2
+    assert not any(salt.hex() in text for salt in salts)
+
+
+def test_deductions_come_off_the_pool_in_the_same_step(trade: Trade) -> None:
+    """Of 101 cents 9 % and 1 %: 9.09, 1.01 and 90.9 cents, which is 9, 1 and 91."""
+    work = trade.work()
+    trade.claim(row(work, trade.agreement(work, components=({**CENTS_PER_WORK, "amount_minor": 101},))))
+    deductions = Deductions(management_ppm=90_000, social_ppm=10_000)
+    settlement = remuneration.settle(trade.session, trade.operator, "2026-Q3", trade.sources, deductions)
+    assert (settlement.management_ppm, settlement.social_ppm) == (90_000, 10_000)
+    assert balances(trade) == {
+        f"Assets:Receivable:{name(trade.lab)}": 101,
+        "Income:AdminFee": -9,
+        "Liabilities:SocialFund": -1,
+        f"Liabilities:Payee:{name(trade.anna)}": -91,
+    }
+    line = trade.session.scalars(select(StatementLine)).one()
+    assert (line.ppm, line.exact_minor, line.amount_minor) == (1_000_000, "909/10", 91)
+
+
+def test_a_claim_that_is_not_on_record_as_it_was_logged_stops_the_settlement(trade: Trade) -> None:
+    """One unit more in the stored rows is not what the lab reported."""
+    work = trade.work()
+    batch = trade.claim(row(work, trade.agreement(work), 130))
+    batch.rows = batch.rows.replace(b"\t130\t", b"\t131\t")
+    with pytest.raises(Corrupt, match="Nothing was settled"):
+        settle(trade)
 
 
 def test_settling_twice_posts_nothing_new(trade: Trade) -> None:
@@ -331,7 +412,7 @@ def test_a_settlement_is_the_same_whatever_the_order_of_the_rows(database: Datab
     assert roots[0] == roots[1]
 
 
-@pytest.mark.parametrize("step", ["_record", "_record_pool", "_post"])
+@pytest.mark.parametrize("step", ["gather", "_files", "_record", "_record_pool", "_post"])
 def test_a_crash_at_any_step_leaves_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -343,13 +424,13 @@ def test_a_crash_at_any_step_leaves_nothing(
         work = trade.work()
         trade.claim(row(work, trade.agreement(work, components=(CENTS_PER_100_IMAGES, FLAT)), 100))
         size = log.head(session).size
-    original = getattr(remuneration, step)
+    original = getattr(settling, step)
 
-    def crash(*arguments: Any, **named: Any) -> None:
+    def crash(*arguments: Any, **named: Any) -> Any:
         original(*arguments, **named)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(remuneration, step, crash)
+    monkeypatch.setattr(settling, step, crash)
     with pytest.raises(KeyboardInterrupt), database.writing() as session:
         remuneration.settle(session, trade.operator, "2026-Q3", sources)
     with database.reading() as session:
