@@ -98,7 +98,7 @@ class Registry:
             publisher,
             self.sources,
             key=key,
-            show_log=partial(self._publish_log, key, recreate=recreate),
+            show_log=partial(self._publish_log, recreate=recreate),
             wait_seconds=_WAIT_SECONDS,
             recreate=recreate,
         )
@@ -111,7 +111,7 @@ class Registry:
             publisher,
             self.sources,
             key=key,
-            show_log=partial(self._publish_log, key, recreate=False),
+            show_log=partial(self._publish_log, recreate=False),
             wait_seconds=_WAIT_SECONDS,
         )
 
@@ -193,9 +193,8 @@ class Registry:
         with self.database.writing() as session:
             log.sign_checkpoint(session, key, self.sources.now())
 
-    def _publish_log(self, key: LogKey, *, recreate: bool) -> None:
-        """Have the head witnessed, and bring the log's files up to the newest public checkpoint, if there is one."""
-        log.sign_head(self.database, key, self.sources.now())
+    def _publish_log(self, *, recreate: bool) -> None:
+        """Bring the log's files up to the newest public checkpoint, if there is one."""
         with suppress(NotReady):
             log.project(self.database, self.files, recreate=recreate)
 

@@ -21,16 +21,18 @@ def prove(database: Database, key: LogKey, log_index: int, now: datetime) -> tup
     until the proof is renewed.
     """
     witnessed = log.sign_head(database, key, now)
-    with database.reading() as session:
-        return log.receipt(session, log_index).encode(), {"witnessed": witnessed}
+    return _receipt(database, log_index), {"witnessed": witnessed}
 
 
-def renew(database: Database, publisher: Publisher, key: LogKey, log_index: int, now: datetime) -> None:
-    """Publish a better proof for the edition that is out, if witnesses were missing and are there now."""
+def renew(database: Database, publisher: Publisher, log_index: int, now: datetime) -> None:
+    """Publish a better proof for the edition that is out, if witnesses were missing: they are there now."""
     published = publisher.published()
     if published is None or published.custom(PROOF).get("witnessed") is True:
         return
-    proof, facts = prove(database, key, log_index, now)
-    if facts["witnessed"]:
-        others = [file for name, file in published.targets.items() if name != PROOF]
-        publisher.publish({PROOF: proof}, {PROOF: facts}, now, kept=others)
+    others = [file for name, file in published.targets.items() if name != PROOF]
+    publisher.publish({PROOF: _receipt(database, log_index)}, {PROOF: {"witnessed": True}}, now, kept=others)
+
+
+def _receipt(database: Database, log_index: int) -> bytes:
+    with database.reading() as session:
+        return log.receipt(session, log_index).encode()

@@ -84,10 +84,10 @@ def publish(
 ) -> Edition:
     """Publish everything that is public now, and each licensee's own licences.
 
-    With the log's key, the proof that the edition stands in the log comes along. `show_log` publishes the log's files;
-    it is called before the edition can be seen, so that whatever fails there leaves the old edition in place.
-    `Conflict` if somebody else is publishing, for longer than `wait_seconds`. `recreate`: although what was published
-    before is missing or damaged in the file store.
+    With the log's key, the log's head is signed, witnesses are asked once, and the proof that the edition stands in the
+    log comes along. `show_log` publishes the log's files as they are then; it is called before the edition can be seen,
+    so that whatever fails there leaves the old edition in place. `Conflict` if somebody else is publishing, for longer
+    than `wait_seconds`. `recreate`: although what was published before is missing or damaged in the file store.
     """
     with exclusive(database, _LOCK, wait_seconds=wait_seconds):
         return _publish(database, publisher, sources, key, show_log, recreate=recreate)
@@ -113,10 +113,11 @@ def keep_fresh(
             unchanged = last is not None and last.change_seq == log.current_change_seq(session)
         if last is None or not unchanged or now >= last.created_at + RENEW_AFTER:
             return _publish(database, publisher, sources, key, show_log)
+        witnessed = key is not None and log.sign_head(database, key, now)
         if show_log is not None:
             show_log()
-        if key is not None:
-            proofs.renew(database, publisher, key, last.log_index, now)
+        if witnessed:
+            proofs.renew(database, publisher, last.log_index, now)
         if publisher.refresh_timestamp(now) is None:
             return _publish(database, publisher, sources, key, show_log)
         return None

@@ -16,7 +16,11 @@ from registry.base.files import FolderStore
 from registry.base.schema import upgrade
 from registry.base.settings import Settings
 from registry.core.errors import TrustRefused
+from registry.core.tlog.notes import Signature
+from registry.log import witnesses
 from registry.log.keys import POLICY_FILE, LogKey
+from registry.log.signing import SignedCheckpoint
+from registry.log.witnesses import Witness
 from registry.models import metadata
 from registry.wiring import Registry, init_trust, log_keys
 from tests.support.snapshots import serve
@@ -74,15 +78,27 @@ def test_a_lab_takes_what_both_witnesses_have_seen(setting: Setting) -> None:
     assert open_snapshot(setting.lab, now=datetime.now(UTC)).sequence == 2
 
 
-def test_while_a_witness_is_away_labs_wait_and_then_they_get_the_proof(setting: Setting) -> None:
+def test_while_a_witness_is_away_labs_wait_and_then_they_get_the_proof(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publish waits for a witness that is away once, not twice."""
     setting.registry.publish()
     setting.sync()
     setting.stop()
+    ask, asked = witnesses._ask, list[str]()
+
+    def noted(database: Database, signed: SignedCheckpoint, witness: Witness, old: int) -> Signature | None:
+        asked.append(witness.name)
+        return ask(database, signed, witness, old)
+
+    monkeypatch.setattr(witnesses, "_ask", noted)
     assert setting.registry.publish().sequence == 2
+    assert sorted(asked) == ["a", "b"]
     with pytest.raises(TrustRefused, match="witnessed by a"):
         setting.sync()
     assert open_snapshot(setting.lab, now=datetime.now(UTC)).sequence == 1
     assert setting.registry.keep_fresh() is None
+    assert sorted(asked) == ["a", "b", "b"]
     with pytest.raises(TrustRefused):
         setting.sync()
     setting.start()
