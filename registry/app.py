@@ -1,4 +1,4 @@
-"""`create_app`: the one place where everything is wired."""
+"""`create_app` and `wire`: the one place where everything is put together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from registry.remuneration import api as remuneration_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
 from registry.usage import pages as usage_pages
-from registry.usage import runs_api, uses_api
+from registry.usage import declarations_api, runs_api, uses_api
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
@@ -57,6 +57,7 @@ _ROOMS = (
     usage_api,
     runs_api,
     uses_api,
+    declarations_api,
     remuneration_api,
     log_api,
 )
@@ -70,11 +71,8 @@ _PAGES = (
 )
 
 
-def create_app(
-    settings: Settings, *, sources: Sources | None = None, database: Database | None = None
-) -> Flask:
-    """The application of one registry. Opens no connection and reads no key before it has to."""
-    app = Flask("registry", static_folder=None)
+def wire(settings: Settings, sources: Sources | None = None, database: Database | None = None) -> Context:
+    """The parts of one registry. Opens no connection and reads no key before it has to."""
     database = database or Database(settings.database_url)
     sources = sources or Sources()
     index = LiveIndex(BaseFiles(settings.home / "cache" / "check-index"))
@@ -84,18 +82,23 @@ def create_app(
     # Without keys it can register and check; what needs a signature says what is missing.
     with suppress(NotReady):
         parts[LogKey] = LogKey.load(log_keys(settings))
-    configure_logging(settings.log_level)
-    install(
-        app,
-        Context(
-            settings=settings,
-            database=database,
-            files=open_store(settings.files_url),
-            sources=sources,
-            authenticate=parties.authenticate_key,
-            parts=parts,
-        ),
+    return Context(
+        settings=settings,
+        database=database,
+        files=open_store(settings.files_url),
+        sources=sources,
+        authenticate=parties.authenticate_key,
+        parts=parts,
     )
+
+
+def create_app(
+    settings: Settings, *, sources: Sources | None = None, database: Database | None = None
+) -> Flask:
+    """The application of one registry: its views know nothing but what `wire` gives them."""
+    app = Flask("registry", static_folder=None)
+    configure_logging(settings.log_level)
+    install(app, wire(settings, sources, database))
     register_http(app)
     api = make_api(app)
     for room in _ROOMS:

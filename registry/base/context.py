@@ -41,7 +41,7 @@ class Context:
 
 
 def install(app: Flask, context: Context) -> None:
-    """Give the application its parts; once, by `create_app`."""
+    """Give the application its parts: `create_app` does, once; tests give their one application those of each test."""
     app.extensions[_EXTENSION] = context
 
 

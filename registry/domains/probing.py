@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from registry.domains.fetching import MAX_BODY, Answer, FetchFailed, fetch
 from registry.domains.names import Names, NoAnswer, NoSuchName, is_public
@@ -21,7 +22,7 @@ class Prober:
     names: Names = field(default_factory=Names)
     may_connect: Callable[[str], bool] = is_public
     """Which addresses may be connected to; only tests know others than the public ones."""
-    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    context: ssl.SSLContext = field(default_factory=cache(ssl.create_default_context))
     port: int = 443
 
     def probe(self, domain: str, method: Method, line: str) -> Probe:

@@ -1,10 +1,11 @@
-"""For tests over HTTP: one application on a database of its own, and accounts with keys to call it with."""
+"""For tests over HTTP: the application on a database of the test's own, and accounts with keys to call it with."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +13,10 @@ from typing import Any, Protocol
 import pytest
 from flask import Flask
 
-from registry.app import create_app
+from registry.app import create_app, wire
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
+from registry.base.context import install
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.base.telemetry import configure_logging
@@ -65,14 +67,30 @@ def settings(tmp_path: Path, database: Database) -> Settings:
     return Settings(tmp_path, database_url=str(database.engine.url), max_json_bytes=20_000)
 
 
-@pytest.fixture
-def app(settings: Settings, database: Database, sources: Sources) -> Iterator[Flask]:
-    """The application, as it is served. Its log goes where it was before when the test is over."""
+@contextmanager
+def log_kept() -> Iterator[None]:
+    """Afterwards the log goes where it went before."""
     logger = logging.getLogger("registry")
     before = (logger.handlers, logger.level, logger.propagate)
-    yield create_app(settings, sources=sources, database=database)
+    yield
     logger.handlers, logger.propagate = before[0], before[2]
     logger.setLevel(before[1])
+
+
+@pytest.fixture(scope="session")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The application, put together once: its views know nothing but what is installed for each test."""
+    with log_kept():
+        return create_app(Settings(tmp_path_factory.mktemp("nowhere")))
+
+
+@pytest.fixture
+def app(views: Flask, settings: Settings, database: Database, sources: Sources) -> Iterator[Flask]:
+    """The application, as it is served."""
+    with log_kept():
+        configure_logging(settings.log_level)
+        install(views, wire(settings, sources, database))
+        yield views
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from registry.app import create_app
 from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
@@ -41,10 +39,10 @@ class Office:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, sources: Sources) -> Flask:
+def settings(settings: Settings) -> Settings:
     """With a key for the log, so that receipts can be signed."""
     LogKey.generate(log_keys(settings), "registry.example/usage-log")
-    return create_app(settings, sources=sources, database=database)
+    return settings
 
 
 @pytest.fixture

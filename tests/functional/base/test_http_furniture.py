@@ -12,11 +12,13 @@ from flask import Flask, abort, redirect, request
 from marshmallow import fields
 from sqlalchemy import text
 
+from registry.app import create_app
 from registry.base.http import Api, Blueprint, make_api, part, require, sources, writing
 from registry.base.problems import STATUS, all_codes, status_of
 from registry.base.schemas import Strict
+from registry.base.settings import Settings
 from registry.core import errors
-from tests.functional.conftest import Account, Client
+from tests.functional.conftest import Account, Client, log_kept
 
 blueprint = Blueprint("failing", __name__, url_prefix="/v1/failing")
 RAISED: dict[str, BaseException] = {}
@@ -73,9 +75,11 @@ def private() -> Any:
     return {"now": sources().now().isoformat()}
 
 
-@pytest.fixture
-def app(app: Flask) -> Flask:
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     """The application with the failing views."""
+    with log_kept():
+        app = create_app(Settings(tmp_path_factory.mktemp("nowhere")))
     app.extensions["flask-smorest"]["apis"][""]["ext_obj"].register_blueprint(blueprint)
     return app
 

@@ -11,7 +11,6 @@ import pypdfium2
 import pytest
 from flask import Flask
 
-from registry.app import create_app
 from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
@@ -40,10 +39,10 @@ class Market:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, sources: Sources) -> Flask:
+def settings(settings: Settings) -> Settings:
     """With a key that can sign receipts."""
     LogKey.generate(log_keys(settings), "localhost/usage-log")
-    return create_app(settings, sources=sources, database=database)
+    return settings
 
 
 @pytest.fixture

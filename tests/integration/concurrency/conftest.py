@@ -1,5 +1,5 @@
 """The application and its accounts, as the tests over HTTP have them."""
 
-from tests.functional.conftest import account, app, client, settings
+from tests.functional.conftest import account, app, client, settings, views
 
-__all__ = ["account", "app", "client", "settings"]
+__all__ = ["account", "app", "client", "settings", "views"]
