@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,8 +23,8 @@ from registry.core.records.claims import rows_root
 from registry.core.records.leaves import commitment
 from registry.core.settlement.files import RIGHT, FreeUse, Inputs
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import Prices
 from registry.core.settlement.rules import Deductions, Pool, Use
+from registry.core.tariffs import Tariff, flat_amounts
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.remuneration.models import FlatCharge
@@ -99,7 +99,7 @@ def gather(
         _take(session, claim, taken)
     payees = _payees(session, taken, sources)
     numbers = {payee.party_id: number for number, (_, payee) in enumerate(payees)}
-    tariffs: dict[str, Any] = {}
+    tariffs: dict[bytes, Tariff] = {}
     found = [
         (
             _pool(session, key, uses, taken, numbers, tariffs),
@@ -114,7 +114,7 @@ def gather(
         to_index=closing_size,
         deductions=deductions,
         payees=[published for published, _ in payees],
-        tariffs=sorted(tariffs.values(), key=canonical),
+        tariffs=sorted(tariffs.values(), key=lambda tariff: canonical(tariff.as_json())),
         pools=[pool for pool, _ in found],
         free=taken.free,
     )
@@ -193,7 +193,7 @@ def _pool(
     uses: Sequence[Use],
     taken: _Taken,
     numbers: Mapping[int, int],
-    tariffs: dict[str, Any],
+    tariffs: dict[bytes, Tariff],
 ) -> Pool:
     """The uses under one agreement in one quarter, with the prices that were agreed; adds the tariff to `tariffs`."""
     agreement_id, period = key
@@ -202,8 +202,7 @@ def _pool(
     tariff = licences.tariff_of(session, agreement)
     if tariff is None or tariff.digest != digest:
         raise _corrupt(f"{licence} is not on record with the tariff version that was claimed.")
-    tariffs[digest.hex()] = tariff.as_json()
-    prices = Prices.of(tariffs[digest.hex()])
+    tariffs[digest] = tariff
     charged = session.scalar(
         select(FlatCharge.pool_id).where(
             FlatCharge.agreement_id == agreement_id, FlatCharge.period == str(period)
@@ -214,11 +213,10 @@ def _pool(
         renamed[shares] = tuple(sorted((numbers[party], ppm) for party, ppm in shares))
     return Pool(
         licence=licence,
-        tariff=digest.hex(),
+        tariff=tariff,
         lab=format_id("party", parties.public_ids(session, [lab_id])[lab_id]),
         period=period,
-        prices=prices,
-        flat_minor=0 if charged is not None else prices.flat_minor,
+        fixed={} if charged is not None else flat_amounts(tariff),
         uses=[use._replace(shares=renamed[use.shares]) for use in uses],
     )
 

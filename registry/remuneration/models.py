@@ -77,14 +77,17 @@ class SettlementPool(Base):
     """What one agreement owed in one settlement, and by which prices."""
 
     __tablename__ = "settlement_pool"
-    __table_args__ = (UniqueConstraint("settlement_id", "agreement_id", "period"),)
+    __table_args__ = (UniqueConstraint("settlement_id", "agreement_id", "period", "part"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"))
     lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     period: Mapped[str] = mapped_column(String(7))
-    """The quarter in which the claims came in; a latecomer keeps its own."""
+    """The quarter in which the claims came in, or for which a figure was declared; a latecomer keeps its own."""
+    part: Mapped[str] = mapped_column(String(40), server_default="use")
+    """`use`, or for a component that is priced by a declared figure: its place in the tariff @ the log index of it."""
+    declaration_id: Mapped[int | None] = mapped_column(ForeignKey("declaration.id"))
     licence: Mapped[str] = mapped_column(String(60))
     """As the claims name it: `agreement_…@<tariff version>`."""
     tariff: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -92,7 +95,7 @@ class SettlementPool(Base):
     currency: Mapped[str] = mapped_column(String(3))
     flat_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
-    """What the lab owes: lines and deductions together."""
+    """What the lab owes: lines and deductions together. Below zero where a corrected figure is less than before."""
     management_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
     social_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
@@ -107,12 +110,43 @@ class FlatCharge(Base):
     pool_id: Mapped[int] = mapped_column(ForeignKey("settlement_pool.id"))
 
 
+class DeclaredCharge(Base):
+    """That a component was charged by this declaration: its key makes a second time impossible."""
+
+    __tablename__ = "declared_charge"
+
+    declaration_id: Mapped[int] = mapped_column(ForeignKey("declaration.id"), primary_key=True)
+    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Its place in the tariff, from 0."""
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"), index=True)
+    period: Mapped[str] = mapped_column(String(7))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    """What the component costs by this figure: a later correction is charged the difference to it."""
+    pool_id: Mapped[int] = mapped_column(ForeignKey("settlement_pool.id"))
+
+
+class SettlementHold(Base):
+    """A component that a settlement could not price, and why; everything else of the agreement was settled."""
+
+    __tablename__ = "settlement_hold"
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), primary_key=True)
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    period: Mapped[str] = mapped_column(String(7), primary_key=True)
+    component: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    licence: Mapped[str] = mapped_column(String(60))
+    figure: Mapped[str] = mapped_column(String(20))
+    """Which must be declared."""
+    reason: Mapped[str] = mapped_column(String(20))
+    """`not-over`, `not-declared`, or `model-missing`."""
+
+
 class StatementLine(Base):
     """One account's part of one reported use. Lines and deductions of a pool sum to its total."""
 
     __tablename__ = "statement_line"
     __table_args__ = (
-        UniqueConstraint("claim_batch_id", "row", "account"),
+        UniqueConstraint("pool_id", "claim_batch_id", "row", "account"),
         Index("ix_statement_line_party_settlement", "party_id", "settlement_id"),
     )
 

@@ -18,6 +18,8 @@ APPEND_ONLY = (
     "settled_claim",
     "settlement_pool",
     "flat_charge",
+    "declared_charge",
+    "settlement_hold",
     "statement_line",
     "ledger_posting",
     "ledger_entry",

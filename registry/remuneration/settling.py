@@ -179,16 +179,16 @@ def _record_pool(
         lab_id=keys.lab_id,
         period=str(pool.period),
         licence=pool.licence,
-        tariff=bytes.fromhex(pool.tariff),
+        tariff=pool.tariff.digest,
         currency=pool.currency,
-        flat_minor=pool.flat_minor,
+        flat_minor=sum(pool.fixed.values()),
         total_minor=split.total_minor,
         management_minor=split.management_minor,
         social_minor=split.social_minor,
     )
     session.add(stored)
     session.flush()
-    if pool.flat_minor:
+    if pool.fixed:
         session.add(FlatCharge(agreement_id=keys.agreement_id, period=stored.period, pool_id=stored.id))
     insert_many(session, StatementLine, _LINE, _lines(settlement.id, stored.id, pool, split, gathered))
 

@@ -3,7 +3,8 @@ r"""The published form of a settlement: what goes in and what comes out, as text
     inputs   settlement.json           period, the span of the log, the deductions, the right whose shares count
              payees-0001.tsv           line n, from 0: a salted commitment to who payee n is
              tariffs-0001.jsonl        the tariff versions, as their digests are taken
-             pools-0001.jsonl          licence, quarter, lab, tariff, flat fee due and number of uses of each pool
+             pools-0001.jsonl          licence, quarter, lab, tariff and number of uses of each pool; what is charged
+                                       of components that are not priced by the unit, by place in the tariff
              uses-000001-0001.tsv      of the first pool: log index, row, work, units, unit, how, contested, shares
              free-0001.tsv             rows under a licence free of charge: log index, row, work, units, licence, how
     outputs  totals-0001.jsonl         what each pool comes to, and what is deducted from it
@@ -20,11 +21,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from registry.core.records.canonical import canonical
 from registry.core.settlement.periods import Period
 from registry.core.settlement.rules import DISPUTED, UNCLAIMED, Deductions, Distribution, Line, Pool, Use
+from registry.core.tariffs import Tariff
 from registry.core.tlog import merkle
 
 RIGHT = "reproduction"
@@ -102,8 +104,8 @@ class Inputs:
     deductions: Deductions
     payees: Sequence[str]
     """Salted commitments (hex), in their order; a payee's number is its place."""
-    tariffs: Sequence[Any]
-    """Canonical JSON of each version that a pool names, by its text."""
+    tariffs: Sequence[Tariff]
+    """Each version that a pool names, by its canonical JSON."""
     pools: Sequence[Pool]
     """By licence and period."""
     free: Sequence[FreeUse] = field(default=())
@@ -121,7 +123,9 @@ class Inputs:
         }
         yield File("settlement.json", canonical(head) + b"\n")
         yield from parts("payees", "tsv", self.payees)
-        yield from parts("tariffs", "jsonl", (canonical(tariff).decode() for tariff in self.tariffs))
+        yield from parts(
+            "tariffs", "jsonl", (canonical(tariff.as_json()).decode() for tariff in self.tariffs)
+        )
         yield from parts("pools", "jsonl", map(_pool_line, self.pools))
         for number, pool in enumerate(self.pools, start=1):
             yield from parts(f"uses-{number:06d}", "tsv", map(_use_line, pool.uses))
@@ -130,11 +134,12 @@ class Inputs:
 
 def _pool_line(pool: Pool) -> str:
     facts = {
-        "flat": pool.flat_minor,
+        "fixed": [list(pair) for pair in sorted(pool.fixed.items())],
         "lab": pool.lab,
         "licence": pool.licence,
+        "metered": pool.metered,
         "period": str(pool.period),
-        "tariff": pool.tariff,
+        "tariff": pool.tariff.digest.hex(),
         "uses": len(pool.uses),
     }
     return canonical(facts).decode()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
@@ -16,8 +15,8 @@ from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.canonical import canonical, parse
 from registry.core.settlement.files import RIGHT, FreeUse, Inputs
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import Prices
 from registry.core.settlement.rules import Deductions, Pool, Use
+from registry.core.tariffs import PerUnit, Tariff
 
 _NAME = re.compile(r"[a-z]+(-[0-9]{4,6}){0,2}\.(?:json|jsonl|tsv)")
 _ROOT = re.compile(r"[0-9a-f]{64}")
@@ -87,8 +86,8 @@ def _read(head_data: bytes, lines_of: Callable[[str], Iterator[str]]) -> Inputs:
     payees = list(lines_of("payees"))
     if payees != sorted(set(payees)) or not all(map(_ROOT.fullmatch, payees)):
         raise VerificationFailed("The payees are not distinct commitments in order.")
-    tariffs = [parse(line, "tariffs") for line in lines_of("tariffs")]
-    by_digest = {sha256(canonical(tariff)).hexdigest(): tariff for tariff in tariffs}
+    tariffs = [Tariff.of(parse(line, "tariffs")) for line in lines_of("tariffs")]
+    by_digest = {tariff.digest.hex(): tariff for tariff in tariffs}
     heads = [parse(line, "pools") for line in lines_of("pools")]
     pools = [
         _pool(head, by_digest, lines_of(f"uses-{number:06d}"), len(payees))
@@ -96,8 +95,8 @@ def _read(head_data: bytes, lines_of: Callable[[str], Iterator[str]]) -> Inputs:
     ]
     if [pool.key for pool in pools] != sorted({pool.key for pool in pools}):
         raise VerificationFailed("The pools are not distinct and in order.")
-    named = {pool.tariff for pool in pools}
-    texts = [canonical(tariff) for tariff in tariffs]
+    named = {pool.tariff.digest.hex() for pool in pools}
+    texts = [canonical(tariff.as_json()) for tariff in tariffs]
     if texts != sorted(set(texts)) or by_digest.keys() != named:
         raise VerificationFailed("The tariffs are not those that the pools name, in order.")
     return Inputs(
@@ -112,20 +111,24 @@ def _read(head_data: bytes, lines_of: Callable[[str], Iterator[str]]) -> Inputs:
     )
 
 
-def _pool(head: Mapping[str, Any], tariffs: Mapping[str, Any], lines: Iterator[str], payees: int) -> Pool:
+def _pool(head: Mapping[str, Any], tariffs: Mapping[str, Tariff], lines: Iterator[str], payees: int) -> Pool:
     licence = head["licence"]
     if head["tariff"] not in tariffs:
         raise VerificationFailed(f"The tariff of {licence!r:.80} is not among the tariffs.")
-    prices = Prices.of(tariffs[head["tariff"]])
-    if head["flat"] not in {0, prices.flat_minor}:
-        raise VerificationFailed(f"The flat fee of {licence!r:.80} is not that of its tariff.")
+    tariff = tariffs[head["tariff"]]
+    fixed = dict(head["fixed"])
+    for place, amount in fixed.items():
+        fits = 0 <= place < len(tariff.components) and not isinstance(tariff.components[place], PerUnit)
+        if not fits or type(amount) is not int or amount < 0:
+            raise VerificationFailed(
+                f"{licence!r:.80} is charged for a component that it cannot be charged for."
+            )
     uses = [_use(line, payees) for line in islice(lines, head["uses"])]
     if len(uses) != head["uses"] or next(lines, None) is not None:
         raise VerificationFailed(f"{licence!r:.80} has not {head['uses']} uses.")
     _in_order([use[:2] for use in uses], f"The uses of {licence!r:.80}")
-    return Pool(
-        licence, head["tariff"], head["lab"], Period.parse(head["period"]), prices, head["flat"], uses
-    )
+    period = Period.parse(head["period"])
+    return Pool(licence, tariff, head["lab"], period, fixed, uses, metered=head["metered"])
 
 
 def _use(line: str, payees: int) -> Use:

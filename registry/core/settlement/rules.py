@@ -1,10 +1,10 @@
 """From reported use to amounts: pure, in whole numbers, the same on every machine.
 
-A *pool* is what one agreement owes for one period. Its exact cost is a rational: the price of every reported unit
-and, once per period, the flat fee. Only that total is rounded, half up, to a whole minor unit. The total is then split
-in one step, by largest remainder, among what is deducted for management and for social ends, and the holders of each
-row; nothing is rounded in between, so no cent can drift. Every line is less than one minor unit off its exact part
-of the total, and the lines and deductions of a pool sum to that total.
+A *pool* is what one agreement owes for one period. Its exact cost is a rational, the sum of what each row bears of the
+tariff's components (`registry.core.tariffs.costs`). Only that total is rounded, half up, to a whole minor unit. The
+total is then split in one step, by largest remainder, among what is deducted for management and for social ends, and
+the holders of each row; nothing is rounded in between, so no cent can drift. Every line is less than one minor unit
+off its exact part of the total, and the lines and deductions of a pool sum to that total.
 
 Shares are in ppm. What is missing to 1,000,000 is unclaimed; a contested title, and a work whose shares exceed
 1,000,000, pay nobody: the whole row is held in dispute.
@@ -16,14 +16,14 @@ integers, which do not overflow: 1.4 million lines take about four seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import PER_WORK, Prices
+from registry.core.tariffs import Tariff, row_costs
 
 WHOLE = 1_000_000
 """Shares of one right, and the parts of a pool, sum to this many ppm."""
@@ -104,19 +104,22 @@ class Pool:
 
     licence: str
     """`agreement_…@<tariff version>`"""
-    tariff: str
-    """Digest (hex) of that version."""
+    tariff: Tariff
     lab: str
     period: Period
-    prices: Prices
-    flat_minor: int
-    """The flat fee, or 0 where an earlier settlement has charged it for this period."""
+    fixed: Mapping[int, int]
+    """What is charged for components that cost the same however much is used, by their place in the tariff.
+
+    A component that an earlier settlement has charged for this period is not among them.
+    """
     uses: Sequence[Use]
+    metered: bool = True
+    """Whether components that are priced by the unit are charged: not again for uses that were settled before."""
 
     @property
     def currency(self) -> str:
         """Of the tariff."""
-        return self.prices.currency
+        return self.tariff.currency
 
     @property
     def key(self) -> tuple[str, Period]:
@@ -159,38 +162,10 @@ def holders(use: Use) -> tuple[tuple[int, int], ...]:
     return use.shares if given == WHOLE else (*use.shares, (UNCLAIMED, WHOLE - given))
 
 
-def row_costs(pool: Pool, uses: Iterable[Use]) -> tuple[list[int], int]:
-    """Exact cost of each row as numerators, and their common denominator; minor units. `uses` in order of the log.
-
-    Reported units cost their price each. A price per work is due once for each work of a claim batch, however many
-    items of it were used. The flat fee is split equally among the reported works, as in STIM's licence for training.
-    What is due once for a work stands with its first row.
-    """
-    price = pool.prices.per_unit
-    works = len({use.work for use in pool.uses})
-    flat = Fraction(pool.flat_minor, works) if works else Fraction(0)
-    scale = math.lcm(flat.denominator, *(each.denominator for each in price.values()))
-    per_unit = {unit: int(each * scale) for unit, each in price.items()}
-    per_work, once = per_unit.get(PER_WORK, 0), int(flat * scale)
-    seen: set[str] = set()
-    seen_in_batch: set[tuple[int, str]] = set()
-    costs = []
-    for use in uses:
-        cost = per_unit.get(use.unit, 0) * use.units
-        if per_work and (use.log_index, use.work) not in seen_in_batch:
-            seen_in_batch.add((use.log_index, use.work))
-            cost += per_work
-        if once and use.work not in seen:
-            seen.add(use.work)
-            cost += once
-        costs.append(cost)
-    return costs, scale
-
-
 def distribute(pool: Pool, deductions: Deductions) -> Distribution:
     """The pool's total, split in one step: deductions first among equal remainders, then lines in their order."""
     uses = sorted(pool.uses)
-    costs, scale = row_costs(pool, uses)
+    costs, scale = row_costs(pool.tariff, pool.fixed, uses, metered=pool.metered)
     parts = [
         (use, payee, ppm, cost * ppm)
         for use, cost in zip(uses, costs, strict=True)

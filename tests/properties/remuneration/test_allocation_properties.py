@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from registry.core.settlement.files import output_files
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import Prices
 from registry.core.settlement.rules import (
     DISPUTED,
     WHOLE,
@@ -23,8 +22,8 @@ from registry.core.settlement.rules import (
     apportion,
     distribute,
     round_half_up,
-    row_costs,
 )
+from registry.core.tariffs import Component, FlatPerPeriod, PerUnit, Tariff, Unit, row_costs
 from registry.remuneration.rules import balanced, charge, distribution, pool_account
 
 CASES = 100_000
@@ -90,12 +89,15 @@ def pools(draw: st.DrawFn) -> Pool:
         )
         for number, work in enumerate(works)
     )
-    prices = {
-        unit: Fraction(draw(st.integers(0, 5_000)), draw(st.integers(1, 1_000)))
-        for unit in draw(st.sets(st.sampled_from(("image", "work"))))
-    }
-    flat = draw(st.integers(0, 10**6))
-    return Pool("agreement_1@3", "00", "lab", Period(2026, 4), Prices("EUR", prices, flat), flat, uses)
+    prices: list[Component] = [
+        PerUnit(draw(st.integers(1, 5_000)), draw(st.integers(1, 1_000)), unit)
+        for unit in draw(st.sets(st.sampled_from((Unit.IMAGE, Unit.WORK))))
+    ]
+    flat = draw(st.integers(1, 10**6))
+    prices.append(FlatPerPeriod(flat))
+    fixed = draw(st.sampled_from(({}, {len(prices) - 1: flat})))
+    tariff = Tariff("tariff_1", 3, "EUR", tuple(prices))
+    return Pool("agreement_1@3", tariff, "lab", Period(2026, 4), fixed, uses)
 
 
 def deductions() -> st.SearchStrategy[Deductions]:
@@ -108,7 +110,7 @@ def deductions() -> st.SearchStrategy[Deductions]:
 def test_a_pool_is_the_sum_of_its_parts_to_the_cent(pool: Pool, deducted: Deductions) -> None:
     """The total is the exact cost rounded once; lines and deductions sum to it, each within one unit."""
     split = distribute(pool, deducted)
-    costs, scale = row_costs(pool, sorted(pool.uses))
+    costs, scale = row_costs(pool.tariff, pool.fixed, sorted(pool.uses))
     exact = Fraction(sum(costs), scale)
     amounts = [split.management_minor, split.social_minor, *(line.amount_minor for line in split.lines)]
     assert split.total_minor == round_half_up(exact) == sum(amounts)

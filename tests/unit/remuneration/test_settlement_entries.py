@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import Prices
 from registry.core.settlement.rules import Deductions, Pool, Use, distribute
+from registry.core.tariffs import PerUnit, Tariff, Unit
 from registry.remuneration.rules import Posting, balanced, charge, distribution
 
 NAMES = ("anna", "bert")
 ACCOUNT = "Liabilities:Pool:agreement_1-2026-Q4"
 
 
-def pool(price: Fraction, *uses: Use) -> Pool:
-    """At this price for an image."""
-    prices = Prices("EUR", {"image": price}, 0)
-    return Pool("agreement_1@3", "ab" * 32, "lab_1", Period(2026, 4), prices, 0, uses)
+def pool(unit: Unit, *uses: Use) -> Pool:
+    """At 40 cents per 100 such units."""
+    tariff = Tariff("tariff_1", 3, "EUR", (PerUnit(40, 100, unit),))
+    return Pool("agreement_1@3", tariff, "lab_1", Period(2026, 4), {}, uses)
 
 
 def test_entries_of_a_pool() -> None:
     """The lab owes the pool; the pool owes the payees, one posting for each account."""
     example = pool(
-        Fraction(4, 10),
+        Unit.IMAGE,
         Use(7, 0, "w1", 500, "image", 2, False, ((0, 1_000_000),)),
         Use(7, 1, "w2", 500, "image", 2, False, ((0, 500_000), (1, 300_000))),
         Use(7, 2, "w3", 100, "image", 2, True, ((0, 1_000_000),)),
@@ -47,7 +45,7 @@ def test_entries_of_a_pool() -> None:
 
 def test_what_costs_nothing_is_not_posted() -> None:
     """No entry over zero cents."""
-    example = pool(Fraction(0), Use(7, 0, "w1", 1, "image", 2, False, ((0, 1_000_000),)))
+    example = pool(Unit.TOKENS, Use(7, 0, "w1", 1, "image", 2, False, ((0, 1_000_000),)))
     split = distribute(example, Deductions())
     assert charge(example, split.total_minor) == distribution(example, split, NAMES) == []
 

@@ -128,8 +128,8 @@ def test_the_leaf_commits_to_the_files_of_both_sides(trade: Trade) -> None:
         "payees-0001.tsv": [commitment(payee.salt, {"party": name(trade.anna)})],
         "pools-0001.jsonl": [
             (
-                f'{{"flat":0,"lab":"{name(trade.lab)}","licence":"{licence}","period":"2026-Q3",'
-                f'"tariff":"{tariff.hex()}","uses":1}}'
+                f'{{"fixed":[],"lab":"{name(trade.lab)}","licence":"{licence}","metered":true,'
+                f'"period":"2026-Q3","tariff":"{tariff.hex()}","uses":1}}'
             )
         ],
         "uses-000001-0001.tsv": [

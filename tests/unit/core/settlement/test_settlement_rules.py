@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 
@@ -9,7 +11,6 @@ import pytest
 
 from registry.core.errors import InvalidInput
 from registry.core.settlement.periods import Period
-from registry.core.settlement.prices import Prices
 from registry.core.settlement.rules import (
     DISPUTED,
     UNCLAIMED,
@@ -21,10 +22,10 @@ from registry.core.settlement.rules import (
     distribute,
     holders,
     round_half_up,
-    row_costs,
 )
+from registry.core.tariffs import Component, FlatPerPeriod, PerUnit, RevenueShare, Tariff, Unit, flat_amounts
 
-CENTS_PER_IMAGE = {"image": Fraction(40, 100)}
+CENTS_PER_IMAGE = PerUnit(40, 100, Unit.IMAGE)
 ANNA, BERT = 0, 1
 
 
@@ -42,28 +43,15 @@ def used(
     return Use(index, row, work, units, unit, 2, contested, shares)
 
 
-def pool(*uses: Use, flat: int = 0, prices: dict[str, Fraction] | None = None) -> Pool:
-    """A pool in euro under one agreement."""
-    return Pool(
-        licence="agreement_1@3",
-        tariff="ab" * 32,
-        lab="lab_1",
-        period=Period(2026, 4),
-        prices=Prices("EUR", CENTS_PER_IMAGE if prices is None else prices, flat),
-        flat_minor=flat,
-        uses=uses,
-    )
+def pool(*uses: Use, prices: Sequence[Component] = (CENTS_PER_IMAGE,)) -> Pool:
+    """A pool in euro under one agreement; flat fees are charged."""
+    tariff = Tariff("tariff_1", 3, "EUR", tuple(prices))
+    return Pool("agreement_1@3", tariff, "lab_1", Period(2026, 4), flat_amounts(tariff), uses)
 
 
-def split(*uses: Use, flat: int = 0, prices: dict[str, Fraction] | None = None) -> Distribution:
+def split(*uses: Use, prices: Sequence[Component] = (CENTS_PER_IMAGE,)) -> Distribution:
     """That pool, distributed without deductions."""
-    return distribute(pool(*uses, flat=flat, prices=prices), Deductions())
-
-
-def costs(example: Pool) -> list[Fraction]:
-    """Exact cost of each row."""
-    numerators, scale = row_costs(example, example.uses)
-    return [Fraction(numerator, scale) for numerator in numerators]
+    return distribute(pool(*uses, prices=prices), Deductions())
 
 
 def test_a_period_is_a_quarter_of_utc() -> None:
@@ -125,23 +113,25 @@ def test_forty_cents_per_hundred_images_is_rounded_once() -> None:
 def test_the_flat_fee_is_equal_per_work_and_stands_with_the_first_row() -> None:
     """Three works share 100 cents equally, although one was used a thousand times and in two rows."""
     uses = used(0, "w1", 1000), used(1, "w2", 1), used(2, "w3", 1), used(3, "w1", 5)
-    found = split(*uses, flat=100, prices={})
+    found = split(*uses, prices=[FlatPerPeriod(100)])
     assert found.total_minor == 100
     assert [line.amount_minor for line in found.lines] == [34, 33, 33, 0]
 
 
 def test_components_add_up() -> None:
-    """Flat fee, price per work and price per image are one pool with one rounding; unpriced units cost nothing."""
-    prices = {"image": Fraction(1, 3), "work": Fraction(5)}
-    uses = used(0, "w1", 1), used(1, "w2", 9, unit="1k_tokens")
-    assert costs(pool(*uses, flat=1, prices=prices)) == [Fraction(35, 6), Fraction(11, 2)]
-    assert split(*uses, flat=1, prices=prices).total_minor == 11
+    """Flat fee, price per work and price per image are one pool with one rounding: 5 5/6 and 5 1/2 cents are 11."""
+    prices: list[Component] = [PerUnit(1, 3, Unit.IMAGE), PerUnit(5, 1, Unit.WORK), FlatPerPeriod(1)]
+    found = split(used(0, "w1", 1), used(1, "w2", 9, unit="1k_tokens"), prices=prices)
+    assert [line.exact for line in found.lines] == [(35, 6), (11, 2)]
+    assert found.total_minor == 11
 
 
-def test_a_price_per_work_is_due_once_in_each_batch() -> None:
-    """Fifty copies in two rows are one work; the next model's batch is a new use."""
-    uses = used(0, "w1", 40), used(1, "w1", 10), used(0, "w1", 1, index=8)
-    assert costs(pool(*uses, prices={"work": Fraction(25)})) == [25, 0, 25]
+def test_what_was_charged_before_is_not_charged_again() -> None:
+    """Uses that were settled may bear a component that was declared later, and nothing else."""
+    prices: list[Component] = [CENTS_PER_IMAGE, FlatPerPeriod(90), RevenueShare(300_000, 0)]
+    uses = used(0, "w1", 100), used(1, "w2", 200)
+    late = replace(pool(*uses, prices=prices), fixed={2: 30}, metered=False)
+    assert [line.amount_minor for line in distribute(late, Deductions()).lines] == [10, 20]
 
 
 def test_missing_shares_are_unclaimed() -> None:
@@ -170,7 +160,7 @@ def test_contested_and_overclaimed_works_are_held(use: Use) -> None:
 def test_deductions_and_lines_are_one_split() -> None:
     """1,001 cents less 10 % and 1 %: 100.1, 10.01 and two halves of 445.445, of which management's cent is the last."""
     uses = used(0, "w1", 1001, ((ANNA, 500_000), (BERT, 500_000)))
-    found = distribute(pool(uses, prices={"image": Fraction(1)}), Deductions(100_000, 10_000))
+    found = distribute(pool(uses, prices=[PerUnit(1, 1, Unit.IMAGE)]), Deductions(100_000, 10_000))
     assert (found.total_minor, found.management_minor, found.social_minor) == (1001, 100, 10)
     assert [line.amount_minor for line in found.lines] == [446, 445]
     assert {line.exact for line in found.lines} == {(89089, 200)}
@@ -186,15 +176,7 @@ def test_deductions_leave_something_to_pay(management: int, social: int) -> None
 
 def test_what_costs_nothing_is_shown() -> None:
     """A line over zero cents; without uses, there is nothing at all."""
-    assert [line.amount_minor for line in split(used(0, "w1", 1), prices={}).lines] == [0]
+    assert [
+        line.amount_minor for line in split(used(0, "w1", 1), prices=[PerUnit(1, 1, Unit.TOKENS)]).lines
+    ] == [0]
     assert split() == Distribution(0, 0, 0, [])
-
-
-def test_prices_of_a_tariff() -> None:
-    """Components of one kind add up, and none is skipped because it is not known."""
-    per_image = {"type": "per_unit", "unit": "image", "amount_minor": 40, "per_units": 100}
-    flat = {"type": "flat_per_period", "amount_minor": 500}
-    tariff = {"currency": "EUR", "components": [per_image, flat, per_image, flat]}
-    assert Prices.of(tariff) == Prices("EUR", {"image": Fraction(8, 10)}, 1000)
-    with pytest.raises(InvalidInput, match="revenue_share"):
-        Prices.of({"currency": "EUR", "components": [{"type": "revenue_share", "ppm": 1}]})
