@@ -20,7 +20,7 @@ from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import CreateMandate, May, Repertoire
 from registry.remuneration import service as remuneration
-from registry.remuneration.periods import Period
+from registry.core.settlement.periods import Period
 from tests.factories import Clock
 from tests.support.pictures import png
 from tests.support.usage import Trade, open_trade, row

@@ -25,7 +25,7 @@ from registry.log import service as log
 from registry.parties.models import Party
 from registry.publishing import service as publishing
 from registry.remuneration.models import Settlement
-from registry.remuneration.periods import Period
+from registry.core.settlement.periods import Period
 from registry.wiring import Registry, init_trust, trust_keys
 from registry.work import PUBLISH, TIDY
 from tests.factories import make_actor
