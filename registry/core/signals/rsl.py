@@ -37,7 +37,7 @@ _PURPOSES: Final = {
 }
 _CONTAINS: Final = {
     "ai-all": frozenset({"ai-train", "ai-input", "ai-index"}),
-    "all": frozenset(_PURPOSES),
+    "all": frozenset({*_PURPOSES, "all"}),
 } | {token: frozenset({token}) for token in _PURPOSES}
 _ALIASES: Final = {
     "train-ai": "ai-train",
@@ -177,14 +177,10 @@ def _verdict(content: etree._Element, subject: Subject, where: str) -> Evidence:
     licences = [_licence(element, subject) for element in content.iterfind(_tag("license"))]
     server = content.get("server")
     denied, allowed = _uses(licences, needs_token=server is not None)
-    if any(licence.prohibited.issuperset(_PURPOSES) for licence in licences):
-        said = _EVERYTHING
-    else:
-        everything = [Purpose.TDM] if allowed.issuperset(_PURPOSES) else []
-        said = answers(
-            deny=[_PURPOSES[token] for token in denied],
-            allow=[_PURPOSES[token] for token in allowed] + everything,
-        )
+    said = answers(
+        deny=[_PURPOSES.get(token, Purpose.ALL) for token in denied],
+        allow=[_PURPOSES.get(token, Purpose.TDM) for token in allowed],
+    )
     facts = {
         "duty": sorted({duty for one in licences if not one.bars for duty in one.duties} if allowed else ()),
         "price": sorted({one.price for one in licences if one.price}),
@@ -198,14 +194,15 @@ def _verdict(content: etree._Element, subject: Subject, where: str) -> Evidence:
 
 
 def _uses(licences: Iterable[_Licence], *, needs_token: bool) -> tuple[set[str], set[str]]:
-    """The single uses that are denied, and those that are allowed without payment or token."""
+    """The uses that are denied, and those that are allowed without payment or token; `all` only in so many words."""
     chosen = list(licences)
     prohibited = {token for licence in chosen for token in licence.prohibited}
     offered = {token for licence in chosen for token in licence.permitted or ()}
     free = {token for licence in chosen if not licence.bars for token in licence.permitted or ()}
     closed = any(licence.permitted is not None or licence.price for licence in chosen)
-    denied = prohibited | (set(_PURPOSES) - free if closed else set()) | (offered if needs_token else set())
-    return denied, free - denied
+    denied = set(_PURPOSES) - free if closed else set()
+    denied |= prohibited | (offered - {"all"} if needs_token else set())
+    return denied, set() if needs_token else free - denied
 
 
 def _licence(element: etree._Element, subject: Subject) -> _Licence:
