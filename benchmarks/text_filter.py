@@ -33,7 +33,7 @@ from crawler.filter import Judge, Judgement, read_all
 from crawler.sources.base import Sample
 from registry.core.decisions import Policy, Purpose, Request, Terms, Verdict
 from registry.core.fingerprints import MINHASH128, WINNOW32, fingerprint_text, metering
-from registry.core.fingerprints import text_kernels as kernels
+from registry.core.fingerprints import text_kernels_hashes as hashes
 from registry.core.fingerprints.algorithms import LEAN_HEADER
 from registry.core.fingerprints.minhash import BYTE_VALUES
 from registry.core.fingerprints.model import DEFAULT_LIMITS
@@ -87,7 +87,7 @@ def registered_passages(count: int, quoted: Sequence[str], folder: Path) -> List
         if len(noise) < PASSAGE:
             noise = random.integers(97, 123, 1_000 * PASSAGE, dtype=np.uint8)
         letters, noise = noise[:PASSAGE], noise[PASSAGE:]
-        found = kernels.winnow(letters, PASSAGE, BYTE_VALUES, positions, values)
+        found = hashes.winnow(letters, PASSAGE, BYTE_VALUES, positions, values)
         filled = add(row, positions[:found], values[:found])
     codes, works, aux = (column[:filled] for column in made)
     kinds = np.full(filled, 2, np.uint8)

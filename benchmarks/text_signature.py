@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from benchmarks._measuring import best_of, machine
 from registry.core.fingerprints import reference
 from registry.core.fingerprints import text_kernels as kernels
+from registry.core.fingerprints import text_kernels_hashes as hashes
 from registry.core.fingerprints.minhash import BYTE_VALUES, Signature, signature_by_numpy
 from registry.core.fingerprints.tables import text_tables
 from registry.core.fingerprints.text_engines import codes_by_kernels
-from registry.core.fingerprints.text_normal import ascii_bytes, normalise, short_points
+from registry.core.fingerprints.text_normal import normalise, short_points
 
 Rows = list[list[int]]
 WORD = re.compile(r"\w+")
@@ -108,9 +109,7 @@ def normalised(source: NDArray[np.uint8], room: NDArray[np.uint8]) -> int:
     """UTF-8 to `room`; the length."""
     tables = text_tables()
     return int(
-        kernels.normalise(
-            source, 0, len(source), room, ascii_bytes(), short_points(), tables.offsets, tables.output
-        )
+        kernels.normalise(source, 0, len(source), room, *short_points(), tables.offsets, tables.output)
     )
 
 
@@ -120,7 +119,7 @@ def signature_alone(raw: bytes, room: NDArray[np.uint8]) -> Signature:
     least = np.full(128, reference.EMPTY, np.uint32)
     source = np.frombuffer(raw, np.uint8)
     length = normalised(source, room)
-    kernels.minhash(room, length, BYTE_VALUES, tables.permutations, least)
+    hashes.minhash(room, length, BYTE_VALUES, tables.permutations, least)
     return least
 
 
@@ -131,7 +130,7 @@ def bound(grams: int, rounds: int) -> float:
     block = np.random.default_rng(1).integers(0, 2**32, 4096, np.uint32)
     seconds, _ = best_of(
         rounds,
-        lambda: [kernels._lower(block, tables.multipliers, tables.increments, least) for _ in range(100)],
+        lambda: [hashes.lower(block, tables.multipliers, tables.increments, least) for _ in range(100)],
     )
     return seconds * grams / (100 * len(block))
 
@@ -145,7 +144,7 @@ def fingerprints(texts: list[str], name: str, rounds: int) -> None:
     def made(raw: bytes) -> int:
         source = np.frombuffer(raw, np.uint8)
         length = normalised(source, room)
-        return int(kernels.winnow(room, length, BYTE_VALUES, positions, values))
+        return int(hashes.winnow(room, length, BYTE_VALUES, positions, values))
 
     at_once, _ = best_of(rounds, lambda: made(whole))
     each = [text.encode() for text in texts]

@@ -13,7 +13,7 @@ from registry.core.fingerprints import metering, reference
 from registry.core.fingerprints.algorithms import LEAN_VALUES
 from registry.core.fingerprints.minhash import BYTE_VALUES, Signature, lean_codes, signature_by_numpy
 from registry.core.fingerprints.tables import text_tables
-from registry.core.fingerprints.text_normal import ascii_bytes, normalise, short_points
+from registry.core.fingerprints.text_normal import normalise, short_points
 from registry.core.fingerprints.winnow import fingerprints_by_numpy
 from registry.core.fingerprints.winnow_records import RECORD, Fingerprints, packed
 
@@ -103,8 +103,7 @@ def codes_by_kernels(texts: Sequence[bytes]) -> ManyCodes:
             source,
             ends,
             normalised,
-            ascii_bytes(),
-            short_points(),
+            *short_points(),
             tables.offsets,
             tables.output,
             BYTE_VALUES,

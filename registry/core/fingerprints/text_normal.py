@@ -7,6 +7,7 @@ surrogates vanish, and all normal forms of a text give the same bytes.
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,24 +42,30 @@ def _lengths(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return starts, tables.offsets[points + 1] - starts
 
 
-@cache
-def ascii_bytes() -> NDArray[np.uint8]:
-    """(128,) what is left of each ASCII character: one byte, or 0 for nothing."""
-    tables = text_tables()
-    left = np.diff(tables.offsets[:129].astype(np.int64))
-    return np.where(left, tables.output[tables.offsets[:128]], 0).astype(np.uint8)
+class ShortPoints(NamedTuple):
+    """What is left of each code point that UTF-8 has in one or two bytes."""
 
+    pages: NDArray[np.uint32]
+    """(256,) where the entries of characters begin that this byte and one more make; 0 if it is not their first."""
+    entries: NDArray[np.uint32]
+    """entries[pages[byte before] + byte]: the first byte that is left, the second above 8, their number above 16.
 
-@cache
-def short_points() -> NDArray[np.uint32]:
-    """(2049,) what is left of each code point that UTF-8 has in one or two bytes; nothing for the last entry.
-
-    The first byte of it, the second above 8, their number above 16. Few become three or four: of those only the number.
+    Few characters become three or four bytes: of those only the number. Nothing is left of a first byte alone.
     """
+
+
+@cache
+def short_points() -> ShortPoints:
+    """From the table of all code points."""
     tables = text_tables()
     begins = tables.offsets[:0x801].astype(np.int64)
     counts, begins = np.diff(begins), begins[:-1]
     first = np.where(counts > 0, tables.output[begins], 0).astype(np.uint32)
     second = np.where(counts > 1, tables.output[begins + 1], 0).astype(np.uint32)
-    entries = first | second << np.uint32(8) | counts.astype(np.uint32) << np.uint32(16)
-    return np.append(entries, np.uint32(0)).astype(np.uint32)
+    points = first | second << np.uint32(8) | counts.astype(np.uint32) << np.uint32(16)
+    pages = np.zeros(256, np.uint32)
+    leads = np.arange(0xC2, 0xE0, dtype=np.uint32)
+    pages[leads] = 256 + 64 * (leads - 0xC2) - 0x80
+    alone = np.zeros(256, np.uint32)
+    alone[:0x80] = points[:0x80]
+    return ShortPoints(pages, np.concatenate([alone, points[0x80:]]))

@@ -4,8 +4,8 @@ Two signatures that agree in all four values of some band are candidates, and ca
 Jaccard similarity of 0.5 a pair becomes a candidate with 87 %, at 0.6 with 99 %, at 0.8 always
 (1 - (1 - J^4)^32). The scheme is that of datasketch's `MinHashLSH(params=(32, 4))`.
 
-Per band a table in compressed rows, about 192 bytes a text beside the signatures, which stay where they are: `bitmap`,
-four bits a text, of which a fifth is set, so that most lookups end there; `starts` of buckets of about eight texts;
+Per band a table in compressed rows, about 196 bytes a text beside the signatures, which stay where they are: `bitmap`,
+seven bits a text, of which an eighth is set, so that most lookups end there; `starts` of buckets of about sixteen texts;
 `rows` of the texts in a bucket; and `tags`, eight more bits of the band's hash, that let strangers in the same bucket
 fall out without touching their signature.
 """
@@ -26,15 +26,15 @@ from registry.core.matching.hits import MAX_ROWS, Hits, expand
 VALUES = 128
 BANDS, BAND_VALUES = 32, 4
 
-_FORMAT = "vorbehalt-bands-v2"
+_FORMAT = "vorbehalt-bands-v3"
 _ARRAYS = ("bitmap", "starts", "rows", "tags")
 _MULTIPLIERS = np.array(
     [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64
 )
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
-_PER_BUCKET = 8
-_BITS_PER_TEXT = 4
+_PER_BUCKET = 16
+_BITS_PER_TEXT = 7
 _ROWS_AT_ONCE = 1 << 14
 _QUERIES_AT_ONCE = 1 << 12
 LOOKUPS = Meter(20_000)
@@ -53,7 +53,7 @@ class BandIndex:
             (self._bitmap, np.uint64, (BANDS, _words(count))),
             (self._starts, np.uint32, (BANDS, _buckets(count) + 1)),
             (self._rows, np.uint32, (BANDS, count)),
-            (self._tags, np.uint8, (BANDS, count)),
+            (self._tags, np.uint8, (BANDS, _padded(count))),
         )
         if any(a.dtype != dtype or a.shape != shape for a, dtype, shape in expected):
             raise Corrupt(
@@ -70,7 +70,7 @@ class BandIndex:
         count = len(signatures)
         bitmap = np.zeros((BANDS, _words(count)), np.uint64)
         starts = np.empty((BANDS, _buckets(count) + 1), np.uint32)
-        rows, tags = np.empty((BANDS, count), np.uint32), np.empty((BANDS, count), np.uint8)
+        rows, tags = np.empty((BANDS, count), np.uint32), np.zeros((BANDS, _padded(count)), np.uint8)
         for band in range(BANDS):
             keys = _band_keys(signatures, band)
             # one word a row, bucket before row number: a single sort orders both and is the same everywhere
@@ -78,7 +78,7 @@ class BandIndex:
             packed.sort()
             starts[band] = np.searchsorted(packed, np.arange(_buckets(count) + 1, dtype=np.uint64) << _HALF)
             rows[band] = packed & _LOW
-            tags[band] = _tag(keys[rows[band]])
+            tags[band, :count] = _tag(keys[rows[band]])
             bit = _bit(keys, _words(count))
             np.bitwise_or.at(bitmap[band], bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63)))
         arrays: storage.Arrays = {"bitmap": bitmap, "starts": starts, "rows": rows, "tags": tags}
@@ -185,6 +185,11 @@ def _buckets(count: int) -> int:
 def _words(count: int) -> int:
     """Words of 64 bits in a band's bitmap."""
     return max(count * _BITS_PER_TEXT // 64, 1)
+
+
+def _padded(count: int) -> int:
+    """Tags of a band: eight are compared at a time."""
+    return (count + 7) // 8 * 8
 
 
 def _bucket(keys: NDArray[np.uint64], buckets: int) -> NDArray[np.uint64]:
