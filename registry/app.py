@@ -35,8 +35,8 @@ from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
-from registry.usage import pages as usage_pages
 from registry.usage import declarations_api, runs_api, uses_api
+from registry.usage import pages as usage_pages
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api

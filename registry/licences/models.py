@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -74,6 +83,8 @@ class Offer(Identified, TermsColumns, Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     offered_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
     to_anyone: Mapped[bool]
+    repertoire: Mapped[bool] = mapped_column(server_default=false())
+    """Made by a society for works of many makers, all that it might grant then; its owner is the society."""
     tariff_version_id: Mapped[int | None] = mapped_column(ForeignKey("tariff_version.id"))
     """`None`: free of charge. To anyone and free of charge is an open licence: it holds without acceptance."""
     revoked_by: Mapped[int | None] = mapped_column(ForeignKey("party.id"))

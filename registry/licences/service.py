@@ -58,6 +58,7 @@ from registry.licences.requests import (
 )
 from registry.licences.terms import (
     agreement_for_claim,
+    agreement_name,
     all_licensee_terms,
     licensee_terms,
     permitted,
@@ -85,6 +86,7 @@ __all__ = [
     "about_work",
     "accept_offer",
     "agreement_for_claim",
+    "agreement_name",
     "agreements_by_id",
     "agreements_seen",
     "all_licensee_terms",

@@ -70,3 +70,26 @@ class ClaimRow(Base):
     unit: Mapped[str] = mapped_column(String(40))
     how: Mapped[int]
     """1 exact, 2 near, 3 declared."""
+
+
+class Declaration(Identified, Base):
+    """A figure that a lab declared for one agreement and quarter. A correction is a further row, the next number."""
+
+    __tablename__ = "declaration"
+    __table_args__ = (UniqueConstraint("agreement_id", "period", "figure", "number"),)
+
+    lab_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"))
+    licence: Mapped[str] = mapped_column(String(60))
+    """`agreement_…@<tariff version>`"""
+    period: Mapped[str] = mapped_column(String(7))
+    figure: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int]
+    value: Mapped[int] = mapped_column(BigInteger)
+    """An income in minor units of the tariff's currency, or how many model versions."""
+    models: Mapped[list[str]]
+    """The public ids of those model versions, in order; empty for an income."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Opens the commitment in the log."""
+    log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
+    declared_at: Mapped[datetime]

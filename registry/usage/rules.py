@@ -11,11 +11,10 @@ from typing import Any
 from registry.core.decisions import Purpose, covers_territory, inside
 from registry.core.errors import InvalidInput
 from registry.core.records.claims import ClaimRow, How
+from registry.core.tariffs import Unit, kind_of
 
 MAX_ROWS = 100_000
 _MAX_SHOWN = 100
-IMAGE = "image"
-TOKENS = "1k_tokens"
 _MEMBERS = frozenset({"work", "licence", "units", "how"})
 
 
@@ -122,14 +121,14 @@ def faults_against(
 
 
 def unit_of(kind: str, priced: Collection[str]) -> str:
-    """What a row's units count: items of the work's kind, or tokens of a text where the tariff prices tokens.
+    """What a row's units count: items of the work's kind, or its tokens or minutes where the tariff prices those.
 
-    A filter counts items. Under a price per 1,000 tokens the lab counts those itself, with its own tokenizer. What
-    lies at a domain is of any kind: it is counted in the unit that the tariff prices, pictures before texts.
+    A filter counts items. Under a price per 1,000 tokens or per minute the lab counts those itself. What lies at a
+    domain is of any kind: it is counted in the unit that the tariff prices, pictures before texts before sound.
     """
-    if kind == "domain":
-        return next((unit for unit in (IMAGE, TOKENS) if unit in priced), kind)
-    return TOKENS if kind == "text" and TOKENS in priced else kind
+    measured = [unit for unit in Unit if unit in priced and unit is not Unit.WORK]
+    fitting = measured if kind == "domain" else [unit for unit in measured if kind_of(unit) == kind]
+    return fitting[0].value if fitting else kind
 
 
 def batch_key(lab: bytes, run_id: str, model: bytes, rows: bytes) -> bytes:

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from registry.base.paging import DEFAULT_LIMIT, MAX_LIMIT
 from registry.base.schemas import Hex, PublicId, Strict, Time, page_of
 from registry.core.records.receipts import SUFFIX
+from registry.core.tariffs import Figure
 
 _ROW = {"work": "work_…", "licence": "agreement_…@1", "units": 120, "how": 2}
 
@@ -124,4 +125,45 @@ class ChangeList(Strict):
     next = PublicId("work", allow_none=True)
 
 
+# -- declarations -------------------------------------------------------------------------------------------
+class NewDeclaration(Strict):
+    """A figure of one agreement and quarter, for the components of its tariff that are priced by it."""
+
+    agreement = PublicId("agreement", required=True)
+    period = fields.String(required=True, metadata={"example": "2026-Q4"})
+    figure = fields.Enum(Figure, by_value=True, required=True)
+    amount_minor = fields.Integer(
+        load_default=None,
+        strict=True,
+        metadata={"description": "Of an income: whole minor units of the tariff's currency."},
+    )
+    models = fields.List(
+        PublicId("model"),
+        load_default=None,
+        validate=validate.Length(max=1_000),
+        metadata={"description": "Of model_versions: those trained under the licence, not declared before."},
+    )
+    corrects = PublicId(
+        "declaration",
+        load_default=None,
+        metadata={"description": "The declaration that this one takes the place of, if there is one."},
+    )
+
+
+class DeclarationView(Strict):
+    """A declaration as both sides of the agreement see it, with what opens its commitment in the log."""
+
+    id = PublicId("declaration", attribute="public_id")
+    licence = fields.String()
+    period = fields.String()
+    figure = fields.String()
+    number = fields.Integer(metadata={"description": "From 1; a higher one corrects the one before it."})
+    value = fields.Integer(metadata={"description": "Minor units, or how many model versions."})
+    models = fields.List(fields.String())
+    log_index = fields.Integer()
+    salt = Hex()
+    declared_at = Time()
+
+
 ClaimList = page_of("claim", ClaimView)
+DeclarationList = page_of("declaration", DeclarationView)

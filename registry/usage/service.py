@@ -27,7 +27,18 @@ from registry.log import service as log
 from registry.parties import service as parties
 from registry.usage import checks, rules
 from registry.usage.changes import ChangesPage, changes_of_run
-from registry.usage.models import ClaimBatch, ClaimRow, Run
+from registry.usage.declarations import (
+    Declare,
+    current_only,
+    declaration_receipt,
+    declarations_of,
+    declare,
+    get_declaration,
+    list_declarations,
+    models_reported,
+    stated,
+)
+from registry.usage.models import ClaimBatch, ClaimRow, Declaration, Run
 from registry.usage.queries import (
     ClaimDetails,
     claim_details,
@@ -50,6 +61,8 @@ __all__ = [
     "ClaimBatch",
     "ClaimDetails",
     "ClaimRow",
+    "Declaration",
+    "Declare",
     "RunDetails",
     "SubmitClaim",
     "UseOfWork",
@@ -57,16 +70,24 @@ __all__ = [
     "claim_details",
     "claims_between",
     "claims_by_id",
+    "current_only",
+    "declaration_receipt",
+    "declarations_of",
+    "declare",
     "get_claim",
+    "get_declaration",
     "get_run",
     "list_claims",
+    "list_declarations",
     "list_runs",
+    "models_reported",
     "receipt_now",
     "receipt_of",
     "row_facts",
     "rows_of",
     "run_of",
     "runs_seen",
+    "stated",
     "submit_claim",
     "submit_run",
     "uses_of_work",

@@ -114,6 +114,21 @@ class TariffLeaf(Leaf):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeclarationLeaf(Leaf):
+    """A lab declared a figure that a tariff's component is priced by. A later entry corrects it; none is changed."""
+
+    TYPE = "declaration"
+
+    licence: str = member("lic", word)
+    period: str = member("period", word)
+    figure: str = member("fig", one_of("net_income", "model_versions", "downstream_income"))
+    value: str = member("value", digest)
+    """Commitment to what was declared: incomes are a lab's own business."""
+    number: int = member("n", count)
+    """From 1; whatever is above corrects the one before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SettlementLeaf(Leaf):
     """A settlement: which claims were turned into which lines."""
 
@@ -169,7 +184,17 @@ class KeyLeaf(Leaf):
     """Of the log its verifier key (`name+id+base64`), else the id that signed metadata knows it by."""
 
 
-AnyLeaf = UseLeaf | OptOutLeaf | LicenceLeaf | TariffLeaf | SettlementLeaf | PayoutLeaf | TitleLeaf | KeyLeaf
+AnyLeaf = (
+    UseLeaf
+    | OptOutLeaf
+    | LicenceLeaf
+    | TariffLeaf
+    | DeclarationLeaf
+    | SettlementLeaf
+    | PayoutLeaf
+    | TitleLeaf
+    | KeyLeaf
+)
 
 TYPES: dict[str, type[AnyLeaf]] = {kind.TYPE: kind for kind in get_args(AnyLeaf)}
 

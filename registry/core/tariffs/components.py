@@ -30,10 +30,11 @@ class Unit(StrEnum):
 
     IMAGE = "image"
     WORK = "work"
+    """Each work once in each claim."""
     TOKENS = "1k_tokens"
     """Thousands of tokens of the licensee's own tokenizer, as it declares them."""
     AUDIO_MINUTE = "audio_minute"
-    """Minutes of recorded sound that were used, each begun minute of an item as one."""
+    """Minutes of recorded sound, as the licensee counts them; a begun minute of an item is one."""
     VOICE_MINUTE = "voice_minute"
     """The same of a person's voice."""
 
