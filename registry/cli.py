@@ -11,6 +11,7 @@ from registry.base.actor import Role, Scope
 from registry.command_options import HOME, JSON, say, settings_of
 from registry.core.errors import MissingExtra, VorbehaltError
 from registry.core.ids import format_id
+from registry.log_commands import log
 from registry.money_commands import ledger, payment, payout
 from registry.trust_cli import trust
 
@@ -284,6 +285,7 @@ def hints(home: Path | None, limit: int, as_json: bool) -> None:
 
 
 cli.add_command(trust)
+cli.add_command(log)
 
 
 @cli.command()

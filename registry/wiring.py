@@ -120,6 +120,15 @@ class Registry:
         part = install(trust_keys(self.settings), folder, self.sources.now())
         return part, self.publish()
 
+    def rotate_log_key(self, *, finish: bool) -> log.rotation.Change:
+        """Begin to change the log's key, or finish it, and publish the log's files."""
+        key = LogKey.load(log_keys(self.settings))
+        change = log.rotation.finish if finish else log.rotation.begin
+        changed = change(self.database, key, self.sources.now())
+        with suppress(NotReady):
+            log.project(self.database, self.files)
+        return changed
+
     def _publishing(self) -> tuple[Publisher, LogKey]:
         """All keys are there before anything is done with one of them."""
         key = LogKey.load(log_keys(self.settings))
@@ -190,8 +199,7 @@ class Registry:
             ]
 
     def _sign_log(self, key: LogKey) -> None:
-        with self.database.writing() as session:
-            log.sign_checkpoint(session, key, self.sources.now())
+        log.sign(self.database, key, self.sources.now())
 
     def _publish_log(self, *, recreate: bool) -> None:
         """Bring the log's files up to the newest public checkpoint, if there is one."""

@@ -8,6 +8,9 @@ old size, exactly the tree that was signed last.
 `log.key` holds the secret (mode 0600), `log.head` the last checkpoint, written durably before its note is released.
 Keep both out of the backups of the database, and never restore `log.head`. `log.policy`, if the operator has written
 one, names the witnesses that checkpoints are submitted to, and the quorum that makes one public.
+
+While the key is changed (`rotation`) its successor waits in `log.next.key`; of keys that were changed the public halves
+stay in `log.retired`. The files are read anew for each signature, so that a change reaches every process at once.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from registry.base.files import FolderStore
-from registry.core.durable import write_new
+from registry.core.durable import flush_folder, replace_file, write_new
 from registry.core.errors import InvalidInput, NotReady, OutputExists, TrustRefused, VerificationFailed
 from registry.core.tlog.checkpoints import Checkpoint
 from registry.core.tlog.merkle import empty_root
@@ -26,19 +31,46 @@ from registry.core.tlog.notes import Note, SigningKey, VerifierKey
 from registry.core.tlog.policies import Policy
 
 KEY_FILE = "log.key"
+NEXT_FILE = "log.next.key"
+RETIRED_FILE = "log.retired"
 HEAD_FILE = "log.head"
 POLICY_FILE = "log.policy"
+_LOCK_FILE = "log.lock"
+
+MaySign = Callable[[VerifierKey], bool]
+"""Whether the log's own entries let this key sign the tree that is about to be signed."""
+
+
+class Public(NamedTuple):
+    """The public halves of a log's keys."""
+
+    current: VerifierKey
+    successor: VerifierKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What lies in the folder."""
+
+    current: SigningKey
+    successor: SigningKey | None
+    policy: Policy
+
+    @property
+    def signers(self) -> list[SigningKey]:
+        """The older first."""
+        return [self.current] if self.successor is None else [self.current, self.successor]
 
 
 class LogKey:
     """The signer of one log. Safe to share between threads and, through its files, between processes."""
 
-    def __init__(self, folder: Path, key: SigningKey) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.origin = _read_key(folder / KEY_FILE).name
+        """The log's name."""
+        self._folder = folder
         self._store = FolderStore(folder)
-        self._key = key
-        self.policy = _read_policy(folder / POLICY_FILE, key.verifier())
-        """What makes a checkpoint public: this log's signature, and the quorum of witnesses in `log.policy`, if any.
-        Its file is what a lab stores once, on the first day."""
+        self._files()
 
     @classmethod
     def generate(cls, folder: Path, origin: str) -> LogKey:
@@ -57,7 +89,7 @@ class LogKey:
             )
         store.put(HEAD_FILE, str(nothing).encode())
         write_new(folder / KEY_FILE, key.secret().encode(), 0o600)
-        return cls(folder, key)
+        return cls(folder)
 
     @classmethod
     def load(cls, folder: Path) -> LogKey:
@@ -65,28 +97,28 @@ class LogKey:
 
         `InvalidInput` if there is a policy beside it that cannot be used.
         """
-        path = folder / KEY_FILE
-        try:
-            if path.stat().st_mode & 0o077:
-                raise TrustRefused(f"Others may read {path}. If nobody has, run: chmod 600 {path}")
-            key = SigningKey.parse(path.read_text("utf-8"))
-        except FileNotFoundError as problem:
-            raise NotReady(
-                f"The usage log has no signing key at {path}. Make one with: vorbehalt-server trust init"
-            ) from problem
-        except (InvalidInput, UnicodeDecodeError) as problem:
-            raise TrustRefused(f"{path} is damaged; restore it from where the key is kept safe.") from problem
-        return cls(folder, key)
+        return cls(folder)
 
     @property
-    def origin(self) -> str:
-        """The log's name."""
-        return self._key.name
+    def public(self) -> Public:
+        """The public halves of the key that is here, and of the one that waits to take its place."""
+        files = self._files()
+        return Public(
+            files.current.verifier(), None if files.successor is None else files.successor.verifier()
+        )
 
     @property
     def verifier(self) -> VerifierKey:
         """The public key; as text, the vkey that policies list."""
-        return self._key.verifier()
+        return self.public.current
+
+    @property
+    def policy(self) -> Policy:
+        """What makes a checkpoint public: a signature by this log, and the quorum of witnesses in `log.policy`, if any.
+
+        Its file is what a lab stores once, on the first day.
+        """
+        return self._files().policy
 
     def last_signed(self) -> Checkpoint:
         """What the key remembers; `TrustRefused` if the memory is gone or belongs to another log."""
@@ -129,31 +161,114 @@ class LogKey:
             )
         return last
 
-    def sign(self, size: int, root_at: Callable[[int], bytes]) -> Note:
-        """Sign the tree of this size. `TrustRefused` if it does not continue the one that was signed last."""
-        with self._locked():
+    def sign(self, size: int, root_at: Callable[[int], bytes], may_sign: MaySign = lambda _: True) -> Note:
+        """Sign the tree of this size, with each key here that may.
+
+        `TrustRefused` if none may, or if the tree does not continue the one that was signed last.
+        """
+        with self._locked(fcntl.LOCK_EX):
+            signers = [key for key in self._read().signers if may_sign(key.verifier())]
+            if not signers:
+                raise TrustRefused(
+                    f"By the log's own entries the key in {self._folder / KEY_FILE} must not sign: it was retired, or "
+                    "has taken the place of another one without a word. Put the log's present key there."
+                )
             last = self.check(size, root_at)
             checkpoint = Checkpoint(self.origin, size, root_at(size))
             if checkpoint != last:
                 self._store.put(HEAD_FILE, str(checkpoint).encode())
-            return checkpoint.signed(self._key)
+            return _signed(checkpoint, signers)
+
+    # -- changing the key ----------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Make the successor, unless it waits already."""
+        with self._locked(fcntl.LOCK_EX):
+            if self._read().successor is None:
+                secret = SigningKey.generate(self.origin).secret()
+                replace_file(self._folder / NEXT_FILE, secret.encode(), 0o600)
+
+    def signed_by_successor(self, checkpoint: Checkpoint) -> Note:
+        """What was signed last, by the successor alone, to be tried on witnesses; `TrustRefused` for anything else."""
+        with self._locked(fcntl.LOCK_EX):
+            successor = self._read().successor
+            if successor is None or checkpoint != self.last_signed():
+                raise TrustRefused("Only what the log has signed already may be signed to try a new key.")
+            return checkpoint.signed(successor)
+
+    def promote(self) -> None:
+        """The successor takes the place of the key, of which the public half is kept; nothing if there is none."""
+        with self._locked(fcntl.LOCK_EX):
+            files = self._read()
+            if files.successor is None:
+                return
+            retired = _read_retired(self._folder / RETIRED_FILE)
+            lines = [str(key) for key in dict.fromkeys((*retired, files.current.verifier()))]
+            self._store.put(RETIRED_FILE, "".join(f"{line}\n" for line in lines).encode())
+            (self._folder / NEXT_FILE).replace(self._folder / KEY_FILE)
+            flush_folder(self._folder)
+
+    # -- the files -----------------------------------------------------------------------------------------
+    def _files(self) -> _Files:
+        with self._locked(fcntl.LOCK_SH):
+            return self._read()
+
+    def _read(self) -> _Files:
+        """All that is there, under the lock, so that nobody is replacing it."""
+        current = _read_key(self._folder / KEY_FILE)
+        successor = _read_key(self._folder / NEXT_FILE) if (self._folder / NEXT_FILE).exists() else None
+        keys = [key for key in (current, successor) if key is not None]
+        if len({key.name for key in keys}) > 1:
+            raise TrustRefused(f"{NEXT_FILE} in {self._folder} is the key of another log; take it away.")
+        own = [key.verifier() for key in keys]
+        own += [key for key in _read_retired(self._folder / RETIRED_FILE) if key not in own]
+        return _Files(current, successor, _read_policy(self._folder / POLICY_FILE, own))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One signature at a time among all processes that use this folder."""
-        with self._store.path(KEY_FILE).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def _locked(self, how: int) -> Iterator[None]:
+        """One signature, or change of the key, at a time among all processes that use this folder."""
+        with (self._folder / _LOCK_FILE).open("ab") as file:
+            fcntl.flock(file, how)
             yield
 
 
-def _read_policy(path: Path, key: VerifierKey) -> Policy:
-    """The operator's policy for this log; trust in its key alone if there is no file."""
+def _signed(checkpoint: Checkpoint, signers: list[SigningKey]) -> Note:
+    text = str(checkpoint)
+    return Note(text, tuple(key.sign(text) for key in signers))
+
+
+def _read_key(path: Path) -> SigningKey:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise TrustRefused(f"Others may read {path}. If nobody has, run: chmod 600 {path}")
+        return SigningKey.parse(path.read_text("utf-8"))
+    except FileNotFoundError as problem:
+        raise NotReady(
+            f"The usage log has no signing key at {path}. Make one with: vorbehalt-server trust init"
+        ) from problem
+    except (InvalidInput, UnicodeDecodeError) as problem:
+        raise TrustRefused(f"{path} is damaged; restore it from where the key is kept safe.") from problem
+
+
+def _read_retired(path: Path) -> list[VerifierKey]:
+    """Public keys, one a line; the operator may take lines away."""
+    try:
+        lines = path.read_text("utf-8").split("\n")
+        return [VerifierKey.parse(line) for line in lines if line]
+    except FileNotFoundError:
+        return []
+    except (InvalidInput, UnicodeDecodeError) as problem:
+        raise InvalidInput(f"{path} cannot be used: {problem}") from problem
+
+
+def _read_policy(path: Path, own: list[VerifierKey]) -> Policy:
+    """The operator's policy for this log, with all of its keys; trust in them alone if there is no file."""
+    keys = tuple(own)
     try:
         policy = Policy.parse(path.read_text("utf-8"))
     except FileNotFoundError:
-        return Policy.of_log(key)
+        return replace(Policy.of_log(own[0]), logs=keys)
     except (InvalidInput, UnicodeDecodeError) as problem:
         raise InvalidInput(f"{path} cannot be used: {problem}") from problem
-    if key not in policy.logs:
-        raise InvalidInput(f"{path} does not list this log. Add the line: log {key}")
-    return policy
+    if not set(own) & set(policy.logs):
+        raise InvalidInput(f"{path} does not list this log. Add the line: log {own[0]}")
+    return replace(policy, logs=tuple(dict.fromkeys((*keys, *policy.logs))))

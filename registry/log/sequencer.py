@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from registry.base.db import look
 from registry.core.errors import Conflict, InvalidInput
 from registry.core.tlog import merkle, tiles
 from registry.log.models import HEAD_ID, LogEntry, LogHead, LogNode
@@ -78,6 +79,11 @@ def head(session: Session) -> Head:
 def current_change_seq(session: Session) -> int:
     """The number of the last change that this transaction sees; 0 before the first."""
     return session.scalar(_CHANGE_SEQ) or 0
+
+
+def newest_change_seq(session: Session) -> int:
+    """The number of the last change that is committed now; cheap, and no part of the session's consistent view."""
+    return next((number for (number,) in look(session, _CHANGE_SEQ, {})), 0)
 
 
 def hold(session: Session) -> Head:

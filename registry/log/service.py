@@ -14,6 +14,7 @@ from registry.core.errors import InvalidInput, NotFound, NotReady
 from registry.core.records.receipts import build_receipt, build_row_receipts
 from registry.core.tlog import tiles
 from registry.core.tlog.notes import Note
+from registry.log import key_entries, rotation
 from registry.log.keys import LogKey
 from registry.log.projection import project
 from registry.log.sequencer import (
@@ -23,6 +24,7 @@ from registry.log.sequencer import (
     head,
     hold,
     idempotency_key,
+    newest_change_seq,
     next_change_seq,
 )
 from registry.log.signing import (
@@ -30,6 +32,7 @@ from registry.log.signing import (
     check_continues,
     latest_checkpoint,
     latest_signed,
+    sign,
     sign_checkpoint,
 )
 from registry.log.tree import consistency_proof, entries, read_tile, receipt_proof, root_at, stored_hashes
@@ -47,15 +50,19 @@ __all__ = [
     "head",
     "hold",
     "idempotency_key",
+    "key_entries",
     "latest_checkpoint",
     "latest_signed",
+    "newest_change_seq",
     "next_change_seq",
     "project",
     "receipt",
     "receipt_proof",
     "root_at",
+    "rotation",
     "row_receipt",
     "row_receipts",
+    "sign",
     "sign_checkpoint",
     "sign_head",
     "stored_hashes",

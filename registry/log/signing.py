@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from registry.base.db import Database
 from registry.core.errors import Corrupt, NotReady, TrustRefused, VerificationFailed
 from registry.core.tlog.checkpoints import Checkpoint
 from registry.core.tlog.notes import Note, Signature
 from registry.core.tlog.policies import Policy, satisfied
+from registry.log import key_entries
 from registry.log.keys import LogKey
 from registry.log.models import LogCheckpoint
 from registry.log.sequencer import appended, head, lock_head
@@ -30,11 +33,23 @@ class SignedCheckpoint:
     note: Note
 
 
+def sign(database: Database, key: LogKey, now: datetime) -> SignedCheckpoint:
+    """Sign the log as it is committed, after it has named its key. Raises what `sign_checkpoint` does."""
+    with database.reading() as session:
+        named = key_entries.has_begun(session)
+    if not named:
+        with database.writing() as session:
+            check_continues(session, key)
+            key_entries.begin_first(session, key.verifier, now)
+    with database.writing() as session:
+        return sign_checkpoint(session, key, now)
+
+
 def sign_checkpoint(session: Session, key: LogKey, now: datetime) -> SignedCheckpoint:
     """Sign the log as it is committed; signing the same size again gives the note that was stored.
 
-    `TrustRefused` if the key signed another history, `NotReady` if this very transaction appended: what might still
-    be rolled back must not be signed.
+    `TrustRefused` if the key signed another history, or may not sign by the log's own entries; `NotReady` if this very
+    transaction appended: what might still be rolled back must not be signed.
     """
     if appended(session):
         raise NotReady(
@@ -44,7 +59,8 @@ def sign_checkpoint(session: Session, key: LogKey, now: datetime) -> SignedCheck
     root = locked.edge.root()
     if root_at(session, locked.size) != root:
         raise Corrupt("The log's stored hashes do not add up to its stored head; restore the database.")
-    note = key.sign(locked.size, lambda size: root_at(session, size))
+    may_sign = partial(key_entries.may_sign, session)
+    note = key.sign(locked.size, lambda size: root_at(session, size), may_sign)
     stored = session.get(LogCheckpoint, locked.size)
     if stored is not None and stored.root != root:
         raise TrustRefused(

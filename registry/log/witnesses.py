@@ -27,7 +27,7 @@ from registry.log.signing import (
     add_cosignatures,
     latest_checkpoint,
     satisfies,
-    sign_checkpoint,
+    sign,
 )
 from registry.log.tree import consistency_proof
 
@@ -47,9 +47,17 @@ class Witness:
 
 def sign_head(database: Database, key: LogKey, now: datetime) -> bool:
     """Sign the log as it is committed and submit it; whether the log's policy is satisfied by the answers."""
-    with database.writing() as session:
-        signed = sign_checkpoint(session, key, now)
-    return submit(database, key, signed)
+    return submit(database, key, sign(database, key, now))
+
+
+def accepted_by(database: Database, key: LogKey, signed: SignedCheckpoint) -> set[str]:
+    """Which witnesses, by their names in the policy, cosign this checkpoint, that they have seen or that is newer."""
+    asked = witnesses_of(key)
+    if not asked:
+        return set()
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = pool.map(lambda w: _ask(database, signed, w, signed.checkpoint.size), asked)
+        return {w.name for w, line in zip(asked, answers, strict=True) if line is not None}
 
 
 def submit(database: Database, key: LogKey, signed: SignedCheckpoint) -> bool:

@@ -38,7 +38,7 @@ from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.log.service import LogKey
-from registry.publishing import proofs
+from registry.publishing import keys, proofs
 from registry.publishing.models import Edition
 from registry.publishing.parcels import make_parcel
 from registry.works import service as works
@@ -147,6 +147,7 @@ def _publish(
         publisher.bring(targets, now, recreate=recreate)
         with database.writing() as session:
             edition = _record(session, content, files, now)
+            keys.begin(session, publisher, now)
         custom = dict(parcel.custom)
         if key is not None:
             targets[PROOF], custom[PROOF] = proofs.prove(database, key, edition.log_index, now)
@@ -156,6 +157,7 @@ def _publish(
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())
+        keys.end(session, publisher, now)
     return edition
 
 

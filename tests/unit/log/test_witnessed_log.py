@@ -69,7 +69,7 @@ def test_a_checkpoint_is_public_with_its_cosignatures(database: Database, quorum
         assert grow(database, quorum.key, f"claim-{number}")
         shown = public(database)
         verified = satisfied(shown.note, quorum.key.policy)
-        assert (verified.checkpoint.size, set(verified.witnessed)) == (number + 1, {"a", "b", "c"})
+        assert (verified.checkpoint.size, set(verified.witnessed)) == (number + 2, {"a", "b", "c"})
     assert all(not w.witness.evidence() for w in quorum.witnesses)
 
 
@@ -81,13 +81,13 @@ def test_one_may_be_away_but_not_two(database: Database, quorum: Quorum) -> None
     assert set(satisfied(public(database).note, quorum.key.policy).witnessed) == {"a", "b"}
     quorum.stop[1]()
     assert not grow(database, quorum.key, "three")
-    assert public(database).checkpoint.size == 2
+    assert public(database).checkpoint.size == 3
     with database.reading() as session:
-        early, late = (Proof.parse(service.receipt(session, index)) for index in (0, 2))
-    assert early.verify(b"one", quorum.key.policy).checkpoint.size == 2
+        early, late = (Proof.parse(service.receipt(session, index)) for index in (0, 3))
+    assert early.verify(b"one", quorum.key.policy).checkpoint.size == 3
     with pytest.raises(VerificationFailed, match="lacks cosignatures"):
         late.verify(b"three", quorum.key.policy)
-    assert late.verify(b"three", Policy.of_log(quorum.key.verifier)).checkpoint.size == 3
+    assert late.verify(b"three", Policy.of_log(quorum.key.verifier)).checkpoint.size == 4
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -96,7 +96,7 @@ def test_what_was_missed_is_made_up_for(
 ) -> None:
     """The log grew before it had witnesses: the first checkpoint of that size is submitted, from nothing."""
     assert grow(database, log_key, *(f"claim-{n}" for n in range(300)))
-    assert public(database).checkpoint.size == 300
+    assert public(database).checkpoint.size == 301
     assert service.sign_head(database, quorum.key, NOW)
     assert len(public(database).note.signatures) == 4
     again = LogKey.load(keys_folder)
@@ -128,9 +128,9 @@ def test_an_old_backup_cannot_become_another_history(
         assert not grow(backup, attacker, *names)
     with backup.reading() as session:
         forged = service.latest_signed(session)
-        assert forged.checkpoint.size == 26
+        assert forged.checkpoint.size == 27
         receipt = build_receipt(
-            b"changed", 5, service.receipt_proof(session, 5, forged.checkpoint.size), forged.note
+            b"changed", 6, service.receipt_proof(session, 6, forged.checkpoint.size), forged.note
         )
     assert public(backup).checkpoint == before
     satisfied(forged.note, Policy.of_log(quorum.key.verifier))  # the log's own signature is genuine
@@ -171,7 +171,7 @@ def test_of_two_sequencers_at_once_one_is_heard(
     for thread in threads:
         thread.join()
     sizes = sorted(public(which).checkpoint.size for which in (database, other))
-    assert sizes[0] == 1
+    assert sizes[0] == 2
     assert sum(len(w.witness.evidence()) for w in quorum.witnesses) > 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +12,19 @@ from typing import Self
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 
 from registry.core.errors import NotReady, TrustRefused
 from registry.core.snapshots.trust.chain import REFUSALS, load_next_root, load_root, load_targets
 from registry.core.snapshots.trust.keys import load_key
-from registry.core.snapshots.trust.roles import ONLINE_ROLES, PUBLISHER, ROOT, TARGETS, file_name
+from registry.core.snapshots.trust.roles import (
+    OFFLINE_ROLES,
+    ONLINE_ROLES,
+    PUBLISHER,
+    ROOT,
+    TARGETS,
+    file_name,
+)
 
 FOLDER = "metadata"
 KEYS = "keys"
@@ -74,6 +82,11 @@ class OfflinePart:
         """The newest root."""
         return self.roots[-1]
 
+    @property
+    def keys(self) -> dict[str, frozenset[str]]:
+        """By role, all of them."""
+        return {role: self.key_ids(role) for role in (*OFFLINE_ROLES, *ONLINE_ROLES)}
+
     def key_ids(self, role: str) -> frozenset[str]:
         """The ids of the keys that may sign for this role."""
         named = self.targets if role == PUBLISHER else self.root
@@ -116,6 +129,20 @@ def signed_files(folder: Path) -> dict[str, dict[int, bytes]]:
         if match := _NAME.fullmatch(path.name):
             found[match[2]][int(match[1])] = path.read_bytes()
     return found
+
+
+def ever_named(folder: Path) -> dict[str, set[str]]:
+    """By role, the ids of all keys that any version in this folder has named."""
+    found: dict[str, set[str]] = defaultdict(set)
+    files = signed_files(folder)
+    for data in files[ROOT].values():
+        for role, named in Metadata[Root].from_bytes(data).signed.roles.items():
+            found[role] |= set(named.keyids)
+    for data in files[TARGETS].values():
+        delegations = Metadata[Targets].from_bytes(data).signed.delegations
+        for role, delegated in ((delegations and delegations.roles) or {}).items():
+            found[role] |= set(delegated.keyids)
+    return dict(found)
 
 
 def key_path(online_dir: Path, role: str) -> Path:

@@ -22,7 +22,7 @@ from registry.core.snapshots.retired import remove_retired
 from registry.core.snapshots.store import Store, metadata_path, target_path
 from registry.core.snapshots.times import to_seconds
 from registry.core.snapshots.trust.chain import REFUSALS, Chain, verify_chain
-from registry.core.snapshots.trust.offline import OfflinePart
+from registry.core.snapshots.trust.offline import FOLDER, OfflinePart, ever_named
 from registry.core.snapshots.trust.roles import (
     PUBLISHER,
     ROOT,
@@ -59,6 +59,17 @@ class Publisher:
         self._offline = OfflinePart.load(online_dir)
         self._signers = self._offline.load_signers(online_dir)
         Versions.load(online_dir)
+
+    @property
+    def keys(self) -> dict[str, frozenset[str]]:
+        """By role, the ids of the keys under which this publishes."""
+        return self._offline.keys
+
+    @property
+    def former_keys(self) -> dict[str, frozenset[str]]:
+        """By role, those that were named before and are no longer."""
+        named = ever_named(self._dir / FOLDER)
+        return {role: frozenset(ids - self.keys.get(role, set())) for role, ids in named.items()}
 
     def bring(self, targets: Mapping[str, bytes | Path], now: datetime, *, recreate: bool = False) -> None:
         """Bring files to the store ahead of `publish`, which then has little more to do than to sign.

@@ -22,7 +22,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 from registry.core.durable import replace_file
 from registry.core.errors import Conflict, InvalidInput, NotFound, NotReady, TrustRefused
 from registry.core.snapshots.trust.chain import REFUSALS
-from registry.core.snapshots.trust.offline import OfflinePart, signed_files
+from registry.core.snapshots.trust.offline import OfflinePart, ever_named
 from registry.core.snapshots.trust.roles import (
     OFFLINE_THRESHOLD,
     PUBLISHER,
@@ -79,7 +79,7 @@ def replace_key(
     """
     part = OfflinePart.read(folder)
     role, old = find_key(part, old)
-    if new.keyid in _ever_named(folder):
+    if any(new.keyid in named for named in ever_named(folder).values()):
         raise Conflict("The new key was named before; a key does not come back. Make another one.")
     others = {keyid: signer for keyid, signer in signers.items() if keyid != old}
 
@@ -158,15 +158,3 @@ def _write(folder: Path, part: OfflinePart, root: bytes | None, targets: bytes |
     for name, content in new.items():
         replace_file(folder / name, content)
     return Signed(result, tuple(folder / name for name in new))
-
-
-def _ever_named(folder: Path) -> set[str]:
-    """The ids of all keys that any version in this folder names."""
-    found: set[str] = set()
-    files = signed_files(folder)
-    for data in files[ROOT].values():
-        found |= set(Metadata[Root].from_bytes(data).signed.keys)
-    for data in files[TARGETS].values():
-        delegations = Metadata[Targets].from_bytes(data).signed.delegations
-        found |= set(delegations.keys) if delegations is not None else set()
-    return found
