@@ -84,8 +84,7 @@ def _verdicts(
     kept = np.zeros(len(read.sizes), np.bool_)
     unplaced = read.unplaced[plain]
     two = papers.unmatched(judge, [None, NO_ADDRESS])
-    which = pa.array(unplaced.astype(np.int64))
-    kept[plain] = np.asarray(two.column("kept").take(which))
+    kept[plain] = np.asarray(_spread(two.column("kept"), unplaced))
     own = {
         "shard": pa.repeat(pa.scalar(number, pa.uint32()), len(plain)),
         "row": pa.array(plain + rows.row, pa.uint32()),
@@ -94,10 +93,18 @@ def _verdicts(
         "sha256": _hex_digests(read, plain),
     }
     columns = [
-        own[name] if name in own else two.column(at).take(which)
+        own[name] if name in own else _spread(two.column(at), unplaced)
         for at, name in enumerate(papers.VERDICTS.names)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=papers.VERDICTS), kept
+
+
+def _spread(two: pa.Array, second: NDArray[np.bool_]) -> pa.Array:
+    """The first of two values, or where it is so said the second; nearly always one of them throughout."""
+    if second.any() and not second.all():
+        return two.take(pa.array(second.astype(np.int64)))
+    value = two[int(second.any())]
+    return pa.repeat(value, len(second)) if value.is_valid else pa.nulls(len(second), two.type)
 
 
 def _hex_digests(read: ReadColumns, plain: NDArray[np.int64]) -> pa.Array:
@@ -107,6 +114,8 @@ def _hex_digests(read: ReadColumns, plain: NDArray[np.int64]) -> pa.Array:
         return pa.nulls(len(plain), pa.string())
     digits = np.frombuffer(found.codes.tobytes().hex().encode(), np.uint8)
     texts = _packed(digits, len(found.rows), 64, pa.string())
+    if len(texts) == len(plain) and np.array_equal(found.rows, plain):
+        return texts
     where = np.full(len(read.sizes), -1, np.int64)
     where[found.rows] = np.arange(len(found.rows))
     return texts.take(pa.array(where[plain], mask=where[plain] < 0))
@@ -138,7 +147,7 @@ def _codes(
 
 
 def _code_lines(number: int, rows: Batch, codes: Codes, mine: NDArray[np.bool_]) -> pa.RecordBatch:
-    own, data = codes.rows[mine], codes.codes[mine]
+    own, data = (codes.rows, codes.codes) if mine.all() else (codes.rows[mine], codes.codes[mine])
     count = len(own)
     constants: Mapping[str, pa.Scalar] = {
         "shard": pa.scalar(number, pa.uint32()),

@@ -72,6 +72,10 @@ CODES = pa.schema(
 )
 
 ROWS_PER_GROUP = 65_536
+_LEVEL = 1
+"""Of Zstandard. Digests and codes fill these tables: the third level takes twice the time and gains nothing."""
+_SOUGHT = ["shard", "row", "key"]
+"""Columns by which lines are looked for: only they have statistics."""
 _REPETITIVE = ["media", "reason", "mark", "algorithm", "kind", "variant", "grade", "work_id", "error"]
 
 
@@ -148,7 +152,13 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     dictionary = [name for name in schema.names if name in _REPETITIVE]
     rows, waiting, held = 0, list[pa.RecordBatch](), 0
     with pq.ParquetWriter(
-        path, schema, version="2.6", compression="zstd", compression_level=3, use_dictionary=dictionary
+        path,
+        schema,
+        version="2.6",
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=dictionary,
+        write_statistics=_SOUGHT,
     ) as writer:
         for part in batches:
             waiting.append(part)

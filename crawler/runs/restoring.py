@@ -1,7 +1,8 @@
 """An item of a finished run as it was before the registry was asked, so that a newer edition may ask it anew.
 
-Of a picture, some codes are made only where they matter, and where they do depends on the registry. They are in the
-papers if the run has made them; an item for which the newer edition wants others has to be read again.
+Some codes are made only where they matter, and where they do depends on the registry: anchors and some colours of
+pictures, and the signatures of texts if the run was lazy. They are in the papers if the run has made them; an item for
+which the newer edition wants others has to be read again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from dataclasses import dataclass, replace
 from crawler.filter import Reading, split_parts
 from crawler.runs.rereading import Row, reading_of
 from registry.core.decisions import Verdict
-from registry.core.fingerprints import ANCHORS256, COLOUR42, DHASH256, FULL, PHASH256, Fingerprint
+from registry.core.fingerprints import (
+    ANCHORS256,
+    COLOUR42,
+    DHASH256,
+    FULL,
+    MINHASH128,
+    PHASH256,
+    WINNOW32,
+    Fingerprint,
+)
 
 
 class NotKept(Exception):
@@ -26,11 +36,11 @@ def restored(row: Row, codes: list[Row], *, all_at_once: bool) -> Reading:
     it unclear which codes were made.
     """
     reading = reading_of(row, codes)
-    if all_at_once or not any(f.algorithm == DHASH256 for f in reading.fingerprints):
+    parts = [_Part.of(part) for part in split_parts(reading.fingerprints)]
+    if all_at_once or not any(part.waits for part in parts):
         return reading
     if (reading.gap or "").startswith("error."):
         raise NotKept
-    parts = [_Part.of(part) for part in split_parts(reading.fingerprints)]
     was_open = Verdict(row["verdict"]) is not Verdict.DENY or any(part.later for part in parts)
     was_coloured = any(f.algorithm == COLOUR42 for part in parts for f in part.later)
     return replace(
@@ -46,30 +56,47 @@ class _Part:
 
     first: Sequence[Fingerprint]
     later: Sequence[Fingerprint]
-    plain: bool
-    """Whether there are frames whose colours are made later, if at all."""
+    frames: frozenset[str]
+    """Of a picture, those that have codes."""
+    plain: frozenset[str]
+    """Those of them whose colours are made later, if at all."""
+    lazy: bool
+    """Whether it is a text whose signature is made later, if at all: then it stands behind the passages."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether some of its codes are made later, if at all."""
+        return bool(self.frames) or self.lazy
 
     @classmethod
     def of(cls, codes: Sequence[Fingerprint]) -> _Part:
-        plain = {f.kind for f in codes if f.algorithm == PHASH256}
-        late = [f.algorithm == ANCHORS256 or (f.algorithm == COLOUR42 and f.kind in plain) for f in codes]
-        pairs = list(zip(codes, late, strict=True))
-        return cls([f for f, yes in pairs if not yes], [f for f, yes in pairs if yes], bool(plain))
+        names = [f.algorithm for f in codes]
+        frames = frozenset(f.kind for f in codes if f.algorithm == DHASH256)
+        plain = frozenset(f.kind for f in codes if f.algorithm == PHASH256)
+        lazy = WINNOW32 in names and MINHASH128 not in names[: names.index(WINNOW32)]
+        first: list[Fingerprint] = []
+        later: list[Fingerprint] = []
+        for f in codes:
+            waited = f.algorithm == ANCHORS256 or (f.algorithm == COLOUR42 and f.kind in plain)
+            (later if waited or (lazy and f.algorithm == MINHASH128) else first).append(f)
+        return cls(first, later, frames, plain, lazy)
+
+    def made(self, algorithm: str) -> tuple[Fingerprint, ...]:
+        """Those that were made later by this algorithm."""
+        return tuple(f for f in self.later if f.algorithm == algorithm)
 
 
 def _later(parts: Sequence[_Part], *, was_open: bool, was_coloured: bool) -> Iterator[tuple[int, _Kept]]:
     end = 0
     for part in parts:
         end += len(part.first)
-        frames = {f.kind for f in part.first if f.algorithm == DHASH256}
-        if frames:
-            anchors = tuple(f for f in part.later if f.algorithm == ANCHORS256)
-            colours = tuple(f for f in part.later if f.algorithm == COLOUR42)
+        if part.waits:
             yield (
                 end,
                 _Kept(
-                    anchors if was_open or FULL not in frames else None,
-                    colours if was_coloured or not part.plain else None,
+                    part.made(ANCHORS256) if was_open or FULL not in part.frames else None,
+                    part.made(COLOUR42) if was_coloured or not part.plain else None,
+                    part.made(MINHASH128) or (None if part.lazy else ()),
                 ),
             )
 
@@ -80,6 +107,7 @@ class _Kept:
 
     made_anchors: tuple[Fingerprint, ...] | None
     made_colours: tuple[Fingerprint, ...] | None
+    made_signature: tuple[Fingerprint, ...] | None
 
     def anchors(self) -> tuple[Fingerprint, ...]:
         """As they stand in the papers."""
@@ -88,6 +116,10 @@ class _Kept:
     def colours(self) -> tuple[Fingerprint, ...]:
         """As they stand in the papers."""
         return _made(self.made_colours)
+
+    def signature(self) -> tuple[Fingerprint, ...]:
+        """As it stands in the papers."""
+        return _made(self.made_signature)
 
 
 def _made(codes: tuple[Fingerprint, ...] | None) -> tuple[Fingerprint, ...]:

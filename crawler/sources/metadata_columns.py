@@ -6,7 +6,9 @@ doubtful: it is left to `read_row`, so that there is one place that says what be
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,9 +105,12 @@ def _digests(column: pa.Array, algorithm: str, doubtful: NDArray[np.bool_]) -> C
     lengths = np.asarray(pc.binary_length(column).fill_null(0).cast(pa.int64()))
     doubtful |= (lengths != wanted) & (lengths != 0)
     rows = np.flatnonzero(lengths == wanted)
-    data = _bytes_of(column.take(pa.array(rows))).reshape(-1, wanted)
+    whole = column if len(rows) == len(column) else column.take(pa.array(rows))
+    data = _bytes_of(whole).reshape(-1, wanted)
     if not is_text(column.type):
         return Codes(algorithm, rows, data)
+    with suppress(ValueError):  # some are no hexadecimal
+        return Codes(algorithm, rows, np.frombuffer(unhexlify(data.tobytes()), np.uint8).reshape(-1, width))
     nibbles = _NIBBLES[data]
     wrong = (nibbles == 255).any(axis=1)
     doubtful[rows[wrong]] = True

@@ -61,15 +61,20 @@ class ParquetSink:
     def take(self, batch: pa.RecordBatch, kept: Sequence[int] | NDArray[np.int64]) -> None:
         """These rows of a batch, of which no other row will come."""
         self._gather()
-        self._batch, self._kept = batch, list(kept)
+        self._batch = None
+        if len(kept):
+            self._put_rows(batch, kept)
 
     def _gather(self) -> None:
         """The kept rows of the batch that is left behind; a full group goes to the file."""
         if self._batch is None or not self._kept:
             return
-        layout = cast("Layout", self._layout)
         indexes, self._kept = self._kept, []
-        for rest in _taken(self._batch, indexes):
+        self._put_rows(self._batch, indexes)
+
+    def _put_rows(self, batch: pa.RecordBatch, indexes: Sequence[int] | NDArray[np.int64]) -> None:
+        layout = cast("Layout", self._layout)
+        for rest in [batch] if len(indexes) == batch.num_rows else _taken(batch, indexes):
             self._put(rest, layout)
 
     def _put(self, rest: pa.RecordBatch, layout: Layout) -> None:
@@ -115,9 +120,9 @@ class ParquetSink:
         self.written = (table, *(write_uids(self._data, self._name) if self._uids else ()))
 
 
-def _taken(batch: pa.RecordBatch, indexes: list[int]) -> Iterator[pa.RecordBatch]:
+def _taken(batch: pa.RecordBatch, indexes: Sequence[int] | NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
     """Some rows of a batch; one by one where it has columns of a type that Arrow cannot gather."""
     try:
         yield batch.take(pa.array(indexes, pa.int64()))
     except pa.ArrowNotImplementedError:
-        yield from (batch.slice(index, 1) for index in indexes)
+        yield from (batch.slice(int(index), 1) for index in indexes)
