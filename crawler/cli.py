@@ -19,6 +19,7 @@ from crawler.commands.receipt import receipt
 from crawler.commands.refilter import refilter
 from crawler.commands.register import register
 from crawler.commands.report import report
+from crawler.commands.signals import signals
 from crawler.commands.sync import sync
 from crawler.commands.verify import verify
 from crawler.commands.witness import witness
@@ -46,6 +47,7 @@ for command in (
     explain,
     verify,
     report,
+    signals,
     key,
     claim,
     receipt,

@@ -39,6 +39,8 @@ _REASONS = {
     "unchecked.no-content": "a record of a web archive without anything that was captured",
     "unchecked.no-address": "names no address where it should, so nobody can tell where it lies",
     "unchecked.address-only": "lies where anyone may use a work, but was not looked at: that is no licence to it",
+    "unchecked.no-signature": "shares a phrase with a new work; the run has not its signature, so only filtering again "
+    "can tell",
     "unchecked.no-colours": "outlined like a new work; the run has not its colours, so only filtering again can tell",
     "unchecked.no-fingerprint": "had nothing to compare",
 }
@@ -49,6 +51,15 @@ def reason(code: str) -> str:
     if code.startswith("signal."):
         return f"its source says so ({code.removeprefix('signal.')})"
     return _REASONS.get(code, code)
+
+
+def signal_reason(code: str) -> str:
+    """A reason code in words, for what only signals have decided."""
+    if code.startswith("error.signal."):
+        return f"what might be said could not be read ({code.removeprefix('error.signal.')})"
+    if code.startswith("research."):
+        return f"reserved ({code.removeprefix('research.')}), which scientific research sets aside"
+    return "no signal found" if code == "none-found" else reason(code)
 
 
 def closeness(algorithm: str, distance: int) -> str:

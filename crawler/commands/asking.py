@@ -51,9 +51,9 @@ def request_options(*, purpose: Purpose | None = None, policy: Policy | None = N
     return decorate
 
 
-def request_from(purpose: str, policy: str, territory: str, at: int) -> Request:
+def request_from(purpose: str, policy: str, territory: str, at: int, *, research: bool = False) -> Request:
     """The request; `InvalidInput` for a territory that is none."""
-    return Request(Purpose.parse(purpose), Policy(policy), at, check_territory(territory))
+    return Request(Purpose.parse(purpose), Policy(policy), at, check_territory(territory), research)
 
 
 def parse_moment(text: str) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+from registry.core.hosts import is_public
 from registry.domains.fetching import MAX_BODY, Answer, FetchFailed, fetch
-from registry.domains.names import Names, NoAnswer, NoSuchName, is_public
+from registry.domains.names import Names, NoAnswer, NoSuchName
 from registry.domains.rules import WELL_KNOWN, Method, Outcome, Probe, proof_place
 
 _TEMPORARY = frozenset({408, 425, 429})

@@ -32,7 +32,7 @@ from registry.core.fingerprints.model import (
     Limits,
     Note,
 )
-from registry.core.fingerprints.text import fingerprint_text, look_up_texts
+from registry.core.fingerprints.text import LaterSignature, fingerprint_text, look_up_texts, signature_of
 from registry.core.fingerprints.text_normal import characters_at
 from registry.core.fingerprints.vectors import selftest
 
@@ -58,6 +58,7 @@ __all__ = [
     "FileFingerprints",
     "Fingerprint",
     "Later",
+    "LaterSignature",
     "Limits",
     "Note",
     "characters_at",
@@ -70,5 +71,6 @@ __all__ = [
     "look_up_bytes",
     "look_up_texts",
     "selftest",
+    "signature_of",
     "to_lean",
 ]

@@ -76,6 +76,10 @@ class _Later:
         """See `model.Later.colours`."""
         return self.source.colours(self.plain)
 
+    def signature(self) -> tuple[Fingerprint, ...]:
+        """A picture has none."""
+        return ()
+
 
 def look_up_image(
     data: bytes, *, limits: Limits = DEFAULT_LIMITS, exact_decode: bool = False

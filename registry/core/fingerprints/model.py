@@ -50,13 +50,16 @@ class Note:
 
 
 class Later(Protocol):
-    """Codes of a picture that is looked up, which are made only when they are asked for."""
+    """Codes of a picture or text that is looked up, which are made only when they are asked for."""
 
     def anchors(self) -> tuple[Fingerprint, ...]:
         """Its anchors: one code or none."""
 
     def colours(self) -> tuple[Fingerprint, ...]:
         """The colours of its frames that are not symmetric; those of symmetric ones are there from the start."""
+
+    def signature(self) -> tuple[Fingerprint, ...]:
+        """Of a text, its signature."""
 
 
 @dataclass(frozen=True, slots=True)

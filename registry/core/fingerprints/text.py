@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -27,8 +28,9 @@ def fingerprint_text(
     data = _utf8(text) if raw is None else raw
     if (refusal := _too_large(data, limits)) is not None:
         raise refusal
-    ((signature, passages, length),) = many_codes([text.encode("utf-8", "surrogatepass")]).stored()
-    codes = _codes(data, signature, passages, length)
+    made = many_codes([text.encode("utf-8", "surrogatepass")])
+    ((passages, length),), (signature,) = made.stored_fingerprints(), made.stored_signatures()
+    codes = _codes(data, passages, length, signature)
     if isinstance(codes, TooShort):
         raise codes
     return FileFingerprints(
@@ -41,29 +43,59 @@ def fingerprint_text(
 
 
 def look_up_texts(
-    texts: Sequence[tuple[bytes, bytes]], *, limits: Limits = DEFAULT_LIMITS
+    texts: Sequence[tuple[bytes, bytes]], *, limits: Limits = DEFAULT_LIMITS, lazy_signatures: bool = False
 ) -> list[tuple[Fingerprint, ...] | InvalidInput]:
     """What `fingerprint_text` makes or raises of many texts: short ones cost far less together.
 
-    Each is given in the UTF-8 that `str.encode` makes of it, and as the bytes that it has in its file.
+    Each is given in the UTF-8 that `str.encode` makes of it, and as the bytes that it has in its file. With
+    `lazy_signatures` no signature is made, see `LaterSignature`.
     """
     small = [text for text, data in texts if len(data) <= limits.max_text_bytes]
-    made = many_codes(small).stored()
-    return [_too_large(data, limits) or _codes(data, *next(made)) for _, data in texts]
+    made = many_codes(small, signed=not lazy_signatures)
+    passages, signatures = made.stored_fingerprints(), made.stored_signatures()
+    return [
+        _too_large(data, limits) or _codes(data, *next(passages), next(signatures, None)) for _, data in texts
+    ]
 
 
-def _codes(data: bytes, signature: bytes, passages: bytes, length: int) -> tuple[Fingerprint, ...] | TooShort:
+@dataclass(frozen=True, slots=True)
+class LaterSignature:
+    """The signature of a text that is looked up, given only if it is asked for; see `model.Later`."""
+
+    make: Callable[[], Fingerprint]
+
+    def anchors(self) -> tuple[Fingerprint, ...]:
+        """A text has none."""
+        return ()
+
+    def colours(self) -> tuple[Fingerprint, ...]:
+        """Nor these."""
+        return ()
+
+    def signature(self) -> tuple[Fingerprint, ...]:
+        """Its signature."""
+        return (self.make(),)
+
+
+def signature_of(text: bytes) -> Fingerprint:
+    """Of one text in the UTF-8 that `str.encode` makes of it."""
+    (signature,) = many_codes([text]).stored_signatures()
+    return Fingerprint(MINHASH128, WHOLE, signature)
+
+
+def _codes(
+    data: bytes, passages: bytes, length: int, signature: bytes | None = None
+) -> tuple[Fingerprint, ...] | TooShort:
     if length < LEAST_BYTES:
         return TooShort(
             f"The text has {length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
             "needed to tell it from other texts.",
             normalised_bytes=length,
         )
-    return (
-        *digests(data),
-        Fingerprint(MINHASH128, WHOLE, signature),
-        Fingerprint(WINNOW32, WHOLE, passages),
-    )
+    fingerprints = Fingerprint(WINNOW32, WHOLE, passages)
+    if signature is None:
+        return (*digests(data), fingerprints)
+    return (*digests(data), Fingerprint(MINHASH128, WHOLE, signature), fingerprints)
 
 
 def _too_large(data: bytes, limits: Limits) -> TooLarge | None:

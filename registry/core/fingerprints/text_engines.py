@@ -33,7 +33,7 @@ class ManyCodes:
     """The same of N texts, as columns."""
 
     signatures: NDArray[np.uint32]
-    """(N, 128)"""
+    """(N, 128); none if they were not asked for."""
     fingerprints: Fingerprints
     """Of all texts, one behind the other."""
     ends: NDArray[np.int64]
@@ -47,14 +47,15 @@ class ManyCodes:
         ):
             yield TextCodes(signature, Fingerprints(positions[begin:end], values[begin:end]), length)
 
-    def stored(self) -> Iterator[tuple[bytes, bytes, int]]:
-        """Of each text the codes as they are stored, and its length."""
+    def stored_fingerprints(self) -> Iterator[tuple[bytes, int]]:
+        """Of each text its fingerprints as they are stored, and its length."""
         records = packed(self.fingerprints)
         bounds = pairwise([0, *(self.ends * RECORD.itemsize).tolist()])
-        for signature, (begin, end), length in zip(
-            lean_codes(self.signatures), bounds, self.lengths, strict=True
-        ):
-            yield signature, records[begin:end], length
+        return ((records[a:b], length) for (a, b), length in zip(bounds, self.lengths, strict=True))
+
+    def stored_signatures(self) -> Iterator[bytes]:
+        """Of each text its signature as it is stored."""
+        return lean_codes(self.signatures)
 
 
 def text_codes(text: str) -> TextCodes:
@@ -63,17 +64,20 @@ def text_codes(text: str) -> TextCodes:
     return codes
 
 
-def many_codes(texts: Sequence[bytes]) -> ManyCodes:
-    """Of texts in the UTF-8 that `str.encode` makes, by the engine that is worth it; the codes are the same."""
+def many_codes(texts: Sequence[bytes], *, signed: bool = True) -> ManyCodes:
+    """Of texts in the UTF-8 that `str.encode` makes, by the engine that is worth it; the codes are the same.
+
+    Without signatures if they are not to be `signed`, which is a third of the work.
+    """
     if metering.TEXT_BYTES.compiled_pays(sum(map(len, texts))):
-        return codes_by_kernels(texts)
-    return codes_by_numpy(texts)
+        return codes_by_kernels(texts, signed=signed)
+    return codes_by_numpy(texts, signed=signed)
 
 
-def codes_by_numpy(texts: Sequence[bytes]) -> ManyCodes:
+def codes_by_numpy(texts: Sequence[bytes], *, signed: bool = True) -> ManyCodes:
     """Ready at once."""
     normalised = [normalise(text.decode("utf-8", "surrogatepass")) for text in texts]
-    signatures = [signature_by_numpy(text) for text in normalised]
+    signatures = [signature_by_numpy(text) for text in normalised] if signed else []
     found = [fingerprints_by_numpy(text) for text in normalised]
     positions = np.concatenate([np.empty(0, np.uint32), *(own.positions for own in found)])
     values = np.concatenate([np.empty(0, np.uint64), *(own.values for own in found)])
@@ -85,7 +89,7 @@ def codes_by_numpy(texts: Sequence[bytes]) -> ManyCodes:
     )
 
 
-def codes_by_kernels(texts: Sequence[bytes]) -> ManyCodes:
+def codes_by_kernels(texts: Sequence[bytes], *, signed: bool = True) -> ManyCodes:
     """From UTF-8 (half surrogate pairs included, but well-formed) straight to the codes, of all texts in one call."""
     from registry.core.fingerprints import text_kernels as kernels  # numba only where it pays
 
@@ -97,7 +101,7 @@ def codes_by_kernels(texts: Sequence[bytes]) -> ManyCodes:
     lengths, counts = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
     room = total // 8 + 64 * len(texts)  # twice as many as there are in any but an odd text
     while True:
-        signatures = np.full((len(texts), LEAN_VALUES), reference.EMPTY, np.uint32)
+        signatures = np.full((len(texts) if signed else 0, LEAN_VALUES), reference.EMPTY, np.uint32)
         positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
         found = kernels.codes(
             source,

@@ -57,8 +57,13 @@ class Agreement:
     """Anchors of the registered picture that lie where the seed foretells, the seed itself not counted."""
     span: float
     """Share of the registered frame that the squares of these anchors and the seed cover."""
-    part: tuple[int, ...]
-    """The item's anchors that took part."""
+    pairs: tuple[tuple[int, int], ...]
+    """The item's and the registered picture's anchors that agree, the seed first."""
+
+    @property
+    def part(self) -> tuple[int, ...]:
+        """The item's anchors that took part."""
+        return tuple(sorted({one for one, _ in self.pairs}))
 
 
 def mirrored(anchors: Anchors) -> Anchors:
@@ -99,10 +104,15 @@ def agreement(
     seeds = apart[of_query, of_registered]
     best = int(np.lexsort((of_registered, of_query, seeds, -counts))[0])
     together = confirmed[best]
+    agreeing = np.flatnonzero(together)
+    nearest = np.where(holds[best], apart.T, 256)[agreeing].argmin(axis=1)
+    pairs = zip(nearest.tolist(), agreeing.tolist(), strict=True)
     together[of_registered[best]] = True
-    part = {int(of_query[best]), *np.flatnonzero(holds[best].any(axis=0)).tolist()}
     return Agreement(
-        int(seeds[best]), int(counts[best]), span(registered.geometry, together), tuple(sorted(part))
+        int(seeds[best]),
+        int(counts[best]),
+        span(registered.geometry, together),
+        ((int(of_query[best]), int(of_registered[best])), *pairs),
     )
 
 

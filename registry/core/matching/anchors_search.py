@@ -22,7 +22,9 @@ from registry.core.fingerprints.anchors_records import PICTURE_SHIFT, geometry, 
 from registry.core.matching.anchors import SEED, Agreement, Anchors, agreement, covered, distances, mirrored
 from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
+from registry.core.matching.dihedral import variants
 from registry.core.matching.lists import ListColumns
+from registry.core.matching.overlay import Overlay, overlay
 
 MOST_CONTENTS: Final = 4
 """Works of more contents than these that an anchor meets make it a common element."""
@@ -32,6 +34,9 @@ _SAME_FRAME: Final = 47
 """Bits between the phash256 of two works of one content."""
 _SAME_CONTENT: Final = 0.5
 """Share of a frame that is covered by what two works of one content share."""
+
+Found = tuple[Agreement, Overlay]
+"""How an item and a registered picture agree, and what follows from it."""
 
 PLAIN, MIRRORED = "part", "part_mirrored"
 """Names of the variants: nothing is known of the rest of either picture."""
@@ -50,8 +55,10 @@ class AnchorSearch:
         self._frames = frames
         self._frame_works = None if frames is None else _ByWork(frames.work_rows)
 
-    def find(self, codes: Sequence[bytes], seed: int = SEED) -> Iterator[tuple[int, int, str, Agreement]]:
+    def find(self, codes: Sequence[bytes], seed: int = SEED) -> Iterator[tuple[int, int, str, Found]]:
         """For each item, given by its records: (item, an entry of the picture, variant, how they agree).
+
+        Only pictures of which at least one anchor agrees with the seed.
 
         `seed`: bits between two codes that may be the same place.
         """
@@ -78,17 +85,17 @@ class AnchorSearch:
         row: NDArray[np.int64],
         distance: NDArray[np.uint16],
         seed: int,
-    ) -> Iterable[tuple[int, Agreement]]:
+    ) -> Iterator[tuple[int, Found]]:
         """The pictures that one item's hits are in, each by an entry of it, as far as rare anchors agree."""
         nearest = np.lexsort((row, distance))
         anchor, row = anchor[nearest], row[nearest]
-        _, first = np.unique(self._pictures_of(row), return_index=True)
-        entries = row[np.sort(first)].tolist()
         rare = np.ones(len(item), np.bool_)
         for one in np.unique(anchor).tolist():
             rare[one] = not self._many_contents(row[anchor == one].tolist())
         rare &= ~covered(item.geometry, ~rare)
-        found = self._agreeing(item, entries, rare, seed)
+        row = row[rare[anchor]]
+        _, first = np.unique(self._pictures_of(row), return_index=True)
+        found = self._agreeing(item, row[np.sort(first)].tolist(), rare, seed)
         met: dict[int, list[int]] = defaultdict(list)
         for entry, agreed in found.items():
             for one in agreed.part if agreed.confirmed else ():
@@ -98,13 +105,26 @@ class AnchorSearch:
             rare[common] = False
             rare &= ~covered(item.geometry, ~rare)
             found = self._agreeing(item, list(found), rare, seed)
-        return found.items()
+        for entry, agreed in found.items():
+            if agreed.confirmed:
+                yield entry, (agreed, overlay(item, self._picture(entry), agreed, rare))
 
     def _agreeing(
         self, item: Anchors, entries: Iterable[int], allowed: NDArray[np.bool_], seed: int
     ) -> dict[int, Agreement]:
         agreed = ((entry, agreement(item, self._picture(entry), allowed, seed)) for entry in entries)
         return {entry: found for entry, found in agreed if found is not None}
+
+    def frames_apart(self, entry: int, frames: Sequence[bytes]) -> int | None:
+        """Least bits between these phash256 codes of an item, in all turns, and those of the work of this entry.
+
+        `None` if either has none.
+        """
+        registered = self._frame_codes(entry)
+        if not frames or not len(registered):
+            return None
+        asked = variants(np.frombuffer(b"".join(frames), np.uint8).reshape(-1, 32))
+        return int(distances(asked.reshape(-1, 32), registered).min())
 
     # -- contents ------------------------------------------------------------------------------------------
     def _many_contents(self, entries: Sequence[int]) -> bool:

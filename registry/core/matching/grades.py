@@ -76,6 +76,7 @@ from registry.core.fingerprints import (
     WINNOW32,
 )
 from registry.core.matching.anchors import DEEP_SEED, SEED, Agreement
+from registry.core.matching.overlay import Overlay
 
 COLOUR_BITS: Final = 2
 """Greatest difference of two colour codes that agree."""
@@ -85,8 +86,19 @@ LEAST_SPAN: Final = 0.15
 """Of the registered frame, covered by the anchors that agree: less may be a logo, a caption or a watermark."""
 FAR_CONFIRMED: Final = 2
 """Anchors that have to agree with a seed beyond `SEED` bits."""
+LEAST_RECURRING: Final = 0.25
+"""Of the places that ought to recur: fewer are what two works have in common."""
+FRAME_BITS: Final = 72
+"""Between two whole pictures of which one lies upon the other corner to corner: more are two pictures."""
+FEW: Final = 3
+"""Confirming anchors that say too little if neither frame lies in the other."""
+CONTAINED: Final = 0.95
+"""Of a frame, in the other."""
 SURELY_CONFIRMED: Final = 3
 SURE_SPAN: Final = 0.25
+SURELY_RECURRING: Final = 0.4
+SURE_BREADTH: Final = 0.03
+"""Shorter sides of the registered frame; letters of a word lie nearer to a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +175,30 @@ def grade(algorithm: str, kind: str, distance: int, *, seconded: bool = False) -
     return None
 
 
-def anchored(found: Agreement) -> Grade | None:
-    """The grade of anchors that agree: what they cover decides between the picture and a part that others share."""
+def anchored(
+    found: Agreement, lying: Overlay, *, whole: bool, frames_apart: int | None = None
+) -> Grade | None:
+    """The grade of anchors that agree: the picture, or a part that others share, which a person has to look at.
+
+    `whole`: whether the item was looked at as a whole, not by a part of it. `frames_apart`: bits between the phash256
+    of the two, if they are known and one picture would lie upon the other corner to corner.
+    """
     if found.confirmed < (1 if found.distance <= SEED else FAR_CONFIRMED):
         return None
-    if found.span < LEAST_SPAN:
+    if found.span < LEAST_SPAN or _may_be_shared(found, lying, whole, frames_apart):
         return Grade.REVIEW
     sure = found.confirmed >= SURELY_CONFIRMED and found.span >= SURE_SPAN
-    return Grade.CERTAIN if sure else Grade.MATCH
+    surely_all = lying.recurring >= SURELY_RECURRING and lying.breadth >= SURE_BREADTH
+    return Grade.CERTAIN if sure and surely_all else Grade.MATCH
+
+
+def _may_be_shared(found: Agreement, lying: Overlay, whole: bool, frames_apart: int | None) -> bool:
+    """Whether what agrees may be an element (letters, a mark) of two works that are not the same."""
+    if lying.recurring < LEAST_RECURRING:
+        return True
+    if frames_apart is not None and frames_apart > FRAME_BITS:
+        return True
+    return whole and found.confirmed <= FEW and lying.contained < CONTAINED
 
 
 def outlines_agree(one: int, other: int) -> bool:

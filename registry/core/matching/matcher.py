@@ -10,7 +10,7 @@ site that is reserved; other owners' domains count as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,14 @@ from registry.core.fingerprints import (
     ANCHORS256,
     DEEP256,
     DHASH256,
+    FULL,
     MD5,
     MINHASH128,
     PHASH256,
     SHA256,
     SOURCE_DOMAIN,
     SOURCE_URL,
+    TRIMMED,
     WHOLE,
     WINNOW32,
     Fingerprint,
@@ -131,12 +133,15 @@ class Matcher:
         if WINNOW32 in self._lists:
             self._passages = _passage_index(self._lists[WINNOW32], index_folder, verify=verify)
 
-    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+    def match(
+        self, items: Sequence[Sequence[Fingerprint]], only: Collection[str] | None = None
+    ) -> list[tuple[Match, ...]]:
         """For each item its best match with each work, the surest and nearest first.
 
-        An item without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
+        `only`: the algorithms whose codes are looked for; the others are there to second them or not. An item
+        without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
         """
-        queries = by_algorithm(items, _PREFERENCE)
+        queries = by_algorithm(items, _PREFERENCE if only is None else only)
         best: dict[int, dict[int, Match]] = {}
         wider: dict[int, set[int]] = {}  # rows of domains that a narrower place goes before
         for item, match, aux in self._matches(queries):
@@ -221,13 +226,15 @@ class Matcher:
             return
         columns = self._lists[ANCHORS256]
         for number, entry, change, found in self._anchors.find(asked.codes, radius(algorithm)):
-            if (reached := anchored(found)) is None:
+            query, (agreed, lying) = asked[number], found
+            viewed = query.fingerprint.kind
+            whole = viewed in (FULL, TRIMMED, WHOLE)
+            apart = self._anchors.frames_apart(entry, query.frames) if whole and lying.same_frame else None
+            if (reached := anchored(agreed, lying, whole=whole, frames_apart=apart)) is None:
                 continue
-            query = asked[number]
             kind = KIND_NAMES[columns.kinds[entry]]
-            variant = f"{query.fingerprint.kind}/{change}"
             row = int(columns.work_rows[entry])
-            yield query.item, Match(row, reached, algorithm, kind, variant, found.distance)
+            yield query.item, Match(row, reached, algorithm, kind, f"{viewed}/{change}", agreed.distance)
 
 
 def _keep_better(held: dict[int, Match], match: Match) -> None:

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from registry.core.decisions import Grade
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import COLOUR42, DHASH256, FULL, PHASH256, WHOLE, Fingerprint
+from registry.core.fingerprints import (
+    ANCHORS256,
+    COLOUR42,
+    DEEP256,
+    DHASH256,
+    FULL,
+    PHASH256,
+    WHOLE,
+    Fingerprint,
+)
 from registry.core.matching.grades import colours_agree, grade, outlines_agree
 from registry.core.matching.outlines import samples
 
@@ -27,6 +36,8 @@ class Query:
     """Beside a phash256: the sample of the same frame's dhash256, by variant."""
     plain: bool = False
     """Beside a dhash256: whether the same frame has a phash256, so that it is no symmetric picture by itself."""
+    frames: tuple[bytes, ...] = ()
+    """Beside anchors: the phash256 of the item's frames."""
 
     def grade(self, algorithm: str, kind: str, variant: str, distance: int, aux: int) -> Grade | None:
         """The grade of a hit on a registered code that has this beside it."""
@@ -129,6 +140,8 @@ def _query(item: int, code: Fingerprint, beside: Sequence[Fingerprint]) -> Query
         return Query(item, code, number, plain=PHASH256 in same_frame)
     if code.algorithm == PHASH256 and DHASH256 in same_frame:
         return Query(item, code, outlines=samples(same_frame[DHASH256]))
+    if code.algorithm in (ANCHORS256, DEEP256):
+        return Query(item, code, frames=tuple(f.code for f in beside if f.algorithm == PHASH256))
     return Query(item, code)
 
 

@@ -4,15 +4,17 @@ r"""The published form of a settlement: what goes in and what comes out, as text
              payees-0001.tsv           line n, from 0: a salted commitment to who payee n is
              tariffs-0001.jsonl        the tariff versions, as their digests are taken
              pools-0001.jsonl          licence, quarter, lab, tariff and number of uses of each pool; what is charged
-                                       of components that are not priced by the unit, by place in the tariff
+                                       of components that are not priced by the unit, by place in the tariff; the
+                                       declared figure, with what opens its entry in the log
              uses-000001-0001.tsv      of the first pool: log index, row, work, units, unit, how, contested, shares
              free-0001.tsv             rows under a licence free of charge: log index, row, work, units, licence, how
+             holds-0001.tsv            what could not be priced: licence, quarter, component, figure, reason
     outputs  totals-0001.jsonl         what each pool comes to, and what is deducted from it
              lines-000001-0001.tsv     of the first pool: log index, row, work, payee, ppm, exact, amount
 
-Each side has a listing, `name\tlines\troot`, where the root is that of the file's lines in the tree of RFC 6962; the
-root over the listing's lines is what the settlement's leaf commits to. So one line is provable without the others, and
-a file that was changed can be named. Nothing in a file names a person.
+Each side has a `listing.tsv`, `name\tlines\troot`, where the root is that of the file's lines in the tree of RFC 6962;
+the root over the listing's lines is what the settlement's leaf commits to. So one line is provable without the others,
+and a file that was changed can be named. Nothing in a file names a person.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.core.records.canonical import canonical
+from registry.core.settlement.declared import Hold
 from registry.core.settlement.periods import Period
 from registry.core.settlement.rules import DISPUTED, UNCLAIMED, Deductions, Distribution, Line, Pool, Use
 from registry.core.tariffs import Tariff
@@ -33,6 +36,8 @@ RIGHT = "reproduction"
 """Training copies works, so its money follows the shares of this right (Directive 2001/29/EC, Art. 2)."""
 INPUTS, OUTPUTS = "inputs", "outputs"
 SIDES = (INPUTS, OUTPUTS)
+LISTING = "listing.tsv"
+"""The name of a side's listing, beside its files."""
 PART = 50_000
 """A file has at most so many lines, about five megabytes."""
 NAMES = {UNCLAIMED: "unclaimed", DISPUTED: "disputed"}
@@ -110,6 +115,8 @@ class Inputs:
     """By licence and period."""
     free: Sequence[FreeUse] = field(default=())
     """By log index and row."""
+    holds: Sequence[Hold] = field(default=())
+    """What could not be priced, in order."""
 
     def files(self) -> Iterator[File]:
         """The inputs as they are published."""
@@ -130,10 +137,11 @@ class Inputs:
         for number, pool in enumerate(self.pools, start=1):
             yield from parts(f"uses-{number:06d}", "tsv", map(_use_line, pool.uses))
         yield from parts("free", "tsv", ("\t".join(map(str, use)) for use in self.free))
+        yield from parts("holds", "tsv", ("\t".join(map(str, hold)) for hold in self.holds))
 
 
 def _pool_line(pool: Pool) -> str:
-    facts = {
+    facts: dict[str, Any] = {
         "fixed": [list(pair) for pair in sorted(pool.fixed.items())],
         "lab": pool.lab,
         "licence": pool.licence,
@@ -142,6 +150,8 @@ def _pool_line(pool: Pool) -> str:
         "tariff": pool.tariff.digest.hex(),
         "uses": len(pool.uses),
     }
+    if pool.declared is not None:
+        facts["declared"] = pool.declared.as_json()
     return canonical(facts).decode()
 
 
@@ -168,6 +178,7 @@ def _total_line(pool: Pool, distribution: Distribution) -> str:
         "lab": pool.lab,
         "licence": pool.licence,
         "management": distribution.management_minor,
+        "part": pool.part,
         "period": str(pool.period),
         "social": distribution.social_minor,
         "total": distribution.total_minor,

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.canonical import canonical, parse
+from registry.core.settlement.declared import Declared, Hold
 from registry.core.settlement.files import RIGHT, FreeUse, Inputs
 from registry.core.settlement.periods import Period
 from registry.core.settlement.rules import Deductions, Pool, Use
-from registry.core.tariffs import PerUnit, Tariff
+from registry.core.tariffs import Tariff, flat_amounts
 
 _NAME = re.compile(r"[a-z]+(-[0-9]{4,6}){0,2}\.(?:json|jsonl|tsv)")
 _ROOT = re.compile(r"[0-9a-f]{64}")
@@ -108,6 +109,7 @@ def _read(head_data: bytes, lines_of: Callable[[str], Iterator[str]]) -> Inputs:
         tariffs=tariffs,
         pools=pools,
         free=[_free(line) for line in lines_of("free")],
+        holds=[_hold(line) for line in lines_of("holds")],
     )
 
 
@@ -117,18 +119,25 @@ def _pool(head: Mapping[str, Any], tariffs: Mapping[str, Tariff], lines: Iterato
         raise VerificationFailed(f"The tariff of {licence!r:.80} is not among the tariffs.")
     tariff = tariffs[head["tariff"]]
     fixed = dict(head["fixed"])
-    for place, amount in fixed.items():
-        fits = 0 <= place < len(tariff.components) and not isinstance(tariff.components[place], PerUnit)
-        if not fits or type(amount) is not int or amount < 0:
-            raise VerificationFailed(
-                f"{licence!r:.80} is charged for a component that it cannot be charged for."
-            )
+    declared = Declared.of(head["declared"]) if "declared" in head else None
+    if not _is_due(tariff, fixed, declared, head["metered"]):
+        raise VerificationFailed(f"{licence!r:.80} is charged for something that its tariff does not charge.")
     uses = [_use(line, payees) for line in islice(lines, head["uses"])]
     if len(uses) != head["uses"] or next(lines, None) is not None:
         raise VerificationFailed(f"{licence!r:.80} has not {head['uses']} uses.")
     _in_order([use[:2] for use in uses], f"The uses of {licence!r:.80}")
     period = Period.parse(head["period"])
-    return Pool(licence, tariff, head["lab"], period, fixed, uses, metered=head["metered"])
+    return Pool(licence, tariff, head["lab"], period, fixed, uses, head["metered"], declared)
+
+
+def _is_due(tariff: Tariff, fixed: Mapping[Any, Any], declared: Declared | None, metered: object) -> bool:
+    """Whether these amounts are what the tariff charges: its flat prices beside use, or one component by its figure."""
+    if declared is None:
+        return metered is True and fixed.items() <= flat_amounts(tariff).items()
+    place = declared.component
+    if metered is not False or type(place) is not int or not 0 <= place < len(tariff.components):
+        return False
+    return fixed == {place: declared.amount_minor(tariff)}
 
 
 def _use(line: str, payees: int) -> Use:
@@ -154,6 +163,11 @@ def _use(line: str, payees: int) -> Use:
         state == "contested",
         held,
     )
+
+
+def _hold(line: str) -> Hold:
+    licence, period, component, figure, reason = _columns(line, 5, "a hold")
+    return Hold(licence, period, _whole(component, "a hold"), figure, reason)
 
 
 def _free(line: str) -> FreeUse:

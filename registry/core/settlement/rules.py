@@ -22,6 +22,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from registry.core.errors import InvalidInput
+from registry.core.settlement.declared import Declared
 from registry.core.settlement.periods import Period
 from registry.core.tariffs import Tariff, row_costs
 
@@ -115,6 +116,8 @@ class Pool:
     uses: Sequence[Use]
     metered: bool = True
     """Whether components that are priced by the unit are charged: not again for uses that were settled before."""
+    declared: Declared | None = None
+    """By which figure the one fixed component is charged, in a pool of its own; `None` in a pool of reported use."""
 
     @property
     def currency(self) -> str:
@@ -122,9 +125,14 @@ class Pool:
         return self.tariff.currency
 
     @property
-    def key(self) -> tuple[str, Period]:
+    def part(self) -> str:
+        """`use`, or which component is charged by which declaration."""
+        return "use" if self.declared is None else self.declared.part
+
+    @property
+    def key(self) -> tuple[str, Period, str]:
         """What a settlement has one pool for, and by which pools are ordered."""
-        return self.licence, self.period
+        return self.licence, self.period, self.part
 
 
 class Line(NamedTuple):
@@ -163,9 +171,14 @@ def holders(use: Use) -> tuple[tuple[int, int], ...]:
 
 
 def distribute(pool: Pool, deductions: Deductions) -> Distribution:
-    """The pool's total, split in one step: deductions first among equal remainders, then lines in their order."""
+    """The pool's total, split in one step: deductions first among equal remainders, then lines in their order.
+
+    What a corrected figure gives back is split as if it were owed, and then taken with the other sign.
+    """
+    sign = -1 if min(pool.fixed.values(), default=0) < 0 else 1
+    fixed = {place: sign * amount for place, amount in pool.fixed.items()}
     uses = sorted(pool.uses)
-    costs, scale = row_costs(pool.tariff, pool.fixed, uses, metered=pool.metered)
+    costs, scale = row_costs(pool.tariff, fixed, uses, metered=pool.metered)
     parts = [
         (use, payee, ppm, cost * ppm)
         for use, cost in zip(uses, costs, strict=True)
@@ -180,6 +193,6 @@ def distribute(pool: Pool, deductions: Deductions) -> Distribution:
     lines = []
     for (use, payee, ppm, _), weight, amount in zip(parts, weights[2:], amounts, strict=True):
         common = math.gcd(weight, whole)
-        exact = (weight // common, whole // common)
-        lines.append(Line(use.log_index, use.row, use.work, payee, ppm, exact, amount))
-    return Distribution(total, management, social, lines)
+        exact = (sign * weight // common, whole // common)
+        lines.append(Line(use.log_index, use.row, use.work, payee, ppm, exact, sign * amount))
+    return Distribution(sign * total, sign * management, sign * social, lines)

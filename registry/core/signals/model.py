@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from registry.core.decisions import Purpose, inside
+from registry.core.errors import InvalidInput
 
 LONGEST_RAW = 4096
 """How many bytes of a statement are kept as evidence."""
@@ -132,6 +133,26 @@ class Evidence:
             "error": self.error,
             "observed_at": self.observed_at,
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
+        """Inverse of `as_json`, but for bytes that were no text; `InvalidInput` for anything else."""
+        try:
+            return cls(
+                signal=str(data["signal"]),
+                version=str(data["version"]),
+                where=str(data["where"]),
+                raw=str(data["raw"]).encode("utf-8", "surrogatepass"),
+                answers=tuple((Purpose(name), Answer(answer)) for name, answer in data["answers"].items()),
+                acquire=Answer(data["acquire"]),
+                rank=int(data["rank"]),
+                notes=tuple(str(note) for note in data["notes"]),
+                details=tuple((str(name), str(value)) for name, value in data["details"].items()),
+                error=None if data["error"] is None else str(data["error"]),
+                observed_at=None if data["observed_at"] is None else int(data["observed_at"]),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            raise InvalidInput(f"This is no evidence as we write it ({type(fault).__name__}: {fault}).") from None
 
 
 def unreadable(signal: str, version: str, where: str, error: str, raw: bytes = b"") -> Evidence:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core.hosts import is_public
 from registry.core.ids import format_id
 from registry.domains import fetching, names
-from registry.domains.names import Names, is_public
+from registry.domains.names import Names
 from registry.domains.probing import Prober
 from registry.domains.rules import Method, Outcome, Probe
 from tests.support.internet import HERE, Internet, http, internet, read_request
