@@ -19,7 +19,7 @@ from registry.core.signals.emit import Declaration
     cls=Command,
     epilog=examples(
         "vorbehalt signals emit",
-        "vorbehalt signals emit --allow search --policy https://example.org/licences --site https://example.org --out site",
+        "vorbehalt signals emit --allow search --policy https://example.org/ai --site https://example.org --out files",
     ),
 )
 @click.option(
@@ -40,7 +40,7 @@ from registry.core.signals.emit import Declaration
 )
 @json_option
 def emit_command(
-    allowed: tuple[str, ...], policy: str | None, path: str, out: Path | None, as_json: bool
+    allowed: tuple[str, ...], policy: str | None, site: str | None, path: str, out: Path | None, as_json: bool
 ) -> None:
     """Write the signals for a site: robots.txt, tdmrep.json, an RSL licence, response headers, and meta elements."""
     from registry.core.signals.emit import site as written
