@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.audit_facts import Facts, first_few
+from crawler.audit_keys import KeysByRole, not_in_policy, published_keys, unnamed
 from crawler.audit_memory import PROGRESS, VERIFIED, Memory, Standing
 from crawler.audit_reading import ServedLog
 from crawler.audit_samples import Wanted, audit_sample
@@ -92,12 +93,19 @@ class Auditor:
         `snapshot`: a synced registry to compare with its entry. `claims`: also what the client's API key may see.
         `sample`: and of the rows that name its owner's works, these.
         """
+        with self._failing(
+            "keys"
+        ):  # before the log, which names a key before it is used and ends it afterwards
+            published = published_keys(self._client)
+        if not self.report.holds:
+            return self.report
         data = self._log.checkpoint()
         policy = self._policy(given)
         with self._failing("checkpoint"):
-            verified = satisfied(Note.parse(data), policy)
+            verified = self._satisfied(data, policy)
             self._signed(policy, verified)
             standing = self._follow(data.decode(), verified.checkpoint, policy)
+            self._compare_keys(data, policy, standing.facts, published)
             if snapshot is not None:
                 self._compare_snapshot(snapshot, standing.facts)
         if claims and self.report.holds:
@@ -109,6 +117,14 @@ class Auditor:
             with self._failing("sample"):
                 self._compare_sample(policy, sample)
         return self.report
+
+    def _satisfied(self, data: bytes, policy: Policy) -> VerifiedCheckpoint:
+        try:
+            return satisfied(Note.parse(data), policy)
+        except VerificationFailed as problem:
+            raise VerificationFailed(
+                problem.message + self._announced(policy, self._standing.facts)
+            ) from problem
 
     @contextmanager
     def _failing(self, name: str) -> Iterator[None]:
@@ -242,6 +258,25 @@ class Auditor:
             first_few(facts.unreadable) or f"all can be read: {kinds or 'none'}",
         )
         self.report.add("order", not facts.faults, first_few(facts.faults) or "nothing goes back or ahead")
+
+    # -- the keys -----------------------------------------------------------------------------------------
+    def _compare_keys(self, data: bytes, policy: Policy, facts: Facts, published: KeysByRole | None) -> None:
+        """Whatever signs has been named, and has not ended."""
+        if not self.report.size:
+            return
+        faults = unnamed(facts, Note.parse(data), policy, published)
+        where = "the log" if published is None else "the log and the published snapshot"
+        announced = self._announced(policy, facts)
+        text = f"those that sign {where} are in force by its entries.{announced}".removesuffix(".")
+        self.report.add("keys", False if faults else None if announced else True, first_few(faults) or text)
+
+    @staticmethod
+    def _announced(policy: Policy, facts: Facts) -> str:
+        """What to do about keys of the log that the policy does not know yet."""
+        lines = ", ".join(f"“log {key}”" for key in not_in_policy(facts, policy))
+        return (
+            f" The log has announced another key: to follow it, add {lines} to your policy." if lines else ""
+        )
 
     # -- what the log is about ----------------------------------------------------------------------------
     def _compare_snapshot(self, folder: Path, facts: Facts) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.core.errors import InvalidInput
-from registry.core.records.leaves import AnyLeaf, OptOutLeaf, SettlementLeaf, TariffLeaf, parse_leaf
+from registry.core.records.leaves import AnyLeaf, KeyLeaf, OptOutLeaf, SettlementLeaf, TariffLeaf, parse_leaf
 
 _SHOWN = 5
 _KEPT = 100
@@ -30,6 +30,8 @@ class Facts:
     change_seq: int = 0
     tariffs: dict[str, int] = field(default_factory=dict)
     """Newest version of each."""
+    keys: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """By role, each key that was named, and whether it is in force."""
     faults: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
@@ -60,8 +62,21 @@ class Facts:
                     self.faults, index, f"version {leaf.version} of {leaf.tariff} follows version {before}"
                 )
             self.tariffs[leaf.tariff] = max(before, leaf.version)
+        elif isinstance(leaf, KeyLeaf):
+            self._key(index, leaf)
         elif isinstance(leaf, SettlementLeaf) and not leaf.from_index <= leaf.to_index <= index:
             self._fault(self.faults, index, "a settlement rests on entries that come after it")
+
+    def _key(self, index: int, leaf: KeyLeaf) -> None:
+        """Begins once, ends once."""
+        named = self.keys.setdefault(leaf.role, {})
+        begins = leaf.act == "begin"
+        if begins and leaf.key in named:
+            self._fault(self.faults, index, f"the {leaf.role} key {leaf.key} comes back")
+        elif not begins and not named.get(leaf.key):
+            self._fault(self.faults, index, f"the {leaf.role} key {leaf.key} ends, but is not in force")
+        else:
+            named[leaf.key] = begins
 
     @staticmethod
     def _fault(kept: list[str], index: int, text: str) -> None:
@@ -75,6 +90,7 @@ class Facts:
             "editions": [[number, root] for number, root in sorted(self.editions.items())],
             "change_seq": self.change_seq,
             "tariffs": self.tariffs,
+            "keys": self.keys,
             "faults": self.faults,
             "unreadable": self.unreadable,
         }
@@ -87,6 +103,10 @@ class Facts:
             {int(number): str(root) for number, root in data["editions"]},
             int(data["change_seq"]),
             {str(name): int(version) for name, version in data["tariffs"].items()},
+            {
+                str(role): {str(key): bool(in_force) for key, in_force in named.items()}
+                for role, named in data.get("keys", {}).items()  # older programs knew no such entries
+            },
             [str(fault) for fault in data["faults"]],
             [str(fault) for fault in data["unreadable"]],
         )

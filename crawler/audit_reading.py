@@ -80,11 +80,16 @@ class ServedLog:
         return found
 
     def _get(self, path: str) -> bytes | None:
-        try:
-            return self._client.content(f"{self._prefix}/{path}")
-        except NotFound:
+        return found_at(self._client, f"{self._prefix}/{path}")
+
+
+def found_at(client: Client, path: str) -> bytes | None:
+    """What is served at this path; `None` if nothing is."""
+    try:
+        return client.content(path)
+    except NotFound:
+        return None
+    except NetworkFailed as problem:
+        if problem.details.get("status") == 404:
             return None
-        except NetworkFailed as problem:
-            if problem.details.get("status") == 404:
-                return None
-            raise
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,20 @@ from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
+from registry.cli import cli as server_cli
 from registry.core.ids import format_id
 from registry.core.records.samples import Place, draw
+from registry.core.snapshots.trust import Publisher
+from registry.core.snapshots.trust.installing import prepare_key
+from registry.core.snapshots.trust.keys import load_offline_keys, read_public
+from registry.core.snapshots.trust.offline import OfflinePart
+from registry.core.snapshots.trust.signing import replace_key
 from registry.log.keys import LogKey
 from registry.parties.service import CreateMandate, May, Repertoire, create_mandate
+from registry.publishing import keys as publishing_keys
 from registry.usage import own
 from registry.usage.models import ClaimBatch, ClaimRow
-from registry.wiring import Registry, init_trust, log_keys
+from registry.wiring import Registry, init_trust, log_keys, trust_keys
 from tests.factories import Clock, make_actor, make_key, make_sources
 from tests.support.usage import open_trade, row
 
@@ -93,6 +101,85 @@ def test_the_log_the_snapshot_and_the_claims_agree(running: Running) -> None:
     found = running.audit("--snapshot", snapshot, "--api-key", running.api_key)
     assert (found.pop("witnesses"), set(found.values())) == (None, {True})
     assert {"snapshot", "claims", "entries", "kinds", "order"} <= set(found)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    """The same one, for its operator."""
+    with Registry.open(settings) as opened:
+        yield opened
+
+
+def replace_keys(registry: Registry, folder: Path, *roles: str) -> None:
+    """The ceremony: successors are made, named by two holders of offline keys, and taken over."""
+    now, online = datetime.now(UTC), trust_keys(registry.settings)
+    carried = folder / "carried"
+    for role in roles:
+        prepare_key(online, role)
+    shutil.copytree(online / "metadata", carried)
+    for role in roles:
+        (old,) = OfflinePart.read(carried).key_ids(role)
+        new = read_public(carried / f"{role}.next.pub")
+        replace_key(carried, load_offline_keys([folder / "offline"], lambda _: b""), now, old=old, new=new)
+    registry.install_trust(carried)
+
+
+def test_keys_that_a_ceremony_replaced_are_followed(running: Running, registry: Registry) -> None:
+    state = ("--state", running.folder / "state")
+    assert running.audit(*state)["keys"] is True
+    replace_keys(registry, running.folder, "publisher", "timestamp")
+    assert running.audit(*state)["keys"] is True
+    registry.keep_fresh()  # the ends of the old keys are under a checkpoint now
+    assert running.audit(*state)["keys"] is True
+    facts = json.loads((running.folder / "state" / "verified.json").read_text())["facts"]
+    assert {role: sorted(named.values()) for role, named in facts["keys"].items()} == {
+        "log": [True],
+        "root": [True, True, True],
+        "targets": [True, True, True],
+        "publisher": [False, True],
+        "snapshot": [True],
+        "timestamp": [False, True],
+    }
+
+
+@pytest.mark.parametrize("act", ["begin", "end"])
+def test_a_key_that_signs_without_an_entry_in_force_is_found(
+    running: Running, registry: Registry, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    if act == "begin":
+        monkeypatch.setattr(publishing_keys, "begin", lambda *_: None)
+        replace_keys(registry, running.folder, "snapshot")
+    else:
+        monkeypatch.setattr(Publisher, "former_keys", property(lambda publisher: publisher.keys))
+        registry.publish()
+        registry.keep_fresh()
+    found = running.audit(code=8)
+    assert (found["keys"], found["entries"]) == (False, True)
+
+
+def test_a_snapshot_whose_signatures_do_not_hold_is_found(running: Running, settings: Settings) -> None:
+    (path,) = Path(settings.home, "files/snapshot/metadata").glob("*.publisher.json")
+    path.write_bytes(path.read_bytes().replace(b'"sequence":1', b'"sequence":2'))
+    assert running.audit(code=8) == {"keys": False}
+
+
+def test_the_key_of_the_log_is_changed_by_command(running: Running, settings: Settings) -> None:
+    def rotate(*words: str) -> dict[str, Any]:
+        command = ["log", "rotate-key", "--home", str(settings.home), "--json", *words]
+        result = CliRunner().invoke(
+            server_cli, command, env={"VORBEHALT_DATABASE_URL": settings.database_url}
+        )
+        assert result.exit_code == 0, result.output
+        return dict(json.loads(result.stdout))
+
+    begun = rotate()
+    assert running.audit()["keys"] is None
+    policy = running.folder / "policy"
+    policy.write_text(f"log {begun['new']}\n{policy.read_text()}")
+    assert running.audit()["keys"] is True
+    finished = rotate("--finish")
+    assert (finished["new"], finished["until"] >= begun["since"]) == (begun["new"], True)
+    assert running.audit()["keys"] is True
 
 
 def test_who_may_see_no_claims_audits_the_rest(running: Running, database: Database) -> None:

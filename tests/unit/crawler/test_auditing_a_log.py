@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from crawler import audit as module
 from crawler.audit_memory import EVIDENCE, PROGRESS, VERIFIED
 from crawler.cli import cli
-from registry.core.records.leaves import OptOutLeaf, SettlementLeaf, TariffLeaf
+from registry.core.records.leaves import KeyLeaf, OptOutLeaf, SettlementLeaf, TariffLeaf
 from registry.core.tlog import merkle, tiles
 from registry.core.tlog.checkpoints import Checkpoint
 from registry.core.tlog.notes import KeyType, Note, SigningKey
@@ -68,6 +68,10 @@ class Served:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
 
+    def entry(self, act: str, key: SigningKey | None = None) -> bytes:
+        """What the log says about its key, or another one."""
+        return KeyLeaf(act=act, role="log", key=str((key or self.key).verifier()), at=NOW).body()
+
     @property
     def policy(self) -> str:
         """Asks for the witness."""
@@ -76,9 +80,9 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """A log of 600 editions at an address of its own."""
+    """A log of its key's entry and 599 editions, at an address of its own."""
     log = Served(tmp_path / "log")
-    log.publish(*(edition(n) for n in range(1, 601)))
+    log.publish(log.entry("begin"), *(edition(n) for n in range(2, 601)))
     handler = partial(_Quiet, directory=str(log.folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -129,7 +133,7 @@ def test_an_honest_log_holds_and_is_followed_from_where_it_was(served: Served) -
     first = run(served)
     assert (first.code, first.size, first.new) == (0, 600, 600), first
     assert all(holds for holds, _ in first.checks.values())
-    assert "600 optout" in first.checks["kinds"][1]
+    assert "1 key, 599 optout" in first.checks["kinds"][1]
     served.publish(*(edition(n) for n in range(601, 1030)))
     second = run(served)
     assert (second.code, second.size, second.new) == (0, 1029, 429), second
@@ -266,6 +270,60 @@ def test_entries_that_should_not_be_there(served: Served, entry: bytes, check: s
     assert run(served).fails(check, text)
     served.publish(edition(900))
     assert run(served).fails(check, text), "a fault stays: the log cannot take it back"
+
+
+# -- its keys ----------------------------------------------------------------------------------------------
+def test_a_key_that_no_entry_names_is_found(served: Served) -> None:
+    """Though the policy lists it: whoever has given it out, it was not announced."""
+    served.key = SigningKey.generate(served.key.name)
+    served.publish(edition(601))
+    (served.folder.parent / "policy").write_text(served.policy)
+    assert run(served).fails("keys", "no entry names it")
+
+
+def test_a_key_that_has_ended_is_found(served: Served) -> None:
+    served.publish(served.entry("end"))
+    assert run(served).fails("keys", "it has ended")
+
+
+def test_another_key_of_the_log_is_announced_before_it_is_needed(served: Served) -> None:
+    new = SigningKey.generate(served.key.name)
+    served.publish(served.entry("begin", new))
+    between = run(served)
+    assert (between.code, between.checks["keys"][0]) == (0, None)
+    line = f"“log {new.verifier()}”"
+    assert line in between.checks["keys"][1]
+    served.publish(served.entry("end"))
+    served.key = new
+    served.publish(edition(603))
+    late = run(served)
+    assert late.fails("checkpoint", "No log that the policy lists")
+    assert line in late.checks["checkpoint"][1]
+    (served.folder.parent / "policy").write_text(served.policy)
+    assert run(served).checks["keys"][0] is True
+
+
+@pytest.mark.parametrize(
+    ("acts", "text"),
+    [(["end", "end"], "not in force"), (["end", "begin"], "comes back"), (["begin"], "comes back")],
+)
+def test_a_key_begins_and_ends_once(served: Served, acts: list[str], text: str) -> None:
+    served.publish(*(served.entry(act) for act in acts))
+    assert run(served).fails("order", text)
+
+
+def test_what_an_older_program_remembers_is_gone_on_from(served: Served) -> None:
+    """It read a log without entries about keys, and the registry has entered its key since."""
+    served.entries[0] = edition(1)
+    served.publish()
+    run(served)
+    verified = served.folder.parent / "state" / VERIFIED
+    remembered = json.loads(verified.read_text())
+    del remembered["facts"]["keys"]
+    verified.write_text(json.dumps(remembered))
+    assert run(served).fails("keys", "no entry names it")
+    served.publish(served.entry("begin"))
+    assert run(served).code == 0
 
 
 def test_a_damaged_memory_is_no_fresh_start(served: Served) -> None:
