@@ -33,6 +33,7 @@ from registry.parties import service as parties
 from registry.publishing import api as publishing_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
+from registry.remuneration import files_api as settlement_files_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
 from registry.usage import declarations_api, runs_api, uses_api
@@ -59,6 +60,7 @@ _ROOMS = (
     uses_api,
     declarations_api,
     remuneration_api,
+    settlement_files_api,
     log_api,
 )
 

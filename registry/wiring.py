@@ -202,7 +202,8 @@ class Registry:
         log.sign(self.database, key, self.sources.now())
 
     def _publish_log(self, *, recreate: bool) -> None:
-        """Bring the log's files up to the newest public checkpoint, if there is one."""
+        """Bring the files of the log, and of what it settled, up to its newest public checkpoint, if there is one."""
+        remuneration.project_settlements(self.database, self.files, recreate=recreate)
         with suppress(NotReady):
             log.project(self.database, self.files, recreate=recreate)
 

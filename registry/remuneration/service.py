@@ -23,6 +23,7 @@ from registry.remuneration.payouts import (
     prepare_payouts,
     record_payment,
 )
+from registry.remuneration.published import project_settlements, settlement_file
 from registry.remuneration.replies import take_reply
 from registry.remuneration.settling import settle
 from registry.remuneration.statements import (
@@ -62,9 +63,11 @@ __all__ = [
     "owed_to",
     "payouts_to",
     "prepare_payouts",
+    "project_settlements",
     "record_payment",
     "set_bank_account",
     "settle",
+    "settlement_file",
     "statement",
     "statement_totals",
     "take_reply",

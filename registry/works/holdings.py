@@ -22,7 +22,7 @@ from registry.parties import service as parties
 from registry.parties.service import May
 from registry.works import access
 from registry.works.models import History, Reservation, ShareRow, Work
-from registry.works.shares import WHOLE, Right, Share, check_shares, ends_by, holders, replan
+from registry.works.shares import WHOLE, Right, Share, check_shares, ends_by, in_place, replan
 
 H = TypeVar("H", bound=History)
 _MAX_LINES = 1_000
@@ -118,25 +118,21 @@ def shares_of(
     A work without holders is missing from the answer.
     """
     right = Right(right)
-    found: dict[int, list[Share]] = defaultdict(list)
+    found: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
     wanted = sorted(set(work_ids))
+    columns = select(ShareRow.work_id, ShareRow.territory, ShareRow.party_id, ShareRow.ppm)
     for start in range(0, len(wanted), _CHUNK):
-        query = select(
-            ShareRow.work_id,
-            ShareRow.party_id,
-            ShareRow.territory,
-            ShareRow.valid_from,
-            ShareRow.valid_to,
-            ShareRow.ppm,
-        ).where(
+        query = columns.where(
             ShareRow.work_id.in_(wanted[start : start + _CHUNK]),
             ShareRow.right == right.value,
+            ShareRow.territory.in_({territory, WORLD}),
+            ShareRow.valid_from <= at,
+            or_(ShareRow.valid_to.is_(None), ShareRow.valid_to > at),
             recorded(ShareRow, as_of or at),
         )
-        for work_id, party_id, place, since, until, ppm in session.execute(query):
-            found[work_id].append(Share(party_id, right, place, since, until, ppm))
-    held = {work_id: list(holders(shares, right, territory, at)) for work_id, shares in sorted(found.items())}
-    return {work_id: parts for work_id, parts in held.items() if parts}
+        for work_id, place, party_id, ppm in session.execute(query):
+            found[work_id].append((place, party_id, ppm))
+    return {work_id: list(in_place(found[work_id], territory)) for work_id in sorted(found)}
 
 
 def _read_shares(session: Session, stated: Sequence[NewShare], now: datetime) -> tuple[Share, ...]:

@@ -100,11 +100,16 @@ def holders(
     shares: Iterable[Share], right: Right, territory: str, at: datetime
 ) -> tuple[tuple[int, int], ...]:
     """(party, ppm), by party: those of the territory if it has its own, else those of the world."""
-    valid = [s for s in shares if s.right is right and s.holds(at)]
-    for place in dict.fromkeys((territory, WORLD)):
-        found = sorted((s.party_id, s.ppm) for s in valid if s.territory == place)
+    valid = [(s.territory, s.party_id, s.ppm) for s in shares if s.right is right and s.holds(at)]
+    return in_place(valid, territory)
+
+
+def in_place(shares: Sequence[tuple[str, int, int]], territory: str) -> tuple[tuple[int, int], ...]:
+    """(party, ppm), by party, of shares in several territories: those of the territory if it has its own."""
+    for place in (territory, WORLD):
+        found = [(party, ppm) for where, party, ppm in shares if where == place]
         if found:
-            return tuple(found)
+            return tuple(sorted(found))
     return ()
 
 
