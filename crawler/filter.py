@@ -13,7 +13,7 @@ codes which a run has made give.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise
 from typing import Protocol
@@ -140,8 +140,10 @@ class Registered(Protocol):
 class Matching(Protocol):
     """The part of `registry.core.matching.Matcher` that judging needs."""
 
-    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
-        """Per item the best match per work, surest first."""
+    def match(
+        self, items: Sequence[Sequence[Fingerprint]], only: Collection[str] | None = None
+    ) -> list[tuple[Match, ...]]:
+        """Per item the best match per work, surest first, by codes of these algorithms."""
 
     def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> Mapping[int, tuple[Match, ...]]:
         """The same for single codes, only of those that match anything."""
@@ -298,9 +300,9 @@ def _but_last(reading: Reading) -> list[_Codes]:
 
 
 def _last(reading: Reading) -> list[_Codes]:
-    """The codes that are compared last, of the parts that have such."""
-    parts = ([f for f in part if f.algorithm in _LAST] for part in split_parts(reading.fingerprints))
-    return [part for part in parts if part]
+    """The parts that have codes that are compared last."""
+    parts = split_parts(reading.fingerprints)
+    return [part for part in parts if any(f.algorithm in _LAST for f in part)]
 
 
 class Judge:
@@ -328,7 +330,7 @@ class Judge:
         for i, matches in zip(coloured, again, strict=True):
             found[i] = matches
         open_ = [i for i in open_ if found[i] or _has_last(read[i])]
-        for i, matches in zip(open_, self._match([_last(read[i]) for i in open_]), strict=True):
+        for i, matches in zip(open_, self._match([_last(read[i]) for i in open_], _LAST), strict=True):
             found[i] = _surest([found[i], matches])
         return [self._one(reading, matches) for reading, matches in zip(read, found, strict=True)]
 
@@ -336,10 +338,12 @@ class Judge:
         """Which of these codes, (N, width), match anything; what that means, `judge` says about their items."""
         return list(self._matcher.match_codes(algorithm, codes))
 
-    def _match(self, items: Sequence[Sequence[_Codes]]) -> list[tuple[Match, ...]]:
+    def _match(
+        self, items: Sequence[Sequence[_Codes]], only: Collection[str] | None = None
+    ) -> list[tuple[Match, ...]]:
         """The matches of items that are given as the codes of their parts."""
         parts = list(chain.from_iterable(items))
-        found = iter(self._matcher.match(parts) if parts else ())
+        found = iter(self._matcher.match(parts, only) if parts else ())
         return [_surest(list(islice(found, len(own)))) for own in items]
 
     def _asked(self, matches: Iterable[Match]) -> list[MatchedWork]:

@@ -148,7 +148,7 @@ class _Registry:
     ) -> None:
         self._matches, self._public, self._personal = tuple(matches), public, personal
 
-    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+    def match(self, items: Sequence[Sequence[Fingerprint]], only: object = None) -> list[tuple[Match, ...]]:
         return [self._matches for _ in items]
 
     def match_codes(self, algorithm: str, codes: NDArray[np.uint8]) -> dict[int, tuple[Match, ...]]:
@@ -206,7 +206,9 @@ def test_a_work_that_two_parts_match_is_named_once_as_surely_as_the_surer_does()
     class Matching(_Registry):
         """Knows the two parts' matches."""
 
-        def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
+        def match(
+            self, items: Sequence[Sequence[Fingerprint]], only: object = None
+        ) -> list[tuple[Match, ...]]:
             """One list per part."""
             assert len(items) == 2
             return [(_match(1, Grade.REVIEW), _match(2, Grade.MATCH)), (_match(1),)]
@@ -218,3 +220,20 @@ def test_a_work_that_two_parts_match_is_named_once_as_surely_as_the_surer_does()
         (registry.work_id(2), Grade.MATCH),
     ]
     assert judged.decision.verdict is Verdict.DENY
+
+
+# -- lazy signatures ---------------------------------------------------------------------------------------
+def test_a_text_with_a_lazy_signature_has_all_its_codes_in_the_end() -> None:
+    """Whether its text was given or read from its bytes, and as part of an item."""
+    prose = [lab.prose(seed) for seed in range(3)]
+    both = Sample(0, "key", b"both", 4, parts=(PICTURE, Part(prose[2].encode(), prose[2])))
+    samples = [_sample(b"{}", text=prose[0]), _sample(prose[1].encode()), both]
+    for every, lazy in zip(
+        read_all(samples, LIMITS), read_all(samples, LIMITS, lazy_signatures=True), strict=True
+    ):
+        signatures = {f for f in every.fingerprints if f.algorithm == "text.minhash128.v1"}
+        assert len(signatures) == 1
+        assert set(lazy.fingerprints) == set(every.fingerprints) - signatures
+        unsigned, signed = lazy.completed(), lazy.completed(signature=True)
+        assert set(signed.fingerprints) == set(every.completed().fingerprints)
+        assert set(unsigned.fingerprints) == set(signed.fingerprints) - signatures

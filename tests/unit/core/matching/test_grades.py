@@ -1,5 +1,7 @@
 """The table from distance to grade, at its edges."""
 
+from dataclasses import replace
+
 import pytest
 
 from registry.core.decisions import Grade
@@ -7,7 +9,10 @@ from registry.core.fingerprints import ALGORITHMS
 from registry.core.matching import GRADES, colours_agree, grade, radius
 from registry.core.matching.anchors import Agreement
 from registry.core.matching.grades import anchored, outlines_agree
+from registry.core.matching.overlay import Overlay
 
+ALIKE = Overlay(recurring=1, contained=1, aside=0, breadth=0.2)
+"""As a crop lies upon its original."""
 CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
 
 
@@ -70,8 +75,54 @@ def test_beyond_the_match_radius_the_outlines_must_agree(kind: str) -> None:
 )
 def test_anchors_need_company_and_room(confirmed: int, span: float, expected: Grade | None) -> None:
     """A seed alone says nothing; a small part may be shared by right; several anchors far apart are the picture."""
-    assert anchored(Agreement(0, confirmed, span, ())) is expected
-    assert anchored(Agreement(31, confirmed, span, ())) is expected
+    for distance in (0, 31):
+        assert anchored(Agreement(distance, confirmed, span, ()), ALIKE, whole=True) is expected
+
+
+@pytest.mark.parametrize(
+    ("recurring", "breadth", "expected"),
+    [
+        (0.249, 0.2, REVIEW),
+        (0.25, 0.2, MATCH),
+        (0.399, 0.2, MATCH),
+        (0.4, 0.2, CERTAIN),
+        (1, 0.029, MATCH),
+        (1, 0.03, CERTAIN),
+    ],
+)
+def test_what_ought_to_recur_must_and_words_are_not_certain(
+    recurring: float, breadth: float, expected: Grade
+) -> None:
+    lying = replace(ALIKE, recurring=recurring, breadth=breadth)
+    for whole in (True, False):
+        assert anchored(Agreement(0, 5, 0.5, ()), lying, whole=whole) is expected
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"), [(None, CERTAIN), (0, CERTAIN), (72, CERTAIN), (73, REVIEW), (128, REVIEW)]
+)
+def test_two_whole_pictures_that_would_cover_each_other_must_be_alike_as_a_whole(
+    apart: int | None, expected: Grade
+) -> None:
+    assert anchored(Agreement(0, 9, 0.9, ()), ALIKE, whole=True, frames_apart=apart) is expected
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "contained", "whole", "expected"),
+    [
+        (3, 0.949, True, REVIEW),
+        (3, 0.95, True, CERTAIN),
+        (4, 0.5, True, CERTAIN),
+        (3, 0.5, False, CERTAIN),
+        (1, 0.5, True, REVIEW),
+    ],
+)
+def test_few_anchors_are_not_enough_where_neither_picture_lies_in_the_other(
+    confirmed: int, contained: float, whole: bool, expected: Grade
+) -> None:
+    """A crop lies in its original, and an original on a page; a part of a page that is looked at may cut both."""
+    lying = replace(ALIKE, contained=contained)
+    assert anchored(Agreement(0, confirmed, 0.5, ()), lying, whole=whole) is expected
 
 
 @pytest.mark.parametrize(("bits", "expected"), [(0, True), (16, True), (17, False), (64, False)])
