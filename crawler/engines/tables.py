@@ -101,7 +101,7 @@ def _verdicts(
 
 def _spread(two: pa.Array, second: NDArray[np.bool_]) -> pa.Array:
     """The first of two values, or where it is so said the second; nearly always one of them throughout."""
-    if second.any() and not second.all():
+    if not len(second) or (second.any() and not second.all()):
         return two.take(pa.array(second.astype(np.int64)))
     value = two[int(second.any())]
     return pa.repeat(value, len(second)) if value.is_valid else pa.nulls(len(second), two.type)
