@@ -13,8 +13,10 @@ from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.base.periods import whole_second
 from registry.core.errors import NotFound
 from registry.core.ids import format_id
+from registry.core.tariffs import declared_components
 from registry.licences import access
-from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
+from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork, TariffVersion
+from registry.licences.pricing import priced
 from registry.licences.terms import works_covered
 from registry.works import service as works
 from registry.works.service import Work
@@ -106,3 +108,14 @@ def _is_addressed(offer: Offer, actor: Actor | None) -> bool:
 def agreements_by_id(session: Session, ids: Collection[int]) -> Mapping[int, Agreement]:
     """Agreements by private key, for rooms that refer to them."""
     return {a.id: a for a in session.scalars(select(Agreement).where(Agreement.id.in_(ids)))} if ids else {}
+
+
+def agreements_with_figures(session: Session) -> list[Agreement]:
+    """The agreements, ended ones too, whose tariff has components that wait for a declared figure."""
+    waiting = [
+        version.id
+        for version in session.scalars(select(TariffVersion).options(selectinload(TariffVersion.series)))
+        if declared_components(priced(version))
+    ]
+    query = select(Agreement).where(Agreement.tariff_version_id.in_(waiting))
+    return list(session.scalars(query.options(selectinload(Agreement.tariff)).order_by(Agreement.id)))

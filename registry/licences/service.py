@@ -37,6 +37,7 @@ from registry.licences.pricing import (
 )
 from registry.licences.queries import (
     agreements_by_id,
+    agreements_with_figures,
     get_agreement,
     get_offer,
     list_agreements,
@@ -89,6 +90,7 @@ __all__ = [
     "agreement_name",
     "agreements_by_id",
     "agreements_seen",
+    "agreements_with_figures",
     "all_licensee_terms",
     "answer_with_offer",
     "ask_for_terms",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from registry.core.settlement.rules import Deductions, Pool, Use
 from registry.core.tariffs import Tariff, flat_amounts
 from registry.licences import service as licences
 from registry.parties import service as parties
+from registry.remuneration.declared import Due, HeldBack
 from registry.remuneration.models import FlatCharge
 from registry.usage import service as usage
 from registry.usage.service import ClaimBatch
@@ -51,6 +52,7 @@ class StoredPool(NamedTuple):
 
     agreement_id: int
     lab_id: int
+    declaration_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Gathered:
     claim_ids: Mapping[int, int]
     """Private key of a claim batch by its log index."""
     work_ids: Mapping[str, int]
+    held: Sequence[HeldBack]
 
 
 class _Taken(NamedTuple):
@@ -88,16 +91,17 @@ def gather(
     closing_size: int,
     deductions: Deductions,
     sources: Sources,
+    due: Due,
 ) -> Gathered:
     """Price, owners and state of every row of these claims, in pools by agreement and quarter of submission.
 
     Shares are those on record when a claim came in; whether a title is contested is asked now. Rows under a licence
-    that is free of charge belong to no pool. `Corrupt` if what is stored is not what was logged.
+    that is free of charge belong to no pool. Each component that is charged by a declared figure has a pool of its own.
+    `Corrupt` if what is stored is not what was logged.
     """
-    taken = _Taken({}, {}, [], {})
-    for claim in claims:
-        _take(session, claim, taken)
-    payees = _payees(session, taken, sources)
+    taken = _read_claims(session, claims)
+    basis = _read_claims(session, due.claims)
+    payees = _payees(session, (taken, basis), sources)
     numbers = {payee.party_id: number for number, (_, payee) in enumerate(payees)}
     tariffs: dict[bytes, Tariff] = {}
     found = [
@@ -107,6 +111,13 @@ def gather(
         )
         for key, uses in taken.pools.items()
     ]
+    for charge in due.charges:
+        uses = _until(basis, charge.agreement_id, charge.period)
+        pool = _pool(session, (charge.agreement_id, charge.period), uses, basis, numbers, tariffs)
+        place, amount = charge.declared.component, charge.declared.amount_minor(pool.tariff)
+        pool = replace(pool, fixed={place: amount}, metered=False, declared=charge.declared)
+        lab_id = basis.licences[charge.agreement_id][2]
+        found.append((pool, StoredPool(charge.agreement_id, lab_id, charge.declaration.id)))
     found.sort(key=lambda pair: pair[0].key)
     inputs = Inputs(
         period=period,
@@ -117,6 +128,7 @@ def gather(
         tariffs=sorted(tariffs.values(), key=lambda tariff: canonical(tariff.as_json())),
         pools=[pool for pool, _ in found],
         free=taken.free,
+        holds=[each.hold for each in due.held],
     )
     return Gathered(
         inputs=inputs,
@@ -124,12 +136,26 @@ def gather(
         payees=[payee for _, payee in payees],
         names=[payee.name for _, payee in payees],
         stored=[keys for _, keys in found],
-        claim_ids={claim.log_index: claim.id for claim in claims},
-        work_ids=taken.work_ids,
+        claim_ids={claim.log_index: claim.id for claim in (*claims, *due.claims)},
+        work_ids=taken.work_ids | basis.work_ids,
+        held=due.held,
     )
 
 
 # -- claims ------------------------------------------------------------------------------------------------
+def _read_claims(session: Session, claims: Sequence[ClaimBatch]) -> _Taken:
+    taken = _Taken({}, {}, [], {})
+    for claim in claims:
+        _take(session, claim, taken)
+    return taken
+
+
+def _until(basis: _Taken, agreement_id: int, last: Period) -> list[Use]:
+    """All uses of one agreement until the end of a quarter, in the order of the log."""
+    keys = [key for key in basis.pools if key[0] == agreement_id and key[1] <= last]
+    return sorted((use for key in keys for use in basis.pools[key]), key=lambda use: (use.log_index, use.row))
+
+
 def _take(session: Session, claim: ClaimBatch, taken: _Taken) -> None:
     """Add one claim's rows, as they were logged."""
     if rows_root(claim.rows) != claim.rows_root:
@@ -175,9 +201,9 @@ def _held(session: Session, keys: set[int], territory: str, at: datetime) -> dic
     return held
 
 
-def _payees(session: Session, taken: _Taken, sources: Sources) -> list[tuple[str, Payee]]:
+def _payees(session: Session, taken: Sequence[_Taken], sources: Sources) -> list[tuple[str, Payee]]:
     """Everybody who holds a share, by a commitment with a salt of its own: from outside, nobody can tell who it is."""
-    held = {use.shares for uses in taken.pools.values() for use in uses}
+    held = {use.shares for each in taken for uses in each.pools.values() for use in uses}
     ids = sorted({party for shares in held for party, _ in shares})
     found = []
     for key, public_id in parties.public_ids(session, ids).items():

@@ -25,6 +25,7 @@ from registry.core.errors import InvalidInput
 from registry.core.ids import format_id
 from registry.core.records.canonical import canonical
 from registry.core.records.leaves import SettlementLeaf
+from registry.core.settlement.declared import Declared
 from registry.core.settlement.files import (
     INPUTS,
     OUTPUTS,
@@ -37,15 +38,19 @@ from registry.core.settlement.files import (
 )
 from registry.core.settlement.periods import Period
 from registry.core.settlement.rules import Deductions, Distribution, Pool, distribute
+from registry.core.tariffs import amount_due
 from registry.log import service as log
 from registry.remuneration import rules
+from registry.remuneration.declared import due
 from registry.remuneration.inputs import Gathered, StoredPool, gather
 from registry.remuneration.ledger import post
 from registry.remuneration.models import (
+    DeclaredCharge,
     FlatCharge,
     SettledClaim,
     Settlement,
     SettlementFile,
+    SettlementHold,
     SettlementPayee,
     SettlementPool,
     StatementLine,
@@ -73,8 +78,9 @@ def settle(
 ) -> Settlement:
     """Distribute what is owed for all claims that came in before the end of `period` and were not settled before.
 
-    If there are none, the period's last settlement is returned and nothing is written; a period that was never
-    settled gets an empty one, which says so. Claims of the period that come later are for the next settlement of it.
+    So are the components for which a figure was declared since. If there is nothing of either, the period's last
+    settlement is returned and nothing is written; a period that was never settled gets an empty one, which says so.
+    What comes later is for the next settlement; what cannot be priced for want of a figure is listed as held.
     """
     check_scopes(actor, frozenset({Scope.OPERATE}))
     quarter = Period.parse(period)
@@ -84,10 +90,11 @@ def settle(
     closing_size = log.hold(session).size
     taken = select(SettledClaim.claim_batch_id)
     claims = usage.claims_between(session, 0, closing_size, before=quarter.end, taken=taken)
+    waiting = due(session, quarter, closing_size, now)
     earlier = _last_of(session, quarter)
-    if not claims and earlier is not None:
+    if not claims and not waiting.charges and earlier is not None:
         return earlier
-    gathered = gather(session, claims, quarter, closing_size, deductions, sources)
+    gathered = gather(session, claims, quarter, closing_size, deductions, sources, waiting)
     splits = [distribute(pool, deductions) for pool in gathered.inputs.pools]
     files = _files(gathered.inputs, splits)
     settlement = _record(session, actor, gathered, splits, files, now, sources)
@@ -162,6 +169,9 @@ def _record(
     insert_many(session, SettlementFile, columns, [(number, *file) for file in files])
     payees = [(number, payee.party_id, payee.salt) for payee in gathered.payees]
     insert_many(session, SettlementPayee, ("settlement_id", "party_id", "salt"), payees)
+    held = [(number, each.agreement_id, *each.hold) for each in gathered.held]
+    names = ("settlement_id", "agreement_id", "licence", "period", "component", "figure", "reason")
+    insert_many(session, SettlementHold, names, held)
     return settlement
 
 
@@ -178,6 +188,8 @@ def _record_pool(
         agreement_id=keys.agreement_id,
         lab_id=keys.lab_id,
         period=str(pool.period),
+        part=pool.part,
+        declaration_id=keys.declaration_id,
         licence=pool.licence,
         tariff=pool.tariff.digest,
         currency=pool.currency,
@@ -188,9 +200,24 @@ def _record_pool(
     )
     session.add(stored)
     session.flush()
-    if pool.fixed:
+    if pool.declared is not None:
+        session.add(_declared_charge(keys, pool, pool.declared, stored))
+    elif pool.fixed:
         session.add(FlatCharge(agreement_id=keys.agreement_id, period=stored.period, pool_id=stored.id))
     insert_many(session, StatementLine, _LINE, _lines(settlement.id, stored.id, pool, split, gathered))
+
+
+def _declared_charge(
+    keys: StoredPool, pool: Pool, declared: Declared, stored: SettlementPool
+) -> DeclaredCharge:
+    return DeclaredCharge(
+        declaration_id=keys.declaration_id,
+        component=declared.component,
+        agreement_id=keys.agreement_id,
+        period=stored.period,
+        amount_minor=amount_due(pool.tariff.components[declared.component], declared.now.value),
+        pool_id=stored.id,
+    )
 
 
 _LINE = (
@@ -251,6 +278,7 @@ def _post(
                 "kind": kind,
                 "licence": pool.licence,
                 "pool_period": str(pool.period),
+                "part": pool.part,
                 "period": settlement.period,
                 "closing_size": settlement.closing_size,
             }

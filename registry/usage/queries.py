@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
@@ -131,6 +131,35 @@ def claims_between(
         ClaimBatch.id.not_in(taken),
     )
     return list(session.scalars(query.order_by(ClaimBatch.log_index)))
+
+
+def first_claims(
+    session: Session, agreement_ids: Collection[int], to_index: int, before: datetime
+) -> Mapping[int, datetime]:
+    """When use was first reported under these agreements (private keys); those without any are missing."""
+    query = (
+        select(ClaimRow.agreement_id, func.min(ClaimBatch.submitted_at))
+        .join(ClaimBatch, ClaimBatch.id == ClaimRow.batch_id)
+        .where(
+            ClaimRow.agreement_id.in_(sorted(agreement_ids)),
+            ClaimBatch.log_index < to_index,
+            ClaimBatch.submitted_at < before,
+        )
+        .group_by(ClaimRow.agreement_id)
+        .order_by(ClaimRow.agreement_id)
+    )
+    return {agreement: first for agreement, first in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
+
+
+def claims_under(
+    session: Session, agreement_ids: Collection[int], to_index: int, before: datetime
+) -> list[ClaimBatch]:
+    """All batches with a row under one of these agreements, settled or not, in the order of the log."""
+    named = select(ClaimRow.batch_id).where(ClaimRow.agreement_id.in_(sorted(agreement_ids)))
+    query = select(ClaimBatch).where(
+        ClaimBatch.id.in_(named), ClaimBatch.log_index < to_index, ClaimBatch.submitted_at < before
+    )
+    return list(session.scalars(query.order_by(ClaimBatch.log_index))) if agreement_ids else []
 
 
 def rows_of(session: Session, batch: ClaimBatch) -> Sequence[ClaimRow]:

@@ -14,8 +14,9 @@ from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.core.decisions import Purpose
 from registry.core.fingerprints import Fingerprint
-from registry.core.ids import format_id
+from registry.core.ids import format_id, parse_id
 from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
+from registry.core.tariffs import Figure
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.usage import service as usage
@@ -137,6 +138,27 @@ class Trade:
         """The lab reports these rows for a run that was filtered now."""
         command = usage.SubmitClaim(self.manifest(number, **changes), self.model, rows)
         return usage.submit_claim(self.session, self.lab, command, self.sources)
+
+    def declare(
+        self,
+        licence: str,
+        figure: Figure,
+        value: int | Sequence[bytes],
+        period: str = "2026-Q3",
+        corrects: bytes | None = None,
+    ) -> usage.Declaration:
+        """The lab declares an income in minor units, or model versions by their public ids."""
+        agreement = parse_id("agreement", licence.partition("@")[0])
+        counted = figure is Figure.MODEL_VERSIONS
+        command = usage.Declare(
+            agreement,
+            period,
+            figure,
+            amount_minor=value if isinstance(value, int) and not counted else None,
+            models=None if isinstance(value, int) else tuple(value),
+            corrects=corrects,
+        )
+        return usage.declare(self.session, self.lab, command, self.sources)
 
 
 def open_trade(session: Session, sources: Sources, clock: Clock) -> Trade:
