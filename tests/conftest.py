@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import shutil
 import socket
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +28,17 @@ from tests.support import postgres
 # A time limit an example would assert a time, and the machine may be busy.
 hypothesis.settings.register_profile("vorbehalt", deadline=None)
 hypothesis.settings.load_profile("vorbehalt")
+
+
+def _stay_in_memory(folder: Path = Path("/dev/shm"), room: int = 6 << 30) -> None:
+    """Put the tests' folders where writing does not wait for a disk, if there is room and programs may be started."""
+    if "TMPDIR" in os.environ or not folder.is_dir() or shutil.disk_usage(folder).free < room:
+        return
+    if not os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+_stay_in_memory()
 
 
 def _is_here(address: Any) -> bool:
