@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
 from urllib3.exceptions import TimeoutError as Timeout
 
 from crawler.connections import user_agent
@@ -115,6 +115,8 @@ class Asker:
                     body = self._body(response, ends)
                 finally:
                     response.close()
+        except NewConnectionError:  # to urllib3 a kind of timeout
+            raise _Failed("unreachable") from None
         except (Timeout, TimeoutError):
             raise _Failed("timeout") from None
         except urllib3.exceptions.SSLError:
