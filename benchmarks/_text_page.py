@@ -23,6 +23,7 @@ def page(results: Any, peers: Sequence[str], missing: Sequence[str], machine: st
         text += _table(table, peers)
     text += ["\n## How much must be shared\n", *_shared(results.shared)]
     text += ["\n## Unrelated pages\n", _strange(results.strange)]
+    text += ["\n## Lazy signatures\n", _lazy(*results.lazy)]
     text += ["\n## Other scripts\n", *_scripts(results.scripts)]
     text.append(f"\nOne run on {machine}: {results.seconds:,.0f} seconds of processor time.\n")
     return "\n".join(text)
@@ -39,7 +40,7 @@ match or certain, which keeps a page out of a dataset. What is edited is the exc
 - *OCR n %*: so many letters taken for others, lost or doubled;
 - *words n %*: so many words replaced by others of the language.
 
-*If two were enough* counts what would be found if two fingerprints of 64 bytes in all were a match, not three.
+*If three were required* counts what would be found if two fingerprints that do not overlap were no match.
 Excerpts of books stand inside 2,000 words of another book; whole poems and articles (pieces of 300 words of a book,
 registered alone) between 200 words of something else. The peers see the first of the same pages; they are made of words
 as they stand, so a line broken inside a word is two other words to them.
@@ -100,8 +101,8 @@ def _table(table: Mapping[str, Mapping[str, Any]], peers: Sequence[str]) -> list
         rows.append(f"| {kind} | ours | {' or '.join(f'{n:,}' for n in counts)} | {found} |")
         certain = " | ".join(_percent(c.certain, c.pages) for c in cells.values())
         rows.append(f"| | of it certain | | {certain} |")
-        nearly = " | ".join(_percent(c.found + c.nearly, c.pages) for c in cells.values())
-        rows.append(f"| | if two were enough | | {nearly} |")
+        three = " | ".join(_percent(c.found - c.pairs, c.pages) for c in cells.values())
+        rows.append(f"| | if three were required | | {three} |")
         for peer in peers:
             theirs = " | ".join(_percent(c.peers[peer][1], c.peers[peer][0]) for c in cells.values())
             rows.append(f"| | {peer} | {max(c.peers[peer][0] for c in cells.values())} | {theirs} |")
@@ -130,12 +131,19 @@ def _strange(strange: Any) -> str:
     graded = ", ".join(f"{strange.grades[g]} {g}" for g in ("certain", "match", "trace"))
     text = (
         f"{strange.pages:,} pages of 200 words from anywhere in the same {strange.words:,} words; found is any work "
-        f"but their own: {graded}. If two fingerprints were enough, {strange.nearly} more would be found. The pages "
+        f"but their own: {graded}. By two fingerprints alone: {strange.pairs}. The pages "
         f"overlap, so they say as much as about {independent:,} independent ones"
     )
     if strange.grades["match"] + strange.grades["certain"]:
         return f"{text}."
     return f"{text}: with 95 % confidence, fewer than one in {independent // 3:,} is taken for another work."
+
+
+def _lazy(found: int, unsigned: int) -> str:
+    return (
+        f"Of the {found:,} pages above in which anything was found, `--lazy-signatures` would have missed {unsigned:,}: "
+        "they share no fingerprint with a work and are recognised by their signature alone."
+    )
 
 
 _SCRIPTS = """Every third excerpt of so many letters of five articles of the Universal Declaration of Human Rights,

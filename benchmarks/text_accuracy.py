@@ -25,10 +25,9 @@ from benchmarks._measuring import machine
 from benchmarks._text_peers import Peer, peers
 from benchmarks._texts import EDITS, Text, excerpt, page_around, read_texts
 from registry.core.decisions import Grade
-from registry.core.fingerprints import fingerprint_text
+from registry.core.fingerprints import MINHASH128, fingerprint_text
 from registry.core.fingerprints.text_engines import text_codes
 from registry.core.fingerprints.text_normal import normalise
-from registry.core.fingerprints.winnow_records import GRAM
 from registry.core.matching import Match, Matcher, by_algorithm, lists_of
 from registry.core.matching.passages_common import is_background
 
@@ -60,8 +59,8 @@ class Cell:
     pages: int = 0
     found: int = 0
     certain: int = 0
-    nearly: int = 0
-    """Would have been found if two fingerprints were enough; see `_nearly`."""
+    pairs: int = 0
+    """Of those found, by two fingerprints alone."""
     common: int = 0
     """Not found, since what was looked for is a common phrase."""
     peers: dict[str, list[int]] = field(default_factory=dict)
@@ -73,13 +72,12 @@ class Cell:
         found = match is not None and match.grade >= Grade.MATCH
         self.found += found
         self.certain += match is not None and match.grade is Grade.CERTAIN
-        self.nearly += match is not None and not found and _nearly(match)
+        self.pairs += match is not None and found and _is_pair(match)
         self.common += not found and bool(is_background(text_codes(passage).fingerprints.values).mean() > 0.5)
 
 
-def _nearly(match: Match) -> bool:
-    """Two fingerprints that do not overlap: as many equal bytes as three need that do."""
-    return match.passage is not None and match.passage.fingerprints == 2 and match.passage.shared >= 2 * GRAM
+def _is_pair(match: Match) -> bool:
+    return match.passage is not None and match.passage.is_pair and match.passage.of > 2
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Strange:
     words: int
     """Words of all texts that the pages were cut from."""
     grades: Mapping[str, int]
-    nearly: int
+    pairs: int
     peers: Mapping[str, tuple[int, int]]
 
 
@@ -113,6 +111,8 @@ class Results:
     scripts: Sequence[_text_scripts.Script]
     works: Mapping[str, tuple[int, int, int]]
     """By language: books, short works, words."""
+    lazy: tuple[int, int]
+    """Pages with anything found, and how many of them a lazy run would not have signed."""
     seconds: float
 
 
@@ -123,6 +123,8 @@ class Registered:
         self.works = works
         self.matcher = matcher_of([work.text for work in works])
         self.peers = others
+        self.found = self.unsigned = 0
+        """Pages with anything found, and those of them without a trace by their fingerprints alone."""
         for peer in others:
             peer.register([work.text for work in works])
 
@@ -130,7 +132,13 @@ class Registered:
         """All works that were recognised in each page."""
         for begin in range(0, len(pages), AT_ONCE):
             part = pages[begin : begin + AT_ONCE]
-            yield from self.matcher.match([fingerprint_text(page.text).fingerprints for page in part])
+            codes = [fingerprint_text(page.text).fingerprints for page in part]
+            lazily = self.matcher.match([[f for f in own if f.algorithm != MINHASH128] for own in codes])
+            for matches, first in zip(self.matcher.match(codes), lazily, strict=True):
+                found = any(match.grade >= Grade.MATCH for match in matches)
+                self.found += found
+                self.unsigned += found and not first
+                yield matches
 
 
 def matcher_of(texts: Sequence[str]) -> Matcher:
@@ -254,12 +262,12 @@ def strangers(on_record: Registered, count: int, peer_trials: int) -> Strange:
         number, work = sources[place]
         pages.append(Page(number, passage := excerpt(work, STRANGE, chance), passage))
     grades: Counter[str] = Counter()
-    nearly = 0
+    pairs = 0
     for page, found in zip(pages, on_record.matches(pages), strict=True):
         others = [m for m in found if m.work_row != page.work]
         best = max(others, key=lambda m: m.grade, default=None)
         grades["nothing" if best is None else best.grade.name.lower()] += 1
-        nearly += any(m.grade is Grade.TRACE and _nearly(m) for m in others)
+        pairs += best is not None and best.grade >= Grade.MATCH and _is_pair(best)
         if best is not None:
             print(f"  stranger: {best.grade.name} with {on_record.works[best.work_row].name}, {best.passage}")
     theirs = {
@@ -269,7 +277,7 @@ def strangers(on_record: Registered, count: int, peer_trials: int) -> Strange:
         )
         for peer in on_record.peers
     }
-    return Strange(count, sum(len(w.words) for _, w in sources), grades, nearly, theirs)
+    return Strange(count, sum(len(w.words) for _, w in sources), grades, pairs, theirs)
 
 
 def main() -> None:
@@ -309,6 +317,7 @@ def main() -> None:
         strange,
         _text_scripts.measure(matcher_of),
         {lang: _amount([w for w in works if w.language == lang]) for lang in languages},
+        (long_works.found + short_works.found, long_works.unsigned + short_works.unsigned),
         time.process_time() - began,
     )
     print(_text_page.page(results, [peer.name for peer in installed], missing, machine()))

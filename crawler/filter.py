@@ -6,6 +6,7 @@ the second, from the stored codes.
 
 What costs most, the search for parts of pictures, is left for last and left out where the item is denied for good by
 then. It is not left out for a picture that is certainly a licensed one: somebody else's, reserved, may be part of it.
+With lazy signatures, a text is signed only if it has met anything on record by its other codes.
 Nor does a code that is there but was not asked for decide anything, so that all codes give the verdicts that the
 codes which a run has made give.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice, pairwise
 from typing import Protocol
 
@@ -35,8 +37,24 @@ from registry.core.decisions import (
     decide,
     denied_for_good,
 )
-from registry.core.fingerprints import Fingerprint, Later, Limits, look_up_bytes, look_up_texts
-from registry.core.fingerprints.algorithms import ANCHORS256, DEEP256, DHASH256, MD5, SHA256, SOURCE_URL
+from registry.core.fingerprints import (
+    Fingerprint,
+    Later,
+    LaterSignature,
+    Limits,
+    look_up_bytes,
+    look_up_texts,
+    signature_of,
+)
+from registry.core.fingerprints.algorithms import (
+    ANCHORS256,
+    DEEP256,
+    DHASH256,
+    MD5,
+    MINHASH128,
+    SHA256,
+    SOURCE_URL,
+)
 from registry.core.matching import Match
 from registry.core.records.claims import How
 
@@ -75,14 +93,15 @@ class Reading:
     later: tuple[tuple[int, Later], ...] = field(default=(), compare=False, repr=False)
     """Codes that are not made yet, each with the number of codes after which they stand."""
 
-    def completed(self, *, colours: bool = False) -> Reading:
-        """With the codes that were left for later; the colours only if they are wanted."""
+    def completed(self, *, colours: bool = False, signature: bool = False) -> Reading:
+        """With the codes that were left for later; colours and signatures only if they are wanted."""
         if not self.later:
             return self
         codes = list(self.fingerprints)
         try:
             for end, later in reversed(self.later):
-                codes[end:end] = [*(later.colours() if colours else ()), *later.anchors()]
+                signed = later.signature() if signature else ()
+                codes[end:end] = [*(later.colours() if colours else ()), *signed, *later.anchors()]
         except errors.InvalidInput as error:
             return replace(self, gap=self.gap or _gap(error), later=())
         return replace(self, fingerprints=tuple(codes), later=())
@@ -156,20 +175,28 @@ def read(sample: Sample, limits: Limits, *, deep: bool = False, exact_decode: bo
 
 
 def read_all(
-    samples: Sequence[Sample], limits: Limits, *, deep: bool = False, exact_decode: bool = False
+    samples: Sequence[Sample],
+    limits: Limits,
+    *,
+    deep: bool = False,
+    exact_decode: bool = False,
+    lazy_signatures: bool = False,
 ) -> list[Reading]:
     """Fingerprint items, with `deep` the parts of pictures too, with `exact_decode` from all pixels.
 
-    Whatever is wrong with one becomes its gap; nothing is raised for bad content. All texts are coded together.
+    With `lazy_signatures` those of texts are left for later. Whatever is wrong with an item becomes its gap; nothing is
+    raised for bad content. All texts are coded together.
     """
     parts = [_parts(sample) for sample in samples]
     texts = [_utf8(p, sample) for sample, own in zip(samples, parts, strict=True) for p in own if _is_text(p)]
-    coded = iter(look_up_texts(texts, limits=limits))
+    coded = look_up_texts(texts, limits=limits, lazy_signatures=lazy_signatures)
+    made_texts = (_of_text(codes, *text, lazy_signatures) for codes, text in zip(coded, texts, strict=True))
 
     def of_part(part: Part) -> Reading:
         if _is_text(part):
-            return _of_text(next(coded), part)
-        return _read_part(part, limits, deep, exact_decode)
+            return next(made_texts)
+        reading = _read_part(part, limits, deep, exact_decode)
+        return _with_lazy_signature(reading) if lazy_signatures else reading
 
     readings = []
     for sample, own in zip(samples, parts, strict=True):
@@ -245,10 +272,22 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
     return [fingerprints[a:b] for a, b in pairwise([0, *starts, len(fingerprints)])]
 
 
-def _of_text(codes: tuple[Fingerprint, ...] | errors.InvalidInput, part: Part) -> Reading:
+def _of_text(
+    codes: tuple[Fingerprint, ...] | errors.InvalidInput, text: bytes, data: bytes, lazy: bool
+) -> Reading:
     if isinstance(codes, errors.InvalidInput):
-        return Reading(None, hashlib.sha256(part.data).hexdigest(), gap=_gap(codes))
-    return Reading("text", codes[0].code.hex(), codes)
+        return Reading(None, hashlib.sha256(data).hexdigest(), gap=_gap(codes))
+    later = ((len(codes), LaterSignature(partial(signature_of, text))),) if lazy else ()
+    return Reading("text", codes[0].code.hex(), codes, later=later)
+
+
+def _with_lazy_signature(reading: Reading) -> Reading:
+    """Of a text that came as a file: its signature is made, but counts only where that of another text would."""
+    codes = tuple(f for f in reading.fingerprints if f.algorithm != MINHASH128)
+    made = [f for f in reading.fingerprints if f.algorithm == MINHASH128]
+    if reading.later or not made:
+        return reading
+    return replace(reading, fingerprints=codes, later=((len(codes), LaterSignature(made.pop)),))
 
 
 def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Reading:
@@ -284,6 +323,13 @@ def _surest(matches: Sequence[tuple[Match, ...]]) -> tuple[Match, ...]:
 def _wants_colours(match: Match) -> bool:
     """Whether the outlines are those of a symmetric picture, and only its colours can tell whether it is that one."""
     return match.algorithm == DHASH256 and match.grade is Grade.TRACE
+
+
+def _is_signed_later(before: Reading, after: Reading) -> bool:
+    """Whether a signature was left for later and has been made."""
+    return len(after.fingerprints) > len(before.fingerprints) and any(
+        f.algorithm == MINHASH128 for f in after.fingerprints
+    )
 
 
 def _has_last(reading: Reading) -> bool:
@@ -325,11 +371,13 @@ class Judge:
         coloured = [i for i in open_ if any(map(_wants_colours, found[i]))]
         for i in open_:
             if readings[i].later:
-                read[i] = readings[i].completed(colours=i in coloured)
-        again = self._match([_but_last(read[i]) for i in coloured])
-        for i, matches in zip(coloured, again, strict=True):
+                read[i] = readings[i].completed(colours=i in coloured, signature=bool(found[i]))
+        anew = [i for i in open_ if i in coloured or (found[i] and _is_signed_later(readings[i], read[i]))]
+        again = self._match([_but_last(read[i]) for i in anew])
+        for i, matches in zip(anew, again, strict=True):
             found[i] = matches
-        open_ = [i for i in open_ if found[i] or _has_last(read[i])]
+        settled = {i for i in anew if self._is_denied(found[i])}
+        open_ = [i for i in open_ if i not in settled and (found[i] or _has_last(read[i]))]
         for i, matches in zip(open_, self._match([_last(read[i]) for i in open_], _LAST), strict=True):
             found[i] = _surest([found[i], matches])
         return [self._one(reading, matches) for reading, matches in zip(read, found, strict=True)]

@@ -66,6 +66,11 @@ from registry.core.errors import InvalidInput
 @click.option("--dry-run", is_flag=True, help="Write the papers, and no data.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Read the first N items of each input.")
 @exact_decode_option
+@click.option(
+    "--lazy-signatures",
+    is_flag=True,
+    help="Compare texts as a whole only where they share a phrase with a work: a fifth faster.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option(
     "--engine",
@@ -101,6 +106,7 @@ def filter_command(
     dry_run: bool,
     limit: int | None,
     exact_decode: bool,
+    lazy_signatures: bool,
     workers: int | None,
     engine: str,
     resume: bool,
@@ -159,6 +165,7 @@ def filter_command(
             items_per_shard=shard_size,
             min_words=min_words,
             exact_decode=exact_decode,
+            lazy_signatures=lazy_signatures,
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

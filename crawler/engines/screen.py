@@ -46,6 +46,8 @@ class Screen:
     dry_run: bool = False
     exact_decode: bool = False
     """Whether JPEGs are decoded in full."""
+    lazy_signatures: bool = False
+    """See `Settings`."""
     is_checked: bool = False
     """Whether the digests of the indexes were compared already, by the process that started this one."""
 
@@ -63,11 +65,18 @@ class Screen:
             settings.mode,
             settings.dry_run,
             settings.exact_decode,
+            settings.lazy_signatures and not settings.deep,
         )
 
     def read(self, samples: Sequence[Sample]) -> list[Reading]:
         """What can be learnt of items without the edition."""
-        return read_all(samples, self.limits, deep=self.deep, exact_decode=self.exact_decode)
+        return read_all(
+            samples,
+            self.limits,
+            deep=self.deep,
+            exact_decode=self.exact_decode,
+            lazy_signatures=self.lazy_signatures,
+        )
 
     def judge(self, items: Iterable[bytes | str]) -> list[Judgement]:
         """One judgement per item, in order: files as bytes, texts as such. Nothing is raised for bad content."""
@@ -126,6 +135,7 @@ def open_screen(
     deep: bool = False,
     min_words: int = MIN_WORDS,
     exact_decode: bool = False,
+    lazy_signatures: bool = False,
     mode: str = Mode.DROP.value,
 ) -> Screen:
     """For a pipeline of one's own: a screen by the snapshot in `folder`, whose signatures and age are checked now.
@@ -149,7 +159,14 @@ def open_screen(
     screen = Screen.of(
         snapshot,
         _licences_in(snapshot),
-        Settings(asked, deep=deep, mode=how, exact_decode=exact_decode, min_words=min_words),
+        Settings(
+            asked,
+            deep=deep,
+            mode=how,
+            exact_decode=exact_decode,
+            min_words=min_words,
+            lazy_signatures=lazy_signatures,
+        ),
     )
     screen.open()
     return screen

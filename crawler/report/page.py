@@ -196,7 +196,11 @@ def _terms(terms: Terms, texts: Texts) -> str:
 def _to_verify(manifest: RunManifest, texts: Texts, signed_by: str | None) -> list[tuple[str, Any, bool]]:
     """Name, value, and whether it is to be read letter by letter."""
     snapshot, stated = manifest.snapshot, manifest.parameters
-    switches = [name for name in ("dry_run", "metadata_only", "deep", "exact_decode") if stated.get(name)]
+    switches = [
+        name
+        for name in ("dry_run", "metadata_only", "deep", "exact_decode", "lazy_signatures")
+        if stated.get(name)
+    ]
     named = [
         f"{name}={stated[name]}" for name in ("column", "limit", "min_words") if stated.get(name) is not None
     ]

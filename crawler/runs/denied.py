@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawler.filter import Judge, Reading
+from crawler.filter import Judge, Reading, split_parts
 from crawler.modes import mode_of
 from crawler.runs.changes import changed_rows, lists_of_rows
 from crawler.runs.layout import CODES, VERDICTS
@@ -26,12 +26,13 @@ from crawler.runs.reach import Reach
 from crawler.runs.rereading import check_tables, joined, matcher_of, reading_of
 from registry.core.decisions import Policy, Purpose, Request, Verdict
 from registry.core.errors import InvalidInput, NotFound, VerificationFailed
-from registry.core.fingerprints import Fingerprint
+from registry.core.fingerprints import MINHASH128, WINNOW32, Fingerprint
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot
 
 _BATCH = 512
 _NO_COLOURS = "unchecked.no-colours"
+_NO_SIGNATURE = "unchecked.no-signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +133,36 @@ def _denied(run: Path, manifest: RunManifest, new: Snapshot, places: Places, at:
     judge = Judge(matcher_of(manifest, new), new, request, mode_of(manifest))
     rows = iter(joined(run, places))
     while part := list(islice(rows, _BATCH)):
-        colours = [_Colours() for _ in part]
-        readings = [_waiting(reading_of(*row), later) for row, later in zip(part, colours, strict=True)]
-        for (row, _), later, judgement in zip(part, colours, judge.judge(readings), strict=True):
+        codes = [reading_of(*row) for row in part]
+        missing = [_Missing(_lacks_signature(reading)) for reading in codes]
+        readings = [_waiting(reading, later) for reading, later in zip(codes, missing, strict=True)]
+        for (row, _), later, judgement in zip(part, missing, judge.judge(readings), strict=True):
             decision = judgement.decision
-            if decision.kept and not later.wanted:
+            if decision.kept and later.wanted is None:
                 continue
             verdict, reason = decision.verdict, decision.reason
-            if decision.kept:
-                verdict, reason = Verdict.REVIEW, _NO_COLOURS
+            if decision.kept and later.wanted is not None:
+                verdict, reason = Verdict.REVIEW, later.wanted
             yield Denied(row["shard"], row["row"], row["key"], row["reason"], verdict, reason, decision.works)
 
 
-@dataclass(slots=True)
-class _Colours:
-    """In place of a picture's colours where the run did not keep them: remembers that they are wanted.
+def _lacks_signature(reading: Reading) -> bool:
+    """Whether a text has fingerprints alone: the run left signatures for later, and did not need this one."""
+    parts = ({f.algorithm for f in part} for part in split_parts(reading.fingerprints))
+    return any(WINNOW32 in made and MINHASH128 not in made for made in parts)
 
-    They are, where the outlines are those of a symmetric work that is new. Without them nobody can tell.
+
+@dataclass(slots=True)
+class _Missing:
+    """In place of codes that the run did not keep: remembers that they are wanted.
+
+    A picture's colours are, where the outlines are those of a symmetric work that is new; a text's signature is, where
+    it shares a phrase with a new work. Without them nobody can tell.
     """
 
-    wanted: bool = False
+    lacks_signature: bool
+    wanted: str | None = None
+    """The reason why nobody can tell."""
 
     def anchors(self) -> tuple[Fingerprint, ...]:
         """None besides those in the papers: of a kept item, the run made them."""
@@ -159,10 +170,16 @@ class _Colours:
 
     def colours(self) -> tuple[Fingerprint, ...]:
         """None, but somebody has asked."""
-        self.wanted = True
+        self.wanted = _NO_COLOURS
+        return ()
+
+    def signature(self) -> tuple[Fingerprint, ...]:
+        """The same for a text that has none."""
+        if self.lacks_signature:
+            self.wanted = _NO_SIGNATURE
         return ()
 
 
-def _waiting(reading: Reading, colours: _Colours) -> Reading:
-    """The reading, with `colours` to be asked for those that it lacks."""
-    return replace(reading, later=((len(reading.fingerprints), colours),))
+def _waiting(reading: Reading, missing: _Missing) -> Reading:
+    """The reading, with `missing` to be asked for the codes that it lacks."""
+    return replace(reading, later=((len(reading.fingerprints), missing),))

@@ -47,6 +47,8 @@ class Settings:
     limits: Limits = DEFAULT_LIMITS
     min_words: int = passages_search.MIN_WORDS
     """A passage of fewer words that is not half of the registered text counts for nothing."""
+    lazy_signatures: bool = False
+    """Texts were compared as a whole only if they met a work by another code. Not in a deep search."""
 
     def parameters(self, snapshot: Snapshot) -> dict[str, Any]:
         """As they stand in the manifest, beside purpose, policy, territory and date."""
@@ -61,6 +63,7 @@ class Settings:
             },
             "dry_run": self.dry_run,
             "items_per_shard": self.items_per_shard,
+            "lazy_signatures": self.lazy_signatures and not self.deep,
             "limit": self.limit,
             "limits": {
                 "max_file_bytes": self.limits.max_file_bytes,
@@ -91,6 +94,7 @@ def settings_of(manifest: RunManifest, *, at: int) -> Settings:
             items_per_shard=stated["items_per_shard"],
             limits=replace(DEFAULT_LIMITS, **stated["limits"]),
             min_words=stated["min_words"],
+            lazy_signatures=stated["lazy_signatures"],
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise InvalidInput(f"The run's papers do not state all of its settings ({problem}).") from problem

@@ -7,8 +7,8 @@ bands the one with the most different fingerprints speaks for the text.
 | different fingerprints in the band | grade |
 |---|---|
 | 5 or more, over at least 160 bytes (35 words) of the item | certain |
-| 3 or more, or all that the registered text has if it has two | match |
-| 1 or 2 | trace: logged, never a verdict |
+| 3 or more; 2 that do not overlap; or all that the registered text has if it has two | match |
+| else | trace: logged, never a verdict |
 
 A match of fewer words than `min_words` is a trace as well, unless it is half of the registered text or more: a short
 quotation is not the use of a novel, but a poem of 24 words is short as a whole.
@@ -34,6 +34,8 @@ CERTAIN_FINGERPRINTS: Final = 5
 CERTAIN_SPAN: Final = 160
 """Normalised bytes from the first shared one to the last."""
 MATCH_FINGERPRINTS: Final = 3
+PAIR_SHARED: Final = 2 * GRAM
+"""Bytes that are surely the same if two fingerprints do not overlap: as many as three can have that do."""
 MIN_WORDS: Final = 12
 """Eleven words can be protected (Court of Justice of the EU, C-5/08, Infopaq); fewer are left to `--min-words`."""
 
@@ -42,6 +44,7 @@ PARAMETERS: Final = {
     "certain_fingerprints": CERTAIN_FINGERPRINTS,
     "certain_span": CERTAIN_SPAN,
     "match_fingerprints": MATCH_FINGERPRINTS,
+    "pair_shared": PAIR_SHARED,
 }
 """As they stand in a run's papers."""
 
@@ -69,10 +72,15 @@ class Passage:
         """Whether it is half of the registered text or more."""
         return 2 * self.fingerprints >= self.of
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether these are two that do not overlap."""
+        return self.fingerprints == 2 and self.shared >= PAIR_SHARED
+
     def grade(self, min_words: int = MIN_WORDS) -> Grade:
         """See the table above."""
         whole = self.fingerprints == self.of > 1
-        if self.fingerprints < MATCH_FINGERPRINTS and not whole:
+        if self.fingerprints < MATCH_FINGERPRINTS and not self.is_pair and not whole:
             return Grade.TRACE
         if self.words < min_words and not self.mostly:
             return Grade.TRACE

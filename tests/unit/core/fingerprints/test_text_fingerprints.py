@@ -99,9 +99,12 @@ def test_many_texts_at_once_have_the_codes_that_each_has_alone(texts: list[str],
         together = engine([raw(text) for text in texts])
         assert [codes.length for codes in together] == [codes.length for codes in alone]
         assert [pairs(codes.fingerprints) for codes in together] == [pairs(c.fingerprints) for c in alone]
-        assert list(together.stored()) == [
-            (to_lean(codes.signature), packed(codes.fingerprints), codes.length) for codes in alone
-        ]
+        passages = [(packed(codes.fingerprints), codes.length) for codes in alone]
+        assert list(together.stored_fingerprints()) == passages
+        assert list(together.stored_signatures()) == [to_lean(codes.signature) for codes in alone]
+        unsigned = engine([raw(text) for text in texts], signed=False)
+        assert list(unsigned.stored_fingerprints()) == passages
+        assert list(unsigned.stored_signatures()) == []
 
 
 @given(

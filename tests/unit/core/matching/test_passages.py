@@ -121,7 +121,10 @@ def test_of_several_texts_of_a_work_the_one_that_shares_most_speaks() -> None:
         (Passage(5, 100, 0, 159, 159), Grade.MATCH),
         (Passage(4, 100, 0, 400, 100), Grade.MATCH),
         (Passage(3, 100, 0, 90, 90), Grade.MATCH),
-        (Passage(2, 100, 0, 90, 90), Grade.TRACE),
+        (Passage(2, 100, 0, 63, 63), Grade.TRACE),
+        (Passage(2, 100, 0, 90, 63), Grade.TRACE),
+        (Passage(2, 100, 0, 64, 64), Grade.MATCH),  # two that do not overlap
+        (Passage(2, 100, 0, 400, 64), Grade.MATCH),
         (Passage(1, 1, 0, 32, 32), Grade.TRACE),
         (Passage(2, 2, 0, 64, 64), Grade.MATCH),
         (Passage(3, 100, 0, 50, 50), Grade.TRACE),  # 11 words

@@ -66,14 +66,18 @@ def pages(tmp_path: Path) -> Path:
     return path
 
 
-def run(pages: Path, snapshot: Path, out: Path, min_words: int = MIN_WORDS) -> Rows:
+def run(
+    pages: Path, snapshot: Path, out: Path, min_words: int = MIN_WORDS, *, lazy_signatures: bool = False
+) -> Rows:
     job = Job(
         sources=open_sources([str(pages)]),
         inputs=local_paths([str(pages)]),
         out=out,
         snapshot=open_snapshot(snapshot, now=NOW),
         settings=Settings(
-            Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, int(NOW.timestamp())), min_words=min_words
+            Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, int(NOW.timestamp())),
+            min_words=min_words,
+            lazy_signatures=lazy_signatures,
         ),
     )
     run_filter(job, resume=False)
@@ -122,6 +126,23 @@ def test_the_limit_for_quotations_is_part_of_the_papers(pages: Path, snapshot: P
     assert spared["stranger"]["grade"] is None
     run(pages, snapshot, tmp_path / "short")
     ids = {verify_run(tmp_path / name, snapshot).manifest.run_id for name in ("long", "short")}
+    assert len(ids) == 2
+
+
+def test_a_lazy_run_signs_only_what_shares_a_phrase_and_denies_the_same(
+    pages: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    every = run(pages, snapshot, tmp_path / "every", min_words=25)
+    lazy = run(pages, snapshot, tmp_path / "lazy", min_words=25, lazy_signatures=True)
+    assert lazy == every
+    codes = {name: pq.read_table(tmp_path / name / "codes.parquet").to_pylist() for name in ("every", "lazy")}
+    signed = {
+        name: {row["key"] for row in rows if row["algorithm"] == "text.minhash128.v1"}
+        for name, rows in codes.items()
+    }
+    assert signed["every"] == PAGES.keys() - {"headline"}
+    assert signed["lazy"] == {"short"}  # those of which more is shared are denied without it
+    ids = {verify_run(tmp_path / name, snapshot).manifest.run_id for name in ("every", "lazy")}
     assert len(ids) == 2
 
 

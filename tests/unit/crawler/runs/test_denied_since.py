@@ -98,6 +98,25 @@ def test_what_only_colours_could_tell_is_not_taken_for_allowed(tmp_path: Path) -
         assert (item.key, item.verdict, item.reason) == ("near.jpg", Verdict.REVIEW, "unchecked.no-colours")
 
 
+def test_what_only_a_signature_could_tell_is_not_taken_for_allowed(tmp_path: Path) -> None:
+    """A lazy run did not make it, since the page shared nothing with what was on record then."""
+    poem = lab.prose(600, 60).split()
+    page = f"{lab.prose(601, 200)} {' '.join(poem[20:36])} {lab.prose(602, 200)}"
+    inputs = tmp_path / "pages.jsonl"
+    inputs.write_text("".join(json.dumps({"id": key, "text": text}) + "\n" for key, text in (("a", page),)))
+    works = [lab.Work("another", lab.prose(603).encode()), lab.Work("poem", " ".join(poem).encode())]
+    old, new = _edition(tmp_path / "old", works[:1], 1), _edition(tmp_path / "new", works, 2)
+    opened = open_snapshot(old, now=datetime.now(UTC))
+    for name, lazy in (("every", False), ("lazy", True)):
+        request = Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, opened.created)
+        asked = Settings(request, min_words=25, lazy_signatures=lazy)
+        run_filter(Job(open_sources([inputs]), [inputs], tmp_path / name, opened, asked), resume=False)
+    assert _since(tmp_path / "every", new).denied == ()
+    for folder in (old, None):
+        (item,) = _since(tmp_path / "lazy", new, folder).denied
+        assert (item.key, item.verdict, item.reason) == ("a", Verdict.REVIEW, "unchecked.no-signature")
+
+
 def test_what_could_hide_a_denial_is_refused(finished_run: Path, newer: Path, tmp_path: Path) -> None:
     run = _without_edition(finished_run, tmp_path / "run")
     manifest = RunManifest.parse((run / "run.json").read_bytes())
