@@ -13,13 +13,24 @@ timezone-aware UTC, money as integer minor units, history by `recorded_at` and `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Engine, Integer, LargeBinary, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    create_engine,
+    event,
+)
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
@@ -85,6 +96,9 @@ _POSTGRESQL = {
 }
 
 
+_SINGLE = "single statements"
+
+
 def _sqlite_on_connect(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None  # we emit BEGIN ourselves, see _sqlite_on_begin
     cursor = dbapi.cursor()
@@ -95,7 +109,8 @@ def _sqlite_on_connect(dbapi: Any, _record: Any) -> None:
 
 def _sqlite_on_begin(connection: Connection) -> None:
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    if mode is not None:
+        connection.exec_driver_sql(f"BEGIN {mode}")
 
 
 def open_engine(url: str) -> Engine:
@@ -110,6 +125,19 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def look(session: Session, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """The rows of one statement for plain columns, for half of what a transaction costs with it.
+
+    A session of `Database.reading` that has asked nothing yet does not begin its transaction for it: one statement is
+    its own consistent view. What is asked afterwards may see what was committed meanwhile.
+    """
+    single: Engine | None = session.info.get(_SINGLE)
+    if single is None or session.in_transaction():
+        return session.execute(statement, parameters).all()
+    with single.connect() as connection:
+        return connection.execute(statement, parameters).all()
+
+
 class Database:
     """Opens transactions. Holds no session itself; safe to share between threads."""
 
@@ -117,12 +145,13 @@ class Database:
         self.engine = open_engine(url)
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._write = sessionmaker(writer, expire_on_commit=False)
-        reader = self.engine
+        reader, single = self.engine, self.engine.execution_options(sqlite_begin=None)
         if (
             self.engine.dialect.name == "postgresql"
         ):  # whose usual transactions see what others commit meanwhile
             reader = reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._read = sessionmaker(reader, expire_on_commit=False)
+            single = single.execution_options(isolation_level="AUTOCOMMIT")
+        self._read = sessionmaker(reader, expire_on_commit=False, info={_SINGLE: single})
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -120,7 +120,14 @@ class LiveIndex:
         self._following: threading.Thread | None = None
 
     def current(self, session: Session) -> tuple[Index, int]:
-        """The index of at least this transaction's state, and the last change that the transaction sees."""
+        """The index, and the last change up to which it holds what the registry held when this was asked.
+
+        Usually nothing has changed since the last time, and then no transaction begins for it.
+        """
+        known = self._index
+        if known is not None and log.newest_change_seq(session) == known.change_seq:
+            self._seen = time.monotonic()
+            return known, known.change_seq
         change_seq = log.current_change_seq(session)
         with self._lock:
             if self._index is None:
@@ -203,7 +210,7 @@ def known_works(
             for key, work in standing.items()
         }
         found |= read
-        if same:
+        if same and log.current_change_seq(session) == index.change_seq:
             index.known.update({(licensee, row): work for row, work in read.items()})
     return found
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
 from registry.base.clock import Sources
+from registry.base.db import look
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.core.errors import InvalidInput, NotFound, Unauthenticated
 from registry.core.ids import format_id
@@ -72,7 +73,7 @@ def authenticate_key(session: Session, key_text: str, now: datetime) -> Actor:
 
     Asked anew for every request, so that a revoked key ends with the next one.
     """
-    key = session.execute(_BY_DIGEST, {"key": rules.check_key(key_text)}).one_or_none()
+    key = next(iter(look(session, _BY_DIGEST, {"key": rules.check_key(key_text)})), None)
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         raise Unauthenticated(rules.KEY_REFUSED)
     role = Role(key.role)
