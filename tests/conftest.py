@@ -16,12 +16,15 @@ from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from sqlalchemy.orm import Session
 
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.schema import upgrade
 from registry.models import metadata
+from registry.parties import passwords
 from tests.factories import Clock, make_sources
 from tests.support import postgres
 
@@ -74,6 +77,15 @@ def _own_run_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Runs are signed with a key of the tests, never with that of whoever runs them."""
     patch = pytest.MonkeyPatch()
     patch.setenv("VORBEHALT_RUN_KEY", str(tmp_path_factory.mktemp("key") / "run.key"))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passwords() -> Iterator[None]:
+    """Passwords are hashed in no time; what the registry spends on them is tested beside their rules."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(passwords, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
     yield
     patch.undo()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from registry.base.actor import Role, Scope
 from registry.core.errors import Forbidden, InvalidInput, Unauthenticated
-from registry.parties import rules
+from registry.parties import passwords, rules
 from registry.parties.passwords import hash_password, verify_password
 from registry.parties.rules import SCOPES_OF_ROLE, Authority, May, Repertoire, WorkRef
 
@@ -169,6 +170,12 @@ def test_passwords_that_are_tried_first(password: str) -> None:
     """Too short, too long, one thing repeated, what everybody takes, one's own name."""
     with pytest.raises(InvalidInput):
         rules.check_password(password, personal=["Anna Weiss", "anna@example.org"])
+
+
+def test_guessing_costs_what_rfc_9106_recommends() -> None:
+    """Its second choice. Read anew, since all other tests hash cheaply."""
+    stored = runpy.run_path(passwords.__file__)["hash_password"]("grüne Frösche im Teich")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_passwords_are_the_same_on_every_keyboard() -> None:
