@@ -11,6 +11,7 @@ from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
 from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from registry.core.ids import format_id
+from registry.licences.rules import MAX_REPERTOIRE
 from registry.parties import service as parties
 from registry.parties.service import May, WorkRef
 from registry.works import service as works
@@ -64,6 +65,33 @@ def offerable(
             return acting, found
     example = format_id("work", (missing or list(public_ids))[0])
     raise NotFound(f"{example} is not among the works that you may license.", work=example)
+
+
+def repertoire_of(session: Session, society: Actor, now: datetime) -> list[Work]:
+    """Every work that a society may grant now, by mandates of their owners or as its own, whatever its state."""
+    mandated = parties.repertoires(session, society, May.GRANT, now)
+    return [
+        work
+        for work in works.works_of_owners(session, {society.party_id, *mandated})
+        if work.owner_id == society.party_id
+        or any(r.contains(WorkRef(work.kind, work.public_id)) for r in mandated[work.owner_id])
+    ]
+
+
+def offerable_repertoire(session: Session, actor: Actor, now: datetime) -> list[Work]:
+    """That of a society, without withdrawn and contested works.
+
+    `Forbidden` for whoever is no society, `Conflict` if there is nothing in it, or more than one offer can be about.
+    """
+    if actor.role is not Role.SOCIETY:
+        raise Forbidden(f"A {actor.role} has no repertoire; only a society offers one.")
+    found = repertoire_of(session, actor, now)
+    sound = [work for work in found if work.withdrawn_at is None and work.contested_since is None]
+    if not 0 < len(sound) <= MAX_REPERTOIRE:
+        raise Conflict(
+            f"Your repertoire has {len(sound):,} works that can be offered; an offer is about 1 to {MAX_REPERTOIRE:,}."
+        )
+    return sound
 
 
 def granting_for(

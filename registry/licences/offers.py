@@ -5,7 +5,7 @@ Every act takes the log head first, so that an offer cannot be accepted while it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from registry.core.errors import InvalidInput
 from registry.core.ids import format_id
 from registry.licences import access, journal
 from registry.licences.models import Offer, OfferLicensee, OfferWork
-from registry.licences.pricing import tariff_for_offer
+from registry.licences.pricing import priced, tariff_for_offer
 from registry.licences.queries import get_offer, offered_works
 from registry.licences.rules import MAX_LICENSEES, MAX_WORKS, check_territories
 from registry.licences.terms import terms_of
@@ -42,27 +42,30 @@ class CreateOffer:
     """`None`: the latest."""
     licensees: tuple[bytes, ...] = ()
     """Public ids of labs; empty means anyone."""
+    repertoire: bool = False
+    """Of a society: instead of naming works, everything that it may grant at this moment."""
 
 
 def create_offer(session: Session, actor: Actor, command: CreateOffer, sources: Sources) -> Offer:
-    """Record an offer of the works' owner, made by itself or under a mandate to grant."""
+    """Record an offer of the works' owner, made by itself or under a mandate to grant; or of a society's repertoire."""
     access.check_maker(actor)
-    if not 0 < len(command.works) <= MAX_WORKS:
-        raise InvalidInput(f"An offer is about 1 to {MAX_WORKS:,} works; make several for more.")
     if len(command.licensees) > MAX_LICENSEES:
         raise InvalidInput(f"An offer names at most {MAX_LICENSEES:,} licensees, or none for anyone.")
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
-    acting, offered = access.offerable(session, actor, tuple(dict.fromkeys(command.works)), now)
+    acting, offered = _offered(session, actor, command, now)
     tariff = tariff_for_offer(session, acting, command.tariff, command.tariff_version)
     if tariff is None and not command.licensees:
-        access.check_open(offered.values())
+        access.check_open(offered)
+    if tariff is not None:
+        priced(tariff).check_works([work.kind for work in offered])
     valid_from, valid_to = check_period(command.valid_from, command.valid_to, now)
     offer = Offer(
         public_id=sources.new_id(),
         owner_id=acting.principal_id,
         offered_by=acting.party_id,
         to_anyone=not command.licensees,
+        repertoire=command.repertoire,
         tariff_version_id=tariff.id if tariff else None,
         tariff=tariff,
         purpose=command.purpose.value,
@@ -72,15 +75,31 @@ def create_offer(session: Session, actor: Actor, command: CreateOffer, sources: 
         salt=new_salt(sources),
         recorded_at=now,
         change_seq=change_seq,
-        works=[OfferWork(work_id=work.id) for work in offered.values()],
+        works=[OfferWork(work_id=work.id) for work in offered],
         licensees=[OfferLicensee(party_id=p) for p in access.licensees(session, command.licensees)],
     )
-    offer.terms_digest = terms_of(offer).digest(names_of(offered.values()))
+    offer.terms_digest = terms_of(offer).digest(names_of(offered))
     if offer.to_anyone:
         offer.log_index = journal.offer_made(session, offer, now)
     session.add(offer)
     session.flush()
     return offer
+
+
+def _offered(
+    session: Session, actor: Actor, command: CreateOffer, now: datetime
+) -> tuple[Actor, Sequence[Work]]:
+    """What is offered, and the actor, acting for whom it belongs to; a society offers its repertoire for itself."""
+    if command.repertoire:
+        if command.works:
+            raise InvalidInput("An offer is about a repertoire or about works that it names, not about both.")
+        if command.tariff is None and not command.licensees:
+            raise InvalidInput("A repertoire is not given away to anyone: name a tariff, or the licensees.")
+        return actor, access.offerable_repertoire(session, actor, now)
+    if not 0 < len(command.works) <= MAX_WORKS:
+        raise InvalidInput(f"An offer is about 1 to {MAX_WORKS:,} works; make several for more.")
+    acting, found = access.offerable(session, actor, tuple(dict.fromkeys(command.works)), now)
+    return acting, list(found.values())
 
 
 def revoke_offer(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Offer:

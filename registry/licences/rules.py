@@ -132,6 +132,7 @@ def parse_agreement_name(text: str) -> tuple[bytes, int]:
 
 # -- what may be offered ------------------------------------------------------------------------------------
 MAX_WORKS = 10_000
+MAX_REPERTOIRE = 200_000
 MAX_LICENSEES = 1_000
 _MAX_TERRITORIES = 250
 

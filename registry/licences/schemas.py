@@ -16,7 +16,7 @@ from registry.licences.rules import MAX_LICENSEES, MAX_WORKS
 
 # -- tariffs ------------------------------------------------------------------------------------------------
 class Component(fields.Dict):
-    """A price: `per_unit` with `amount_minor`, `per_units` and `unit`, or `flat_per_period` with `amount_minor`."""
+    """A price. Its `type` says which other members it has; the reference of remuneration lists them."""
 
     def __init__(self, **kwargs: Any) -> None:
         example = {"type": "per_unit", "amount_minor": 40, "per_units": 100, "unit": "image"}
@@ -56,9 +56,15 @@ class TariffItem(Strict):
 
 # -- offers -------------------------------------------------------------------------------------------------
 class NewOffer(Strict):
-    """Terms for works of one owner. Without a tariff it is free, without licensees it is to anyone."""
+    """Terms for works of one owner, or a society's repertoire. Without a tariff free, without licensees to anyone."""
 
-    works = fields.List(PublicId("work"), required=True, validate=validate.Length(1, MAX_WORKS))
+    works = fields.List(PublicId("work"), load_default=[], validate=validate.Length(1, MAX_WORKS))
+    repertoire = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "Of a society: instead of works, everything that it may grant at this moment."
+        },
+    )
     purpose = fields.Enum(Purpose, by_value=True, required=True)
     territories = fields.List(line(8), load_default=[WORLD], validate=validate.Length(1, 250))
     valid_from = Time(load_default=None, allow_none=True)
@@ -84,6 +90,7 @@ class OfferItem(TermsView):
     valid_from = Time(attribute="offer.valid_from")
     valid_to = Time(attribute="offer.valid_to", allow_none=True)
     licensees = fields.List(PublicId("party"), allow_none=True, metadata={"description": "null: to anyone"})
+    repertoire = fields.Boolean(attribute="offer.repertoire")
     recorded_at = Time(attribute="offer.recorded_at")
     revoked_at = Time(attribute="offer.superseded_at", allow_none=True)
     log_index = fields.Integer(attribute="offer.log_index", allow_none=True)

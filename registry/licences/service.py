@@ -5,6 +5,7 @@ Every act takes the log head first, so that an offer cannot be accepted while it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,6 +70,8 @@ from registry.licences.terms import (
     works_covered,
 )
 from registry.log import service as log
+from registry.parties import service as parties
+from registry.works.service import Work
 
 __all__ = [
     "AboutWork",
@@ -153,6 +156,8 @@ def accept_offer(session: Session, actor: Actor, command: AcceptOffer, sources: 
         raise Conflict(
             "All works of this offer were withdrawn or are contested; there is nothing to license."
         )
+    if offer.repertoire:
+        _check_mandates(session, offer, covered, now)
     agreement = Agreement(
         public_id=sources.new_id(),
         offer_id=offer.id,
@@ -194,6 +199,18 @@ def end_agreement(session: Session, actor: Actor, command: EndAgreement, sources
     journal.ended(session, agreement, now)
     session.flush()
     return agreement
+
+
+def _check_mandates(session: Session, offer: Offer, covered: Sequence[Work], now: datetime) -> None:
+    """A society licenses nobody's work after its mandate has ended."""
+    society = parties.actor_of(parties.parties_by_id(session, [offer.owner_id])[offer.owner_id])
+    granted = {work.id for work in access.repertoire_of(session, society, now)}
+    lost = sum(work.id not in granted for work in covered)
+    if lost:
+        raise Conflict(
+            f"The society may no longer grant {lost:,} of the {len(covered):,} works of this offer. Ask it to offer "
+            "its repertoire again."
+        )
 
 
 def _check_open(session: Session, actor: Actor, offer: Offer, now: datetime) -> None:

@@ -288,6 +288,14 @@ def works_by_public_id(session: Session, public_ids: Iterable[bytes]) -> dict[by
     }
 
 
+def works_of_owners(session: Session, owner_ids: Collection[int]) -> list[Work]:
+    """All works of these owners (private keys), withdrawn ones too, in the order of registration."""
+    return sorted(
+        (w for c in _chunks(owner_ids) for w in session.scalars(select(Work).where(Work.owner_id.in_(c)))),
+        key=attrgetter("id"),
+    )
+
+
 def _chunks(keys: Iterable[K]) -> Iterator[list[K]]:
     """Distinct keys in an order of their own, few enough for one statement."""
     wanted = sorted(set(keys))

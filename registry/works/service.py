@@ -68,6 +68,7 @@ from registry.works.queries import (
     work_ids_by_public_id,
     works_by_id,
     works_by_public_id,
+    works_of_owners,
     works_for_publishing,
 )
 from registry.works.rows import next_row
@@ -152,6 +153,7 @@ __all__ = [
     "work_ids_by_public_id",
     "works_by_id",
     "works_by_public_id",
+    "works_of_owners",
     "works_for_publishing",
 ]
 

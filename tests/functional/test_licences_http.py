@@ -66,6 +66,7 @@ def test_a_lab_sees_a_price_and_accepts_it(client: Client, anna: Account, lab: A
         "id": offer.json["id"],
         "owner": anna.id,
         "works": [work],
+        "repertoire": False,
         "purpose": "train_genai",
         "territories": ["DE"],
         "valid_from": "2026-08-02T09:30:00Z",

@@ -142,7 +142,7 @@ def test_the_leaf_commits_to_the_files_of_both_sides(trade: Trade) -> None:
         "totals-0001.jsonl": [
             (
                 f'{{"currency":"EUR","lab":"{name(trade.lab)}","licence":"{licence}","management":0,'
-                f'"period":"2026-Q3","social":0,"total":52}}'
+                f'"part":"use","period":"2026-Q3","social":0,"total":52}}'
             )
         ],
     }
