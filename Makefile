@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 HOME_DIR ?= var/demo
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Commands and tests start hundreds of processes, which need not compile the same modules each.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-long lint format docs bench clean
 
