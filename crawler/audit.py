@@ -19,9 +19,11 @@ from crawler.audit_memory import PROGRESS, VERIFIED, Memory, Standing
 from crawler.audit_reading import ServedLog
 from crawler.audit_samples import Wanted, audit_sample
 from crawler.client import Client
+from crawler.recompute import recompute
 from registry.core.errors import Corrupt, Forbidden, VerificationFailed, VorbehaltError
 from registry.core.records.leaves import UseLeaf
 from registry.core.records.receipts import verify_receipt
+from registry.core.settlement.periods import Period
 from registry.core.snapshots.times import to_text
 from registry.core.tlog import tiles
 from registry.core.tlog.checkpoints import Checkpoint
@@ -87,11 +89,12 @@ class Auditor:
         snapshot: Path | None = None,
         claims: bool = False,
         sample: Wanted | None = None,
+        period: Period | None = None,
     ) -> Report:
         """Look at everything. `given`: the policy; without one, the one kept before, or that of the first visit.
 
         `snapshot`: a synced registry to compare with its entry. `claims`: also what the client's API key may see.
-        `sample`: and of the rows that name its owner's works, these.
+        `sample`: and of the rows that name its owner's works, these. `period`: its settlements, computed again.
         """
         with self._failing(
             "keys"
@@ -116,6 +119,9 @@ class Auditor:
         if sample is not None and self.report.holds:
             with self._failing("sample"):
                 self._compare_sample(policy, sample)
+        if period is not None and self.report.holds:
+            with self._failing("recompute"):
+                self._recompute(verified.checkpoint, period)
         return self.report
 
     def _satisfied(self, data: bytes, policy: Policy) -> VerifiedCheckpoint:
@@ -322,6 +328,20 @@ class Auditor:
             return
         text = f"{found.drawn:,} of {found.rows:,} rows that name your works are logged as they are shown"
         self.report.add("sample", not found.faults, first_few(found.faults) or f"{text} (seed {wanted.seed})")
+
+    def _recompute(self, signed: Checkpoint, period: Period) -> None:
+        """The settlements of a quarter follow from what is published."""
+        found = recompute(self._log, signed, period)
+        for each in found:
+            owed = ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(each.totals.items()))
+            self.report.add(
+                "recompute",
+                True,
+                f"{each.settlement}: {each.claims:,} claims in {each.lines:,} lines, every byte as published"
+                + (f"; owed in minor units: {owed}" if owed else ""),
+            )
+        if not found:
+            self.report.add("recompute", False, f"the log has no settlement of {period}")
 
     def _claims(self) -> Iterator[dict[str, object]]:
         after = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import quote
 
 from crawler.client import Client
 from registry.core.errors import NetworkFailed, NotFound, VerificationFailed
@@ -69,6 +70,14 @@ class ServedLog:
             return found
 
         return read
+
+    def of_settlement(self, settlement: str, side: str, name: str) -> bytes:
+        """A file that a settlement in the log commits to: beside the log at a registry, else below it."""
+        prefix = "/v1" if self._prefix == _OF_A_REGISTRY else ""
+        found = found_at(self._client, f"{prefix}/settlements/{quote(settlement, safe='')}/{side}/{name}")
+        if found is None:
+            raise VerificationFailed(f"{settlement}: {side}/{name} is missing, which the log commits to.")
+        return found
 
     def _tile(self, tile: Tile) -> bytes:
         """A partial tile may be gone once the whole one is there (c2sp.org/tlog-tiles)."""

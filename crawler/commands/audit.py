@@ -10,6 +10,7 @@ import click
 from crawler.commands.base import Command, api_key_option, emit, end, examples, json_option, note, now
 from crawler.exits import Exit
 from registry.core.errors import InvalidInput
+from registry.core.settlement.periods import Period
 
 _WORDS = {True: "holds", False: "FAILS", None: "open"}
 
@@ -18,6 +19,7 @@ _WORDS = {True: "holds", False: "FAILS", None: "open"}
     cls=Command,
     epilog=examples(
         "vorbehalt audit https://registry.example --policy log.policy --state audit",
+        "vorbehalt audit https://registry.example --policy log.policy --recompute 2026-Q4",
         'vorbehalt audit https://registry.example --policy log.policy --sample 20 --seed "dice 3 1 4 6 2"',
     ),
 )
@@ -51,6 +53,11 @@ _WORDS = {True: "holds", False: "FAILS", None: "open"}
     metavar="TEXT",
     help="What draws the sample: dice or a newspaper of today, never known before (default: random, and printed).",
 )
+@click.option(
+    "--recompute",
+    metavar="PERIOD",
+    help="Compute the settlements of this quarter again, such as 2026-Q4, from published files alone.",
+)
 @api_key_option
 @json_option
 def audit(
@@ -60,6 +67,7 @@ def audit(
     snapshot: Path | None,
     sample: int | None,
     seed: str | None,
+    recompute: str | None,
     api_key: str | None,
     as_json: bool,
 ) -> None:
@@ -77,6 +85,7 @@ def audit(
         raise click.UsageError("--sample needs the API key of whoever is paid for the works: --api-key.")
     if seed is not None and sample is None:
         raise click.UsageError("--seed draws a sample: say how large with --sample.")
+    period = None if recompute is None else Period.parse(recompute)
     wanted = None if sample is None else Wanted(sample, token_hex(16) if seed is None else seed)
     try:
         given = None if policy is None else policy.read_text("utf-8")
@@ -89,7 +98,9 @@ def audit(
             int(now().timestamp()),
             lambda done, size: note(f"{done:,} of {size:,} entries verified"),
         )
-        report = auditor.run(given, snapshot=snapshot, claims=api_key is not None, sample=wanted)
+        report = auditor.run(
+            given, snapshot=snapshot, claims=api_key is not None, sample=wanted, period=period
+        )
     if as_json:
         checks = [{"name": c.name, "holds": c.holds, "text": c.text} for c in report.checks]
         emit(
