@@ -125,14 +125,16 @@ def test_colour_tells_apart_what_luma_cannot() -> None:
 
 # -- the gates ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("copy", ["png", "jpeg 85", "jpeg 40", "smaller"])
+@pytest.mark.parametrize("copy", ["png", "jpeg 85", "jpeg 40", "jpeg 10", "smaller", "odd width"])
 def test_symmetric_pictures_and_their_copies_have_no_phash256(seed: int, copy: str) -> None:
     picture = symmetric(seed)
     data = {
         "png": lambda: encoded(picture),
         "jpeg 85": lambda: encoded(picture, "JPEG", quality=85),
         "jpeg 40": lambda: encoded(picture, "JPEG", quality=40),
+        "jpeg 10": lambda: encoded(picture, "JPEG", quality=10),
         "smaller": lambda: encoded(picture.resize((128, 128), LANCZOS)),
+        "odd width": lambda: encoded(picture.resize((255, 256), LANCZOS), "JPEG", quality=75),
     }[copy]()
     result = fingerprint_image(data)
     got = codes(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from registry.core.fingerprints.anchors_records import Geometry
 from registry.core.matching.anchors import Anchors, agreement
@@ -16,7 +17,7 @@ AT = np.column_stack([np.tile([50.0, 102, 154, 206], 3), np.repeat([64.0, 96, 12
 """Four columns, three rows."""
 
 
-def anchors(numbers: list[int], at: np.ndarray, size: float = 3, turn: float = 0) -> Anchors:
+def anchors(numbers: list[int], at: NDArray[np.float64], size: float = 3, turn: float = 0) -> Anchors:
     """Anchors with these codes at these places of a frame of 256 x 192."""
     count = len(numbers)
     g = Geometry(*at.T, *(np.full(count, value) for value in (size, turn, 256.0, 192.0)))
@@ -93,7 +94,7 @@ def test_places_that_would_be_too_small_to_be_seen_are_not_expected() -> None:
     assert lying(quarter, both).recurring == 1
 
 
-def vars_of(found: Anchors) -> tuple[np.ndarray, ...]:
+def vars_of(found: Anchors) -> tuple[NDArray[np.float64], ...]:
     g = found.geometry
     return g.x, g.y, g.sigma, g.turns, g.width, g.height
 
