@@ -149,14 +149,16 @@ def check_in_snapshot(
     ]
 
 
-def check_at_server(items: Sequence[Item], client: Client, request: Request) -> list[Answer]:
+def check_at_server(
+    items: Sequence[Item], client: Client, request: Request, min_words: int = MIN_WORDS
+) -> list[Answer]:
     """Ask a registry: only codes travel. It also knows the works that are in no snapshot."""
-    items = [Item(item.name, item.reading.completed()) for item in items]
+    items = [Item(item.name, item.reading.completed(signature=True)) for item in items]
     answers: list[list[Answer]] = [[] for _ in items]
     for algorithm in (*_ASKED, MD5):
         asked = [(n, code) for n, item in enumerate(items) for code in _codes(item.reading, algorithm)]
         for part in _portions(asked):
-            answered = _ask(client, algorithm, [code for _, code in part], request)
+            answered = _ask(client, algorithm, [code for _, code in part], request, min_words)
             for (number, _), answer in zip(part, answered, strict=True):
                 answers[number].append(answer)
     return [_together(item, found) for item, found in zip(items, answers, strict=True)]
@@ -184,15 +186,19 @@ def _codes(reading: Reading, algorithm: str) -> Iterator[bytes]:
             yield f.code
 
 
-def _ask(client: Client, algorithm: str, codes: Sequence[bytes], request: Request) -> list[Answer]:
+def _ask(
+    client: Client, algorithm: str, codes: Sequence[bytes], request: Request, min_words: int
+) -> list[Answer]:
     """One request; an answer per code."""
-    body = {
+    body: dict[str, Any] = {
         "algorithm": algorithm,
         "hashes": [code.hex() for code in codes],
         "purpose": request.purpose.value,
         "policy": request.policy.value,
         "territory": request.territory,
     }
+    if algorithm == WINNOW32 and min_words != MIN_WORDS:
+        body["min_words"] = min_words
     document = client.post("/v1/check", body, repeatable=True)
     try:
         verdicts = [Verdict(int(digit)) for digit in document["verdicts"]]

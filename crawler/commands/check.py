@@ -95,7 +95,7 @@ def check(
     else:
         assert server is not None
         with Client(server, api_key) as client:
-            answers = check_at_server(items, client, request)
+            answers = check_at_server(items, client, request, min_words)
 
     if as_json:
         emit(

@@ -25,6 +25,7 @@ from registry.checking.lines import MAX_BYTES, answered, spelled_out, spooled
 from registry.checking.ranges import DecoySecret, digests_under
 from registry.checking.service import (
     MAX_ITEMS,
+    MOST_WORDS,
     Checked,
     LiveIndex,
     check,
@@ -36,6 +37,7 @@ from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput, TooLarge
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint
+from registry.core.matching import MIN_WORDS
 
 blueprint = Blueprint(
     "check",
@@ -64,10 +66,18 @@ _PARAMETERS = [
     {"in": "query", "name": name, "schema": {"type": "string"}, "description": _NOT_JSON}
     for name in sorted(_TERMS)
 ]
+_PARAMETERS.append(
+    {
+        "in": "query",
+        "name": "min_words",
+        "schema": {"type": "integer", "minimum": 0, "maximum": MOST_WORDS, "default": MIN_WORDS},
+        "description": "With JSON lines only. Passages of fewer words are traces, unless they are half of the work.",
+    }
+)
 
 
-def parse_request(body: bytes, at: int) -> tuple[Request, Items | CodeColumn]:
-    """The request and the items in a body; `InvalidInput` says what is wrong and where."""
+def parse_request(body: bytes, at: int) -> tuple[Request, Items | CodeColumn, int]:
+    """The request and the items in a body, and how many words count; `InvalidInput` says what is wrong and where."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -80,15 +90,23 @@ def parse_request(body: bytes, at: int) -> tuple[Request, Items | CodeColumn]:
     if not given:
         raise InvalidInput(f"There is nothing to check: send one of {', '.join(_LISTS)}.")
     terms = {name: value for name, value in data.items() if name not in _LISTS}
+    least = _words(terms.pop("min_words", MIN_WORDS))
     wanted = _request(terms, at, needs_algorithm=given != ["urls"])
-    return wanted, _items(data)
+    return wanted, _items(data), least
+
+
+def _words(given: object) -> int:
+    """From how many words on a quotation counts."""
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MOST_WORDS:
+        raise InvalidInput(f"min_words is a whole number from 0 to {MOST_WORDS:,}.")
+    return given
 
 
 def _request(data: dict[str, Any], at: int, *, needs_algorithm: bool) -> Request:
     """For what, and by which policy, is to be decided."""
     if unknown := sorted(set(data) - _TERMS):
         raise InvalidInput(
-            f"Unknown field {unknown[0][:40]!r}; known are {', '.join(sorted({*_TERMS, *_LISTS}))}."
+            f"Unknown field {unknown[0][:40]!r}; known are {', '.join(sorted({*_TERMS, *_LISTS, 'min_words'}))}."
         )
     for name in ("purpose", "policy", *(("algorithm",) if needs_algorithm else ())):
         if name not in data:
@@ -209,7 +227,7 @@ def check_hashes() -> Response:
         raise InvalidInput(
             "Query parameters go with an Arrow stream or JSON lines; in JSON, everything is in the body."
         )
-    wanted, items = parse_request(request.get_data(), int(now.timestamp()))
+    wanted, items, least = parse_request(request.get_data(), int(now.timestamp()))
     budget = hidden.budget()
     with reading() as session:
         index, actor = part(LiveIndex), current_actor()
@@ -218,7 +236,9 @@ def check_hashes() -> Response:
             verdicts, kept = column.verdicts().tolist(), column.kept().tolist()
             found = answer(column.change_seq, verdicts, kept, column.found.items())
         else:
-            change_seq, results = check(session, index, actor, wanted, items, now, budget=budget)
+            change_seq, results = check(
+                session, index, actor, wanted, items, now, budget=budget, min_words=least
+            )
             decisions = [r.decision for r in results]
             verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
             found = answer(change_seq, verdicts, kept, enumerate(results))
@@ -230,7 +250,8 @@ def _check_lines(now: datetime) -> Response:
     if HEADER in request.headers:
         raise InvalidInput(f"Lines take no {HEADER}: a check changes nothing, so just send them again.")
     terms = _terms()
-    algorithm = terms.pop("algorithm", None)
+    algorithm, words = terms.pop("algorithm", None), terms.pop("min_words", str(MIN_WORDS))
+    least = _words(int(words) if words.isdecimal() and len(words) < 9 else None)
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=False)
     budget = hidden.budget()
     request.max_content_length = MAX_BYTES
@@ -239,7 +260,7 @@ def _check_lines(now: datetime) -> Response:
     except RequestEntityTooLarge:
         raise TooLarge(f"The lines take more than {MAX_BYTES:,} bytes; send them in several parts.") from None
     parts = database(), part(LiveIndex), current_actor()
-    response = Response(answered(file, *parts, wanted, algorithm, now, budget), mimetype=JSON_LINES)
+    response = Response(answered(file, *parts, wanted, algorithm, now, budget, least), mimetype=JSON_LINES)
     response.call_on_close(file.close)
     return response
 

@@ -28,7 +28,7 @@ from registry.checking.service import MAX_ITEMS, Checked, check
 from registry.core.decisions import Request, Verdict
 from registry.core.errors import InvalidInput, RateLimited
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint, check_code, fingerprint_url
-from registry.core.matching import Match
+from registry.core.matching import MIN_WORDS, Match
 
 MAX_BYTES: Final = 1 << 30
 MAX_LINE: Final = 64 << 10
@@ -82,6 +82,7 @@ def answered(
     algorithm: str | None,
     now: datetime,
     budget: Budget,
+    min_words: int = MIN_WORDS,
 ) -> Iterator[bytes]:
     """An answer for each line, in order, and a last one that says that these are all. Closes the file.
 
@@ -92,7 +93,7 @@ def answered(
         lines = _lines(file, algorithm)
         while batch := [line for line, _ in zip(lines, range(_AT_ONCE), strict=False)]:
             try:
-                change_seq, found = _checked(batch, database, index, actor, request, now, budget)
+                change_seq, found = _checked(batch, database, index, actor, request, now, budget, min_words)
             except RateLimited as error:
                 refused = {"code": error.code, "detail": error.message, "details": dict(error.details)}
                 yield orjson.dumps({"error": refused}) + b"\n"
@@ -173,6 +174,7 @@ def _checked(
     request: Request,
     now: datetime,
     budget: Budget,
+    min_words: int,
 ) -> tuple[int, dict[int, Checked]]:
     """What is decided, by number of the line; and the last change that all of it has seen."""
     groups: dict[str, list[Line]] = defaultdict(list)
@@ -192,7 +194,9 @@ def _checked(
                 found |= {line.number: result.found.get(n, none) for n, line in enumerate(lines)}
             else:
                 items = [line.item for line in lines]
-                _, each = check(session, index, actor, request, items, now, budget=budget)
+                _, each = check(
+                    session, index, actor, request, items, now, budget=budget, min_words=min_words
+                )
                 found |= {line.number: one for line, one in zip(lines, each, strict=True)}
     return seen, found
 

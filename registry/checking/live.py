@@ -30,7 +30,15 @@ from registry.core.decisions import Terms
 from registry.core.errors import NotReady, VorbehaltError
 from registry.core.fingerprints import ANCHORS256, WINNOW32, Fingerprint
 from registry.core.ids import format_id
-from registry.core.matching import ListColumns, Match, Matcher, by_algorithm, lists_of, with_common_marked
+from registry.core.matching import (
+    MIN_WORDS,
+    ListColumns,
+    Match,
+    Matcher,
+    by_algorithm,
+    lists_of,
+    with_common_marked,
+)
 from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
@@ -74,10 +82,18 @@ class Index:
     known: dict[tuple[int | None, int], KnownWork] = field(default_factory=dict)
     """By private key of the licensee, and row of the work."""
 
-    def match(self, items: Sequence[Sequence[Fingerprint]]) -> list[tuple[Match, ...]]:
-        """For each item its best match with each work, the surest and nearest first."""
+    def match(
+        self, items: Sequence[Sequence[Fingerprint]], min_words: int = MIN_WORDS
+    ) -> list[tuple[Match, ...]]:
+        """For each item its best match with each work, the surest and nearest first.
+
+        `min_words`: of fewer words a passage is a trace, see `registry.core.matching.passages_search`.
+        """
         layers = zip(
-            self.base.matcher.match(items), self.recent.match(items), self.addresses.match(items), strict=True
+            self.base.matcher.match(items, min_words=min_words),
+            self.recent.match(items, min_words=min_words),
+            self.addresses.match(items),
+            strict=True,
         )
         return [self._joined(old, new, places) for old, new, places in layers]
 

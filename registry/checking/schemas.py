@@ -5,10 +5,11 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from registry.base.schemas import PublicId, Strict
-from registry.checking.service import MAX_ITEMS
+from registry.checking.service import MAX_ITEMS, MOST_WORDS
 from registry.core.decisions import Grade, Policy, Purpose
 from registry.core.decisions.terms import WORLD
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS
+from registry.core.matching import MIN_WORDS
 
 _HASH = fields.String(metadata={"pattern": "^([0-9a-fA-F]{2})+$"})
 
@@ -34,6 +35,13 @@ class NewCheck(Strict):
     purpose = fields.Enum(Purpose, by_value=True, required=True)
     policy = fields.Enum(Policy, by_value=True, required=True)
     territory = fields.String(metadata={"example": "world", "default": "world"})
+    min_words = fields.Integer(
+        validate=validate.Range(0, MOST_WORDS),
+        metadata={
+            "default": MIN_WORDS,
+            "description": "Passages of fewer words are traces, unless they are half of the work.",
+        },
+    )
 
 
 class TermsQuery(Strict):

@@ -20,11 +20,13 @@ from registry.checking.live import KnownWork, LiveIndex, known_works
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ALGORITHMS, Fingerprint, check_code, fingerprint_url
-from registry.core.matching import Match
+from registry.core.matching import MIN_WORDS, Match
 
 __all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes", "check_urls"]
 
 MAX_ITEMS = 10_000
+MOST_WORDS = 1_000_000
+"""More than any quotation has: the greatest number that a request may state as the least of words that count."""
 COARSE = 16
 """The steps, rounded up, in which distances from works with disclosure `check-api-only` are told."""
 
@@ -80,14 +82,15 @@ def check(
     gaps: Mapping[int, Gap] = MappingProxyType({}),
     *,
     budget: Budget | None = None,
+    min_words: int = MIN_WORDS,
 ) -> tuple[int, list[Checked]]:
     """Decide about each item; returns the change sequence that the answers rest on, and one answer an item.
 
     `gaps`: what could not be looked at, by number of the item. `budget`: for what the answers tell of hidden works;
-    `RateLimited` if it does not suffice.
+    `RateLimited` if it does not suffice. `min_words`: how long a quotation has to be to count.
     """
     current, change_seq = index.current(session)
-    found = current.match(items)
+    found = current.match(items, min_words)
     rows = {m.work_row for matches in found for m in matches}
     known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
     if budget is not None:

@@ -5,7 +5,7 @@ Jaccard similarity of 0.5 a pair becomes a candidate with 87 %, at 0.6 with 99 %
 (1 - (1 - J^4)^32). The scheme is that of datasketch's `MinHashLSH(params=(32, 4))`.
 
 Per band a table in compressed rows, about 196 bytes a text beside the signatures, which stay where they are: `bitmap`,
-seven bits a text, of which an eighth is set, so that most lookups end there; `starts` of buckets of about sixteen texts;
+seven bits a text, of which an eighth is set, so that most lookups end there; `starts` of buckets of about sixteen;
 `rows` of the texts in a bucket; and `tags`, eight more bits of the band's hash, that let strangers in the same bucket
 fall out without touching their signature.
 """

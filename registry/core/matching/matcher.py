@@ -134,17 +134,23 @@ class Matcher:
             self._passages = _passage_index(self._lists[WINNOW32], index_folder, verify=verify)
 
     def match(
-        self, items: Sequence[Sequence[Fingerprint]], only: Collection[str] | None = None
+        self,
+        items: Sequence[Sequence[Fingerprint]],
+        only: Collection[str] | None = None,
+        *,
+        min_words: int | None = None,
     ) -> list[tuple[Match, ...]]:
         """For each item its best match with each work, the surest and nearest first.
 
-        `only`: the algorithms whose codes are looked for; the others are there to second them or not. An item
-        without fingerprints matches nothing. `InvalidInput` if a code is no code of its algorithm.
+        `only`: the algorithms whose codes are looked for; the others are there to second them or not. `min_words`: for
+        these items, instead of the matcher's own. An item without fingerprints matches nothing. `InvalidInput` if a
+        code is no code of its algorithm.
         """
+        least = self._min_words if min_words is None else min_words
         queries = by_algorithm(items, _PREFERENCE if only is None else only)
         best: dict[int, dict[int, Match]] = {}
         wider: dict[int, set[int]] = {}  # rows of domains that a narrower place goes before
-        for item, match, aux in self._matches(queries):
+        for item, match, aux in self._matches(queries, least):
             _keep_better(best.setdefault(item, {}), match)
             if match.by_address and aux:
                 wider.setdefault(item, set()).add(aux - 1)
@@ -163,7 +169,7 @@ class Matcher:
         Only those that match anything are in the answer, in their order, and only they cost more than the search.
         """
         best: dict[int, dict[int, Match]] = {}
-        for item, match, _ in self._matches({algorithm: Alone(algorithm, codes)}):
+        for item, match, _ in self._matches({algorithm: Alone(algorithm, codes)}, self._min_words):
             _keep_better(best.setdefault(item, {}), match)
         return {item: _in_order(best[item].values(), frozenset()) for item in sorted(best)}
 
@@ -176,7 +182,7 @@ class Matcher:
         rows, columns = self._digests[algorithm].beginning(prefix, bits), self._lists[algorithm]
         return columns.codes[rows], columns.work_rows[rows]
 
-    def _matches(self, queries: Mapping[str, Asked]) -> Iterator[tuple[int, Match, int]]:
+    def _matches(self, queries: Mapping[str, Asked], min_words: int) -> Iterator[tuple[int, Match, int]]:
         """Each algorithm's hits, graded, with the item that they belong to and the `aux` of the registered code."""
         for algorithm, digests in self._digests.items():
             if asked := queries.get(algorithm):
@@ -193,13 +199,15 @@ class Matcher:
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))
             yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
         if self._passages is not None and (asked := queries.get(WINNOW32)):
-            yield from self._by_passages(self._passages, asked)
+            yield from self._by_passages(self._passages, asked, min_words)
 
-    def _by_passages(self, index: PassageIndex, asked: Asked) -> Iterator[tuple[int, Match, int]]:
+    def _by_passages(
+        self, index: PassageIndex, asked: Asked, min_words: int
+    ) -> Iterator[tuple[int, Match, int]]:
         """Works of which an item has a passage."""
         for number, row, found in search_passages(index, asked.codes):
             missing = min(found.of - found.fingerprints, radius(WINNOW32))
-            reached = found.grade(self._min_words)
+            reached = found.grade(min_words)
             yield asked[number].item, Match(row, reached, WINNOW32, WHOLE, WHOLE, missing, found), 0
 
     def _graded(

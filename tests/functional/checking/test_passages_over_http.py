@@ -33,8 +33,8 @@ def register(client: Client, maker: Account, text: str, **metadata: Any) -> dict
     return work
 
 
-def check(client: Client, who: Account, *texts: str) -> Any:
-    body = {"algorithm": WINNOW32, "purpose": "train_genai", "policy": "eu-art4"}
+def check(client: Client, who: Account, *texts: str, **terms: int) -> Any:
+    body = {"algorithm": WINNOW32, "purpose": "train_genai", "policy": "eu-art4", **terms}
     return client.post("/v1/check", json=body | {"hashes": [code(t) for t in texts]}, headers=who.headers)
 
 
@@ -59,6 +59,14 @@ def test_an_excerpt_is_found_with_its_place_and_a_trace_decides_nothing(
     assert begin <= found[0]["passage"]["begin"] < begin + 32
     assert found[0]["passage"]["words"] >= 40
     assert 1 not in found or found[1]["grade"] == "trace"
+    spared = check(client, buyer, page(NOVEL[300:350]), min_words=100).json
+    assert (spared["verdicts"], [m["grade"] for m in spared["matches"]]) == ("4", ["trace"])
+    for words, verdict in (("100", 4), ("12", 1)):
+        line = json.dumps({"hash": code(page(NOVEL[300:350]))}).encode() + b"\n"
+        query = {"algorithm": WINNOW32, "purpose": "train_genai", "policy": "eu-art4", "min_words": words}
+        headers = {**buyer.headers, "Content-Type": "application/jsonl"}
+        lines = client.post("/v1/check", data=line, query_string=query, headers=headers)
+        assert json.loads(lines.data.splitlines()[0])["verdict"] == verdict
 
 
 def test_a_code_that_no_text_has_is_refused(client: Client, account: Make) -> None:

@@ -61,3 +61,15 @@ def test_too_many_are_refused(form: dict[str, Any]) -> None:
         parsed(**form) if "urls" not in form else parse_request(
             orjson.dumps(form | {"purpose": "tdm", "policy": "eu-art4"}), 0
         )
+
+
+@pytest.mark.parametrize("words", [-1, 1_000_001, 12.0, "12", True, None])
+def test_words_that_are_no_number_are_refused(words: object) -> None:
+    with pytest.raises(InvalidInput, match="min_words is a whole number"):
+        parsed(hashes=["00" * 32], min_words=words)
+
+
+def test_words_that_count_are_those_of_the_request_or_twelve() -> None:
+    body = {"algorithm": "digest.sha256.v1", "purpose": "tdm", "policy": "eu-art4", "hashes": ["00" * 32]}
+    assert parse_request(orjson.dumps(body), 0)[2] == 12
+    assert parse_request(orjson.dumps(body | {"min_words": 0}), 0)[2] == 0
