@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import types
 
 from crawler.filter import Judge, Judgement, Reading
 from crawler.runs import papers
@@ -101,7 +102,7 @@ def _verdicts(
 
 def _spread(two: pa.Array, second: NDArray[np.bool_]) -> pa.Array:
     """The first of two values, or where it is so said the second; nearly always one of them throughout."""
-    if not len(second) or (second.any() and not second.all()):
+    if types.is_nested(two.type) or (second.any() and not second.all()):
         return two.take(pa.array(second.astype(np.int64)))
     value = two[int(second.any())]
     return pa.repeat(value, len(second)) if value.is_valid else pa.nulls(len(second), two.type)
