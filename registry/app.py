@@ -31,6 +31,8 @@ from registry.parties import api as parties_api
 from registry.parties import pages as parties_pages
 from registry.parties import service as parties
 from registry.publishing import api as publishing_api
+from registry.publishing import pages as publishing_pages
+from registry.publishing import receipts_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
 from registry.remuneration import files_api as settlement_files_api
@@ -55,6 +57,7 @@ _ROOMS = (
     files_api,
     lookup_api,
     publishing_api,
+    receipts_api,
     usage_api,
     runs_api,
     uses_api,
@@ -68,6 +71,7 @@ _ROOMS = (
 _PAGES = (
     *parties_pages.blueprints,
     works_pages.blueprint,
+    publishing_pages.blueprint,
     usage_pages.blueprint,
     remuneration_pages.blueprint,
 )

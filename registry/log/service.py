@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from registry.core.errors import InvalidInput, NotFound, NotReady
-from registry.core.records.receipts import build_receipt, build_row_receipts
+from registry.core.records.receipts import build_receipt, build_row_receipts, build_work_receipt
+from registry.core.snapshots.proofs import WorkProof
 from registry.core.tlog import tiles
 from registry.core.tlog.notes import Note
 from registry.log import key_entries, rotation
@@ -67,6 +68,7 @@ __all__ = [
     "sign_head",
     "stored_hashes",
     "tile",
+    "work_receipt",
 ]
 
 
@@ -88,6 +90,11 @@ def row_receipt(session: Session, index: int, rows: bytes, n: int) -> str:
 def row_receipts(session: Session, index: int, rows: bytes, numbers: Sequence[int]) -> list[str]:
     """The same for several rows of that batch."""
     return build_row_receipts(*_proved(session, index), rows, numbers)
+
+
+def work_receipt(session: Session, index: int, work: WorkProof) -> str:
+    """The receipt for one work of the edition that the entry names."""
+    return build_work_receipt(*_proved(session, index), work)
 
 
 def _proved(session: Session, index: int) -> tuple[bytes, int, list[bytes], Note]:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.base.files import Store
 from registry.base.locks import exclusive
 from registry.base.periods import whole_second
 from registry.core.decisions import Terms
@@ -38,7 +39,7 @@ from registry.domains import service as domains
 from registry.licences import service as licences
 from registry.log import service as log
 from registry.log.service import LogKey
-from registry.publishing import keys, proofs
+from registry.publishing import keys, proofs, receipts
 from registry.publishing.models import Edition
 from registry.publishing.parcels import make_parcel
 from registry.works import service as works
@@ -65,6 +66,11 @@ def state(session: Session) -> State:
     """The newest edition that became visible."""
     edition = _last_published(session)
     return State() if edition is None else State(edition.sequence, edition.published_at, edition.works)
+
+
+def receipt_of_work(session: Session, files: Store, public_id: bytes) -> str:
+    """The receipt for what the newest edition that became visible says about this work; see `receipts`."""
+    return receipts.receipt_of_work(session, files, _last_published(session), public_id)
 
 
 def _last_published(session: Session) -> Edition | None:
@@ -153,7 +159,9 @@ def _publish(
             targets[PROOF], custom[PROOF] = proofs.prove(database, key, edition.log_index, now)
         if show_log is not None:
             show_log()
+        receipts.keep_book(publisher.store, edition.sequence, files.book)
         publisher.publish(targets, custom, now, kept=parcel.kept, recreate=recreate)
+    receipts.drop_old_books(publisher.store, edition.sequence)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())

@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
 from crawler.cli import cli
+from crawler.client import Client
 from crawler.editions import Editions
 from registry.app import create_app
 from registry.base.actor import Role
@@ -24,6 +25,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.cli import cli as server_cli
+from registry.core.errors import Corrupt, NotFound, NotReady
 from registry.core.ids import format_id
 from registry.core.records.samples import Place, draw
 from registry.core.snapshots.trust import Publisher
@@ -34,11 +36,14 @@ from registry.core.snapshots.trust.signing import replace_key
 from registry.log.keys import LogKey
 from registry.parties.service import CreateMandate, May, Repertoire, create_mandate
 from registry.publishing import keys as publishing_keys
+from registry.publishing import service as publishing
 from registry.usage import own
 from registry.usage.models import ClaimBatch, ClaimRow
 from registry.wiring import Registry, init_trust, log_keys, trust_keys
+from registry.works.rules import Disclosure
 from tests.factories import Clock, make_actor, make_key, make_sources
 from tests.support.usage import open_trade, row
+from tests.support.works import register
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -230,6 +235,52 @@ def test_a_maker_takes_a_receipt_from_public_files(running: Running) -> None:
     running.run("receipt", "work", "work_" + "0" * 26, *words, code=1)
     out.write_bytes(out.read_bytes().replace(b"index ", b"index 1"))
     running.run("receipt", "verify", out, "--policy", running.folder / "policy", code=8)
+
+
+def test_a_maker_takes_the_same_receipt_from_the_counter(running: Running, registry: Registry) -> None:
+    """Verified with the file and the policy alone; it proves what the one from public files proves."""
+    out, policy = running.folder / "my.tlog-proof", running.folder / "policy"
+    with Client(running.url) as client:
+        out.write_bytes(client.content(f"/v1/works/{running.work}/receipt"))
+        verified = running.run("receipt", "verify", out, "--policy", policy)
+        snapshot, other = running.folder / "snapshot", running.folder / "other.tlog-proof"
+        running.run("sync", "--server", running.url, "--snapshot", snapshot)
+        words = ("--server", running.url, "--snapshot", snapshot, "--out", other)
+        running.run("receipt", "work", running.work, *words)
+        assert running.run("receipt", "verify", other, "--policy", policy)["work"] == verified["work"]
+        assert verified["work"]["work"] == running.work
+        with pytest.raises(NotFound):
+            client.content("/v1/works/work_00000000000000000000000000/receipt")
+        for _ in range(3):
+            registry.publish()
+        assert len(list(registry.files.paths("books/"))) == 2
+        out.write_bytes(client.content(f"/v1/works/{running.work}/receipt"))
+        again = running.run("receipt", "verify", out, "--policy", policy)
+        assert again["leaf"]["seq"] == verified["leaf"]["seq"] + 3
+
+
+def test_a_receipt_needs_a_published_edition_and_its_book(
+    running: Running, registry: Registry, database: Database
+) -> None:
+    with database.writing() as session:
+        maker = make_actor(session, Sources(), Role.CREATOR)
+        new = register(session, maker, Sources(), "new").public_id
+        hidden = register(session, maker, Sources(), "hidden", disclosure=Disclosure.CHECK_API_ONLY).public_id
+    with database.reading() as session, pytest.raises(NotReady, match="not in a published edition yet"):
+        publishing.receipt_of_work(session, registry.files, new)
+    registry.publish()
+    with database.reading() as session:
+        assert publishing.receipt_of_work(session, registry.files, new)
+        with pytest.raises(NotFound, match="No published edition tells of"):
+            publishing.receipt_of_work(session, registry.files, hidden)
+    *_, path = registry.files.paths("books/")
+    book = registry.files.get(path) or b""
+    registry.files.put(path, book.replace(b"image.phash64.v1", b"image.phash65.v1"))
+    with database.reading() as session, pytest.raises(Corrupt, match="damaged"):
+        publishing.receipt_of_work(session, registry.files, new)
+    registry.files.remove(path)
+    with database.reading() as session, pytest.raises(NotReady):
+        publishing.receipt_of_work(session, registry.files, new)
 
 
 def test_a_lab_fetches_the_receipt_of_a_row(running: Running) -> None:

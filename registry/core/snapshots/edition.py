@@ -22,8 +22,10 @@ from registry.core.matching import KIND_CODES, ListColumns
 from registry.core.records.canonical import canonical
 from registry.core.snapshots import columns as arrow
 from registry.core.snapshots import works
+from registry.core.snapshots.book import BookWriter
 from registry.core.snapshots.manifest import MANIFEST, TERMS, WORKS, FileEntry, ListEntry, Manifest, list_file
 
+BOOK = "works.book"
 NOT_PUBLIC = bytes(16)
 """In place of the id where a row's work was never public."""
 
@@ -55,6 +57,8 @@ class EditionFiles:
 
     manifest: Manifest
     paths: Mapping[str, Path]
+    book: Path
+    """For the registry's own proofs; see `book`. Not published."""
 
     @property
     def works_root(self) -> bytes:
@@ -90,7 +94,6 @@ def write_edition(folder: Path, content: EditionContent) -> EditionFiles:
     for name, listed in content.lists.items():
         arrow.write_list(paths[list_file(name)], listed)
 
-    digests = [sha256(line).digest() for line in lines]
     manifest = Manifest(
         sequence=content.sequence,
         created=content.created,
@@ -98,17 +101,23 @@ def write_edition(folder: Path, content: EditionContent) -> EditionFiles:
         log_size=content.log_size,
         log_root=content.log_root,
         works=len(ids),
-        works_root=works.works_root(
-            content.work_ids,
-            (digests[row] for row in terms_rows.tolist()),
-            works.codes_digests(content.lists, len(ids)),
-        ),
+        works_root=_write_book(folder / BOOK, content, lines, terms_rows.tolist()),
         lists={k: ListEntry(len(v.work_rows), v.codes.shape[1]) for k, v in content.lists.items()},
         files={name: _entry(path) for name, path in paths.items()},
     )
     paths[MANIFEST] = folder / MANIFEST
     paths[MANIFEST].write_bytes(manifest.to_bytes())
-    return EditionFiles(manifest, paths)
+    return EditionFiles(manifest, paths, folder / BOOK)
+
+
+def _write_book(path: Path, content: EditionContent, lines: list[bytes], terms_rows: list[int]) -> bytes:
+    """The book of the works; their root."""
+    digests = [sha256(line).digest() for line in lines]
+    records = works.records_by_row(content.lists, len(content.work_ids))
+    with BookWriter(path, content.sequence) as book:
+        for work_id, row, found in zip(content.work_ids, terms_rows, records, strict=True):
+            book.add(work_id, lines[row], digests[row], found)
+        return book.finish()
 
 
 def check_columns(

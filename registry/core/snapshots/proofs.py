@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.core.decisions import Terms
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.ids import format_id, parse_id
 from registry.core.records.canonical import canonical
 from registry.core.snapshots import works
-from registry.core.snapshots.snapshot import Snapshot
 from registry.core.tlog import merkle
+
+if TYPE_CHECKING:
+    from registry.core.snapshots.snapshot import Snapshot
 
 FORMAT = "vorbehalt.work-proof.v1"
 

@@ -51,6 +51,11 @@ def records_of(lists: Mapping[str, ListColumns], row: int) -> list[bytes]:
 
 def codes_digests(lists: Mapping[str, ListColumns], works: int) -> Iterator[bytes]:
     """`codes_digest` of each of the `works` rows in turn; a second or two per million codes."""
+    return map(codes_digest, records_by_row(lists, works))
+
+
+def records_by_row(lists: Mapping[str, ListColumns], works: int) -> Iterator[list[bytes]]:
+    """The sorted records of each of the `works` rows in turn."""
     ordered = {name: _by_work(columns) for name, columns in lists.items()}
     for first in range(0, works, _BLOCK):
         groups: list[list[bytes]] = [[] for _ in range(min(_BLOCK, works - first))]
@@ -60,7 +65,7 @@ def codes_digests(lists: Mapping[str, ListColumns], works: int) -> Iterator[byte
             owners = (rows[low:high].astype(np.int64) - first).tolist()
             for owner, item in zip(owners, _records(name, columns, order[low:high]), strict=True):
                 groups[owner].append(item)
-        yield from map(codes_digest, groups)
+        yield from map(sorted, groups)
 
 
 def leaves(

@@ -55,7 +55,7 @@ class Publisher:
     def __init__(self, online_dir: Path, store: Store) -> None:
         """Load keys and offline-signed metadata; `NotReady`, `Corrupt` or `TrustRefused` if they are not usable."""
         self._dir = online_dir
-        self._store = store
+        self._store = self.store = store
         self._offline = OfflinePart.load(online_dir)
         self._signers = self._offline.load_signers(online_dir)
         Versions.load(online_dir)

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.core.decisions import Terms
-from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.errors import Corrupt, InvalidInput, VerificationFailed
 from registry.core.matching import ListColumns
 from registry.core.snapshots import Snapshot, WorkProof, work_proof, works, works_root, write_edition
+from registry.core.snapshots.book import Book
 from tests.support.snapshots import make_content, work_id
 
 
@@ -84,6 +85,46 @@ def test_every_work_can_be_proved(tmp_path: Path, count: int) -> None:
         proof.verify(snapshot.works_root)
         assert proof.work_id == work_id(row)
         assert proof.terms == snapshot.terms(row)
+
+
+@pytest.mark.parametrize("count", [1, 5, 255, 256, 257, 1100])
+def test_the_book_proves_what_the_edition_proves(tmp_path: Path, count: int) -> None:
+    files = write_edition(tmp_path / "edition", make_content(works=count))
+    snapshot = Snapshot.open(tmp_path / "edition")
+    with files.book.open("rb") as file:
+        reads = []
+
+        def read(start: int, length: int) -> bytes:
+            reads.append(length)
+            file.seek(start)
+            return file.read(length)
+
+        for row in sorted({0, count // 2, count - 1}):
+            reads.clear()
+            assert Book(read, 1).proof(row) == work_proof(snapshot, row)
+            assert len(reads) <= 8
+            assert max(reads) <= 8192
+        for row in (-1, count):
+            with pytest.raises(InvalidInput, match="no work row"):
+                Book(read, 1).proof(row)
+
+
+def test_a_damaged_book_proves_nothing(tmp_path: Path) -> None:
+    files = write_edition(tmp_path / "edition", make_content(works=5))
+    data = files.book.read_bytes()
+    expected = work_proof(Snapshot.open(tmp_path / "edition"), 3)
+    for position in range(len(data)):
+        damaged = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+        try:
+            proof = Book(lambda start, length, data=damaged: data[start : start + length], 1).proof(3)  # type: ignore[misc]
+            proof.verify(files.works_root)
+        except (Corrupt, InvalidInput, VerificationFailed):
+            continue
+        assert proof == expected
+    for length in range(0, len(data), 7):
+        cut = data[:length]
+        with pytest.raises(Corrupt):
+            Book(lambda start, length, data=cut: data[start : start + length], 1).proof(4)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
