@@ -33,8 +33,14 @@ COLUMNS = (
     "currency",
     "right",
     "purpose",
+    "part",
+    "management_deduction_exact_minor",
+    "other_deduction_exact_minor",
+    "total_minor",
     "management_deduction_minor",
     "other_deduction_minor",
+    "paid_minor",
+    "outstanding_minor",
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -49,13 +55,31 @@ def guarded(text: str) -> str:
 
 
 def to_csv(statement: Statement) -> str:
-    """A header and a line for each cent's origin; the currency's decimal places in `amount`, a point before them."""
+    """A header, a line for each cent's origin, and a line of sums for each currency, in columns of their own.
+
+    `amount` has the currency's decimal places, a point before them.
+    """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for entry in statement.lines:
         writer.writerow(_cells(statement, entry))
+    for currency in sorted({*statement.totals, *statement.paid, *statement.outstanding}):
+        writer.writerow(_sums(statement, currency))
     return out.getvalue()
+
+
+def _sums(statement: Statement, currency: str) -> Mapping[str, str | int]:
+    return {
+        "period": statement.period,
+        "party": format_id("party", statement.party),
+        "currency": currency,
+        "total_minor": statement.totals.get(currency, 0),
+        "management_deduction_minor": statement.management_deductions.get(currency, 0),
+        "other_deduction_minor": statement.other_deductions.get(currency, 0),
+        "paid_minor": statement.paid.get(currency, 0),
+        "outstanding_minor": statement.outstanding.get(currency, 0),
+    }
 
 
 def _cells(statement: Statement, entry: StatementEntry) -> Mapping[str, str | int]:
@@ -82,6 +106,7 @@ def _cells(statement: Statement, entry: StatementEntry) -> Mapping[str, str | in
         "currency": entry.currency,
         "right": entry.right,
         "purpose": entry.purpose,
-        "management_deduction_minor": 0,
-        "other_deduction_minor": 0,
+        "part": entry.part,
+        "management_deduction_exact_minor": str(entry.management_exact),
+        "other_deduction_exact_minor": str(entry.other_exact),
     }

@@ -39,11 +39,30 @@ class StatementLineView(Strict):
     units = fields.Integer()
     unit = fields.String()
     share_ppm = fields.Integer(attribute="ppm")
-    exact_minor = fields.String(metadata={"description": "Before rounding, n/d minor units."})
+    exact_minor = fields.String(
+        metadata={"description": "After deductions, before rounding: n/d minor units."}
+    )
     amount_minor = fields.Integer()
     currency = fields.String()
+    management_deduction_exact_minor = fields.String(
+        attribute="management_exact", metadata={"description": "Deducted from your part, n/d minor units."}
+    )
+    other_deduction_exact_minor = fields.String(
+        attribute="other_exact", metadata={"description": "For social and cultural ends."}
+    )
     right = fields.String(metadata={"description": "Category of right."})
     purpose = fields.String(metadata={"description": "Type of use: for what the licence permits it."})
+    part = fields.String(
+        metadata={"description": "use, or of which declared figure it is a share: net_income.2@17."}
+    )
+
+
+class OpeningView(Strict):
+    """Where you are in a settlement's published files: a commitment there, which only the salt opens."""
+
+    settlement = PublicId("settlement")
+    commitment = Hex()
+    salt = Hex()
 
 
 class StatementView(Strict):
@@ -53,8 +72,11 @@ class StatementView(Strict):
     period = fields.String()
     name = fields.String()
     totals = _totals()
+    management_deductions = _totals()
+    other_deductions = _totals()
     paid = _totals()
     outstanding = _totals()
+    openings = fields.List(fields.Nested(OpeningView))
     lines = fields.List(fields.Nested(StatementLineView))
 
 
@@ -77,11 +99,26 @@ class PoolView(Strict):
 
     licence = fields.String()
     lab = PublicId("party")
-    period = fields.String(metadata={"description": "The quarter in which the claims came in."})
+    period = fields.String(
+        metadata={"description": "In which the claims came in, or for which a figure was declared."}
+    )
+    part = fields.String(
+        metadata={"description": "use, or the figure, component and entry: net_income.2@17."}
+    )
     tariff_sha256 = Hex(attribute="tariff")
     currency = fields.String()
     flat_minor = fields.Integer()
     total_minor = fields.Integer()
+
+
+class HoldView(Strict):
+    """A component that was not settled, because a figure is missing."""
+
+    licence = fields.String()
+    period = fields.String()
+    component = fields.Integer(metadata={"description": "Its place in the tariff, from 0."})
+    figure = fields.String(metadata={"example": "net_income"})
+    reason = fields.String(metadata={"description": "not-over, not-declared or model-missing"})
 
 
 class SettlementDetailsView(Strict):
@@ -90,6 +127,7 @@ class SettlementDetailsView(Strict):
     settlement = fields.Nested(SettlementView)
     totals = _totals()
     pools = fields.List(fields.Nested(PoolView))
+    held = fields.List(fields.Nested(HoldView))
 
 
 SettlementList = page_of("settlement", SettlementView)

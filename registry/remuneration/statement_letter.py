@@ -17,13 +17,12 @@ def statement_pdf(statement: Statement) -> bytes:
     period = Period.parse(statement.period)
     span = _("%(first)s up to, not including, %(end)s", first=day(period.start), end=day(period.end))
     reproduction = _("Reproduction")
-    none = dict.fromkeys(statement.totals, 0)
     facts = [
         (_("For"), f"{statement.name}, {format_id('party', statement.party)}"),
         (_("Period of use"), span),
         (_("Attributed to you in this quarter"), _amounts(statement.totals)),
-        (_("Deducted for management"), _amounts(none)),
-        (_("Other deductions"), _amounts(none)),
+        (_("Deducted for management"), _amounts(statement.management_deductions)),
+        (_("Other deductions"), _amounts(statement.other_deductions)),
         (_("Paid so far, of all quarters"), _amounts(statement.paid)),
         (_("Still to be paid, of all quarters"), _amounts(statement.outstanding)),
     ]

@@ -7,9 +7,11 @@ what it owes, agreement by agreement. That a settlement took place, with its roo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -20,12 +22,21 @@ from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.core.errors import NotFound
 from registry.core.ids import format_id
+from registry.core.records.leaves import commitment
 from registry.core.settlement.files import RIGHT
 from registry.core.settlement.periods import Period
+from registry.core.settlement.rules import WHOLE, round_half_up
 from registry.licences import service as licences
+from registry.licences.service import Agreement
 from registry.parties import service as parties
 from registry.parties.service import May
-from registry.remuneration.models import Settlement, SettlementPool, StatementLine
+from registry.remuneration.models import (
+    Settlement,
+    SettlementHold,
+    SettlementPayee,
+    SettlementPool,
+    StatementLine,
+)
 from registry.remuneration.payouts import paid_to
 from registry.usage import service as usage
 from registry.works import service as works
@@ -56,32 +67,49 @@ class StatementEntry:
     ppm: int
     """The party's share."""
     exact_minor: str
-    """Before rounding, `n/d` minor units."""
+    """After deductions, before rounding: `n/d` minor units."""
     amount_minor: int
     currency: str
+    management_exact: Fraction
+    """What was deducted from the party's part for management, in minor units."""
+    other_exact: Fraction
+    """And for social and cultural ends."""
     purpose: str = ""
     """For which the licence permits the use."""
     right: str = RIGHT
+    part: str = "use"
+    """What was paid: the use itself, or a share of what was declared, such as `net_income.2@17`."""
+
+
+class Opening(NamedTuple):
+    """Where a party is in a settlement's published files, and what proves it."""
+
+    settlement: bytes
+    commitment: bytes
+    """As in the file of payees; the party's number in that settlement is its place there."""
+    salt: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """All that a period's settlements attributed to one party: what Directive 2014/26/EU, Art. 18, asks for.
-
-    Nothing is deducted, neither for management nor for anything else.
-    """
+    """All that a period's settlements attributed to one party: what Directive 2014/26/EU, Art. 18, asks for."""
 
     party: bytes
     period: str
     totals: Mapping[str, int]
-    """Minor units by currency."""
+    """Attributed, after deductions: minor units by currency."""
     lines: Sequence[StatementEntry]
     """In the order of the log."""
+    management_deductions: Mapping[str, int] = field(default_factory=dict)
+    """What of the party's part was deducted for management; the sum of exact amounts, rounded for information."""
+    other_deductions: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     paid: Mapping[str, int] = field(default_factory=dict)
     """What has arrived so far, of all periods, in minor units by currency."""
     outstanding: Mapping[str, int] = field(default_factory=dict)
     """What is owed and has not arrived yet, of all periods."""
+    openings: Sequence[Opening] = ()
+    """One for each settlement, in their order."""
 
 
 def statement(
@@ -105,15 +133,41 @@ def statement(
     for entry in entries:
         totals[entry.currency] += entry.amount_minor
     paid = paid_to(session, payee)
+    identity = parties.parties_by_id(session, [payee])[payee]
     return Statement(
         party=public_id,
         period=name,
         totals=dict(sorted(totals.items())),
         lines=entries,
-        name=parties.parties_by_id(session, [payee])[payee].name,
+        management_deductions=_rounded((entry.currency, entry.management_exact) for entry in entries),
+        other_deductions=_rounded((entry.currency, entry.other_exact) for entry in entries),
+        name=identity.name,
         paid=paid,
         outstanding=_outstanding(session, payee, paid),
+        openings=_openings(session, payee, name, public_id),
     )
+
+
+def _rounded(amounts: Iterable[tuple[str, Fraction]]) -> dict[str, int]:
+    """Exact amounts summed by currency, each sum rounded half up."""
+    sums: dict[str, Fraction] = {}
+    for currency, amount in amounts:
+        sums[currency] = sums.get(currency, Fraction(0)) + amount
+    return {currency: round_half_up(total) for currency, total in sorted(sums.items())}
+
+
+def _openings(session: Session, payee: int, period: str, public_id: bytes) -> list[Opening]:
+    query = (
+        select(Settlement.public_id, SettlementPayee.salt)
+        .join(Settlement, Settlement.id == SettlementPayee.settlement_id)
+        .where(SettlementPayee.party_id == payee, Settlement.period == period)
+        .order_by(Settlement.id)
+    )
+    name = {"party": format_id("party", public_id)}
+    return [
+        Opening(settlement, bytes.fromhex(commitment(salt, name)), salt)
+        for settlement, salt in session.execute(query)
+    ]
 
 
 def _outstanding(session: Session, payee: int, paid: Mapping[str, int]) -> dict[str, int]:
@@ -164,6 +218,8 @@ def _entries(
     agreed = licences.agreements_by_id(session, {pool.agreement_id for _, _, pool in rows})
     entries = [
         StatementEntry(
+            management_exact=_deducted(line.exact_minor, settlement, settlement.management_ppm),
+            other_exact=_deducted(line.exact_minor, settlement, settlement.social_ppm),
             settlement=settlement.public_id,
             settled_at=settlement.settled_at,
             claim=claims[line.claim_batch_id].public_id,
@@ -182,10 +238,16 @@ def _entries(
             amount_minor=line.amount_minor,
             currency=line.currency,
             purpose=agreed[pool.agreement_id].purpose,
+            part=pool.part,
         )
         for line, settlement, pool in rows
     ]
-    return sorted(entries, key=lambda entry: (entry.log_index, entry.row))
+    return sorted(entries, key=lambda entry: (entry.log_index, entry.row, entry.part))
+
+
+def _deducted(exact_minor: str, settlement: Settlement, ppm: int) -> Fraction:
+    """What a line would have been more without a deduction of so many ppm."""
+    return Fraction(exact_minor) * ppm / (WHOLE - settlement.management_ppm - settlement.social_ppm)
 
 
 # -- settlements -------------------------------------------------------------------------------------------
@@ -196,6 +258,7 @@ class PoolDetails:
     licence: str
     lab: bytes
     period: str
+    part: str
     tariff: bytes
     currency: str
     flat_minor: int
@@ -211,6 +274,8 @@ class SettlementDetails:
     """All for the operator, its own for a lab, none for others."""
     totals: Mapping[str, int]
     """Of those pools, in minor units by currency."""
+    held: Sequence[SettlementHold]
+    """What could not be priced: all for the operator, of its own agreements for either side."""
 
 
 def list_settlements(
@@ -240,6 +305,7 @@ def get_settlement(session: Session, actor: Actor, public_id: bytes) -> Settleme
             pool.licence,
             labs[pool.lab_id].public_id,
             pool.period,
+            pool.part,
             pool.tariff,
             pool.currency,
             pool.flat_minor,
@@ -247,4 +313,23 @@ def get_settlement(session: Session, actor: Actor, public_id: bytes) -> Settleme
         )
         for pool in pools
     ]
-    return SettlementDetails(settlement, details, dict(sorted(totals.items())))
+    return SettlementDetails(
+        settlement, details, dict(sorted(totals.items())), _held(session, actor, settlement)
+    )
+
+
+def _held(session: Session, actor: Actor, settlement: Settlement) -> Sequence[SettlementHold]:
+    held = session.scalars(
+        select(SettlementHold)
+        .where(SettlementHold.settlement_id == settlement.id)
+        .order_by(SettlementHold.licence, SettlementHold.period, SettlementHold.component)
+    ).all()
+    if Scope.OPERATE in actor.scopes:
+        return held
+    agreed = licences.agreements_by_id(session, {each.agreement_id for each in held})
+    sides = {key for key, agreement in agreed.items() if actor.party_id in _sides(agreement)}
+    return [each for each in held if each.agreement_id in sides]
+
+
+def _sides(agreement: Agreement) -> tuple[int, int]:
+    return agreement.licensee_id, agreement.owner_id

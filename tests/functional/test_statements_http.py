@@ -14,6 +14,7 @@ from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.ids import format_id
+from registry.core.records.leaves import commitment
 from registry.parties import service as parties
 from registry.parties.service import May, Repertoire
 from registry.remuneration import service as remuneration
@@ -88,6 +89,8 @@ def test_a_maker_sees_each_cent_with_its_claim(client: Client, settled: Settled)
     assert len(lines) == 2
     assert {line["exact_minor"] for line in lines.values()} == {"1156/3", "2521/15"}
     assert found["totals"] == {"EUR": 386 + 168}
+    assert (found["paid"], found["outstanding"]) == ({}, {"EUR": 554})
+    assert found["management_deductions"] == found["other_deductions"] == {"EUR": 0}
     line = lines["“Two”, one"]
     assert (line["share_ppm"], line["units"], line["unit"]) == (500_000, 7, "image")
     assert (line["claim"], line["settlement"]) == (settled.claim, settled.settlement)
@@ -105,6 +108,9 @@ def test_nobody_sees_what_is_owed_to_another(client: Client, settled: Settled) -
         "name": "A lab",
         "paid": {},
         "outstanding": {},
+        "management_deductions": {},
+        "other_deductions": {},
+        "openings": [],
         "period": "2026-Q3",
         "totals": {},
         "lines": [],
@@ -135,8 +141,18 @@ def test_the_table_is_rfc_4180_and_no_formula(client: Client, settled: Settled) 
     assert answer.mimetype == "text/csv"
     assert f"statement-2026-Q3-{settled.anna.id}.csv" in answer.headers["Content-Disposition"]
     assert answer.text.endswith("\r\n")
-    assert answer.text.count("\n") == answer.text.count("\r\n") == 3
-    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert answer.text.count("\n") == answer.text.count("\r\n") == 4
+    *rows, sums = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert {name: text for name, text in sums.items() if text} == {
+        "period": "2026-Q3",
+        "party": settled.anna.id,
+        "currency": "EUR",
+        "total_minor": "554",
+        "management_deduction_minor": "0",
+        "other_deduction_minor": "0",
+        "paid_minor": "0",
+        "outstanding_minor": "554",
+    }
     assert {line["title"] for line in rows} == {'\'=HYPERLINK("http://x")', "“Two”, one"}
     assert {line["amount"] for line in rows} == {"3.86", "1.68"}
     assert (
@@ -156,6 +172,47 @@ def test_a_question_that_makes_no_sense_is_refused(
     """Rather than answered with something else."""
     answer = fetch(client, settled.anna, path + query)
     assert (answer.status_code, answer.json["code"]) == (422, "input.invalid")
+
+
+def test_deductions_are_shown_exactly_and_in_sums(
+    client: Client, database: Database, sources: Sources, clock: Clock
+) -> None:
+    """Of 101 cents 9 % and 1 %: the maker is owed 91 of an exact 90.9, and told of 9.09 and 1.01."""
+    with database.writing() as session:
+        trade = open_trade(session, sources, clock)
+        work = trade.work()
+        trade.claim(row(work, trade.agreement(work, components=({**FLAT, "amount_minor": 101},))))
+        deductions = remuneration.Deductions(management_ppm=90_000, social_ppm=10_000)
+        remuneration.settle(session, trade.operator, "2026-Q3", sources, deductions)
+        anna = Account(trade.anna, make_key(session, sources, trade.anna))
+    found = fetch(client, anna).json
+    assert found["totals"] == found["outstanding"] == {"EUR": 91}
+    assert (found["management_deductions"], found["other_deductions"]) == ({"EUR": 9}, {"EUR": 1})
+    (line,) = found["lines"]
+    shown = (line["management_deduction_exact_minor"], line["other_deduction_exact_minor"])
+    assert (line["exact_minor"], *shown) == ("909/10", "909/100", "101/100")
+    line, sums = csv.DictReader(
+        io.StringIO(fetch(client, anna, "/v1/statements.csv?period=2026-Q3").text, newline="")
+    )
+    assert (line["management_deduction_exact_minor"], line["other_deduction_exact_minor"]) == shown
+    assert (sums["management_deduction_minor"], sums["other_deduction_minor"]) == ("9", "1")
+
+
+def test_a_payee_finds_itself_in_the_published_files(client: Client, settled: Settled) -> None:
+    """By a commitment that only its salt opens; the amounts under its number are those of its statement."""
+    found = fetch(client, settled.anna).json
+    (opening,) = found["openings"]
+    folder = f"/v1/settlements/{opening['settlement']}"
+    payees = client.get(f"{folder}/inputs/payees-0001.tsv").text.splitlines()
+    assert opening["commitment"] == commitment(bytes.fromhex(opening["salt"]), {"party": settled.anna.id})
+    number = payees.index(opening["commitment"])
+    lines = [
+        line.split("\t") for line in client.get(f"{folder}/outputs/lines-000001-0001.tsv").text.splitlines()
+    ]
+    mine = {(line[2], line[5], int(line[6])) for line in lines if line[3] == str(number)}
+    assert mine == {(line["work"], line["exact_minor"], line["amount_minor"]) for line in found["lines"]}
+    for path in ("inputs/payees-0002.tsv", "neither/listing.tsv", "outputs/listing.tsv/x"):
+        assert client.get(f"{folder}/{path}").status_code == 404
 
 
 def test_a_period_without_settlement_is_an_empty_statement(client: Client, settled: Settled) -> None:
