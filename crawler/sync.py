@@ -7,10 +7,12 @@ keeps, so that nobody can lead it back afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from crawler import verified
 from crawler.downloads import Fetcher, OfflineFetcher, snapshot_url
 from crawler.editions import Editions, read_licences, read_proof, read_trust
 from crawler.visit import Visit, refusals
@@ -150,6 +152,12 @@ def open_snapshot(
         versions=chain.versions,
         stale_override=allow_stale if is_stale else None,
     )
-    return Snapshot.open(
-        edition, verify=verify, works_root=False, manifest_sha256=manifest.hashes["sha256"], standing=standing
-    )
+    digest = manifest.hashes["sha256"]
+    try:
+        return Snapshot.open(
+            edition, verify=verify, works_root=False, manifest_sha256=digest, standing=standing
+        )
+    except Corrupt:
+        with suppress(OSError):  # who only reads here cannot sync here either
+            verified.forget(edition)
+        raise

@@ -18,6 +18,7 @@ from tuf.api.exceptions import (
 )
 from tuf.api.metadata import TargetFile
 
+from crawler import verified
 from crawler.downloads import ClockedUpdater, Fetcher
 from crawler.durable import sha256_of
 from crawler.editions import Editions, keep_only, licence_path, read_trust, write_proof, write_trust
@@ -186,7 +187,7 @@ class Visit:
         digest = signed.manifest.hashes["sha256"]
         if self._previous is not None and int(self._previous.name) == signed.sequence:
             try:
-                Snapshot.open(self._previous, works_root=False, manifest_sha256=digest)
+                self._look_for_damage(self._previous, digest)
                 return Brought(self._previous, is_new=False)
             except Corrupt as problem:
                 self.notes.append(f"The installed copy was damaged and is replaced: {problem.message}")
@@ -199,13 +200,28 @@ class Visit:
             )
         bringing = Bringing(manifest, signed.chain.targets, self._fetcher, self._previous, stage, self.notes)
         bringing.bring()
+        facts = verified.facts_of(stage, manifest.files)
         try:
             Snapshot.open(stage, manifest_sha256=digest)
         except Corrupt as problem:
             raise TrustRefused(
                 f"Edition {signed.sequence} is signed but contradicts itself: {problem.message}"
             ) from problem
+        verified.remember(stage, digest, facts, self._now)
         return Brought(stage, is_new=True)
+
+    def _look_for_damage(self, edition: Path, digest: str) -> None:
+        """`Corrupt` if the installed edition is not what was signed. What was read within a day is not read again."""
+        if verified.is_remembered(edition, digest, self._now):
+            Snapshot.open(edition, verify=False, manifest_sha256=digest)
+            return
+        try:
+            manifest = Manifest.parse((edition / MANIFEST).read_bytes())
+            facts = verified.facts_of(edition, manifest.files)
+        except OSError as problem:
+            raise Corrupt(f"{edition} is not complete ({problem.strerror}).") from problem
+        Snapshot.open(edition, works_root=False, manifest_sha256=digest)
+        verified.remember(edition, digest, facts, self._now)
 
     def bring_licences(
         self, signed: Signed, edition: Brought, licensee: str | None

@@ -157,8 +157,10 @@ def test_the_current_link_is_never_missing(
 
 
 def _installed_files(lab: Lab) -> list[str]:
+    """What is judged by; that all of it was found whole once is only a note, and nothing is believed for it."""
     edition = lab.folder / "editions/1"
-    return sorted(p.relative_to(edition).as_posix() for p in edition.rglob("*") if p.is_file())
+    files = (p for p in edition.rglob("*") if p.is_file() and p.name != "verified.json")
+    return sorted(p.relative_to(edition).as_posix() for p in files)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9])
