@@ -47,6 +47,8 @@ _PER_BUCKET = 8
 _BITS_PER_VALUE = 4
 _MAX_ENTRIES = 1 << 30
 _AT_ONCE = 1 << 20
+_BUCKETS_AT_ONCE = 1 << 22
+"""Of which a table is made at a time: 34 million fingerprints, at eight bytes each."""
 LOOKUPS = Meter(200_000)
 """Fingerprints looked up by numpy before loading the compiled lookup pays."""
 
@@ -169,35 +171,52 @@ class PassageIndex:
 
 
 def _fill(columns: ListColumns, create: storage.Create) -> None:
-    """Make all arrays; besides them, eight bytes a fingerprint are in memory."""
-    count = len(columns)
-    values = _values(columns)
-    common = columns.aux & COMMON != 0
+    """Make all arrays, a range of buckets at a time: besides them, a byte a fingerprint is in memory, and the range."""
+    count, values = len(columns), _values(columns)
+    kept = np.empty(count, np.bool_)
+    for begin in range(0, count, _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        kept[part] = columns.aux[part] & COMMON == 0
     files = _starts_of_texts(columns)
-    packed = np.flatnonzero(~common).astype(np.uint64)
-    for begin in range(0, len(packed), _AT_ONCE):
-        part = packed[begin : begin + _AT_ONCE]
-        part |= _bucket(values[part], _buckets(count)) << _HALF
-    packed.sort()
-    packed = packed[~_repeats(packed, values, files)]
+    searched = int(np.count_nonzero(kept))
     bitmap = create("bitmap", np.uint64, (_words(count),))
     starts = create("starts", np.uint32, (_buckets(count) + 1,))
-    tags = create("tags", np.uint8, (len(packed),))
-    rows = create("rows", np.uint32, (len(packed),))
+    tags = create("tags", np.uint8, (searched,))
+    rows = create("rows", np.uint32, (searched,))
     texts = create("files", np.uint32, (len(files),))
+    sizes = create("sizes", np.uint32, (len(files),))
     texts[...] = files
-    counts = np.zeros(len(files), np.int64)
-    for begin in range(0, len(packed), _AT_ONCE):
-        part = packed[begin : begin + _AT_ONCE]
-        row = (part & _LOW).astype(np.uint32)
-        rows[begin : begin + len(part)] = row
-        tags[begin : begin + len(part)] = values[row].astype(np.uint8)
+    if len(files):
+        sizes[...] = np.add.reduceat(kept, files, dtype=np.uint32)
+    filled, width = 0, _BUCKETS_AT_ONCE
+    for first in range(0, _buckets(count), width):
+        packed = _packed(values, kept, first, min(first + width, _buckets(count)))
+        repeats = _repeats(packed, values, files)
+        owners = np.searchsorted(files, packed[repeats] & _LOW, side="right") - 1
+        np.subtract.at(sizes, owners, np.uint32(1))
+        packed = packed[~repeats]
+        bounds = np.arange(first, min(first + width, _buckets(count)), dtype=np.uint64) << _HALF
+        starts[first : first + len(bounds)] = filled + np.searchsorted(packed, bounds)
+        row = (packed & _LOW).astype(np.uint32)
+        end = filled + len(row)
+        rows[filled:end], tags[filled:end] = row, values[row].astype(np.uint8)
         bit = _bit(values[row], len(bitmap))
         np.bitwise_or.at(bitmap, bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63)))
-        counts += np.bincount(np.searchsorted(files, row, side="right") - 1, minlength=len(files))
-    bounds = np.arange(len(starts), dtype=np.uint64) << _HALF
-    starts[...] = np.searchsorted(packed, bounds)
-    create("sizes", np.uint32, (len(files),))[...] = counts
+        filled = end
+    starts[-1] = filled
+
+
+def _packed(values: NDArray[np.uint64], kept: NDArray[np.bool_], first: int, stop: int) -> NDArray[np.uint64]:
+    """The entries whose bucket lies in [first, stop), as bucket and row in one word each, in ascending order."""
+    found, buckets = [np.empty(0, np.uint64)], _buckets(len(values))
+    for begin in range(0, len(values), _AT_ONCE):
+        bucket = _bucket(values[begin : begin + _AT_ONCE], buckets)
+        mine = (bucket >= np.uint64(first)) & (bucket < np.uint64(stop)) & kept[begin : begin + _AT_ONCE]
+        at = np.flatnonzero(mine)
+        found.append(bucket[at] << _HALF | (at + begin).astype(np.uint64))
+    packed = np.concatenate(found)
+    packed.sort()
+    return packed
 
 
 def _repeats(
@@ -216,11 +235,13 @@ def _repeats(
 
 def _starts_of_texts(columns: ListColumns) -> NDArray[np.int64]:
     """Rows at which a text begins; the entries of one text follow each other."""
-    if not len(columns):
-        return np.empty(0, np.int64)
-    work, number = columns.work_rows, (columns.aux & ~COMMON) >> FILE_SHIFT
-    changes = (work[1:] != work[:-1]) | (number[1:] != number[:-1])
-    return np.concatenate([np.zeros(1, np.int64), 1 + np.flatnonzero(changes)])
+    starts = [np.zeros(min(len(columns), 1), np.int64)]
+    for begin in range(1, len(columns), _AT_ONCE):
+        part = slice(begin - 1, begin + _AT_ONCE)
+        work, number = columns.work_rows[part], (columns.aux[part] & ~COMMON) >> FILE_SHIFT
+        changes = (work[1:] != work[:-1]) | (number[1:] != number[:-1])
+        starts.append(begin + np.flatnonzero(changes))
+    return np.concatenate(starts)
 
 
 def _first_of_each(query: NDArray[np.uint32], row: NDArray[np.uint32], most: int) -> Pairs:

@@ -253,6 +253,25 @@ def test_a_value_of_many_works_meets_the_oldest(monkeypatch: pytest.MonkeyPatch)
         assert columns.work_rows[row].tolist() == [0, 1, 2, 0, 1, 2]
 
 
+def test_the_tables_are_the_same_in_however_many_parts_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With common phrases, values that repeat, and texts of several works in a part."""
+    columns = listed([*(prose(60, 96 + n) for n in range(6)), "abc" * 400, f"{PSALM} {prose(60, 97)}"])
+    PassageIndex.build(columns, tmp_path / "whole")
+    monkeypatch.setattr(tables, "_BUCKETS_AT_ONCE", 3)
+    monkeypatch.setattr(tables, "_AT_ONCE", 17)
+    PassageIndex.build(columns, tmp_path / "parts")
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    for name in names:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    assert len(names) == 7
+    counted = np.load(tmp_path / "parts/sizes.npy")
+    found = PassageIndex.build(columns)
+    assert counted.sum() == np.load(tmp_path / "parts/starts.npy")[-1] < len(columns)
+    assert [found.size(n) for n in range(len(counted))] == counted.tolist()
+
+
 def test_six_bytes_a_fingerprint() -> None:
     index = PassageIndex.build(listed([prose(20_000, 95)]))
     assert index.bytes / len(index) < 6.1
