@@ -20,6 +20,7 @@ from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
 from registry.licences.about_work import AboutWork, about_work, works_under_licence
+from registry.licences.covering import Way, Ways, ways_to_use
 from registry.licences.details import (
     AgreementDetails,
     OfferDetails,
@@ -87,6 +88,8 @@ __all__ = [
     "OfferDetails",
     "RequestDetails",
     "RequestState",
+    "Way",
+    "Ways",
     "about_work",
     "accept_offer",
     "agreement_for_claim",
@@ -119,6 +122,7 @@ __all__ = [
     "tariffs_seen",
     "terms_of",
     "terms_of_works",
+    "ways_to_use",
     "withdraw_request",
     "works_covered",
     "works_under_licence",

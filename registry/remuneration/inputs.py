@@ -229,11 +229,7 @@ def _pool(
     if tariff is None or tariff.digest != digest:
         raise _corrupt(f"{licence} is not on record with the tariff version that was claimed.")
     tariffs[digest] = tariff
-    charged = session.scalar(
-        select(FlatCharge.pool_id).where(
-            FlatCharge.agreement_id == agreement_id, FlatCharge.period == str(period)
-        )
-    )
+    charged = flat_was_charged(session, agreement_id, period)
     renamed: dict[Held, Held] = {}
     for shares in {use.shares for use in uses}:
         renamed[shares] = tuple(sorted((numbers[party], ppm) for party, ppm in shares))
@@ -242,9 +238,17 @@ def _pool(
         tariff=tariff,
         lab=format_id("party", parties.public_ids(session, [lab_id])[lab_id]),
         period=period,
-        fixed={} if charged is not None else flat_amounts(tariff),
+        fixed={} if charged else flat_amounts(tariff),
         uses=[use._replace(shares=renamed[use.shares]) for use in uses],
     )
+
+
+def flat_was_charged(session: Session, agreement_id: int, period: Period) -> bool:
+    """Whether the flat prices of this agreement were charged for this quarter already."""
+    query = select(FlatCharge.pool_id).where(
+        FlatCharge.agreement_id == agreement_id, FlatCharge.period == str(period)
+    )
+    return session.scalar(query) is not None
 
 
 def _corrupt(what: str) -> Corrupt:

@@ -86,7 +86,8 @@ class SettlementPool(Base):
     period: Mapped[str] = mapped_column(String(7))
     """The quarter in which the claims came in, or for which a figure was declared; a latecomer keeps its own."""
     part: Mapped[str] = mapped_column(String(40), server_default="use")
-    """`use`, or for a component that is priced by a declared figure: its place in the tariff @ the log index of it."""
+    """`use`, or for a component that is priced by a declared figure: the figure, the component's place in the tariff,
+    and the declaration's log index, such as `net_income.2@17`."""
     declaration_id: Mapped[int | None] = mapped_column(ForeignKey("declaration.id"))
     licence: Mapped[str] = mapped_column(String(60))
     """As the claims name it: `agreement_…@<tariff version>`."""

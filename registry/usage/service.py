@@ -54,6 +54,7 @@ from registry.usage.queries import (
     rows_of,
     run_of,
 )
+from registry.usage.rules import unit_of
 from registry.usage.runs import RunDetails, get_run, list_runs, record_run, runs_seen, submit_run
 from registry.usage.uses import UseOfWork, uses_of_work
 from registry.works import service as works
@@ -94,6 +95,7 @@ __all__ = [
     "stated",
     "submit_claim",
     "submit_run",
+    "unit_of",
     "uses_of_work",
 ]
 
@@ -221,7 +223,7 @@ def _record_rows(session: Session, recorded: ClaimBatch, batch: _Batch) -> None:
                 "licence": row.licence,
                 "tariff": batch.agreements[row.licence].tariff_digest,
                 "units": row.units,
-                "unit": rules.unit_of(kinds[work], priced[row.licence]),
+                "unit": unit_of(kinds[work], priced[row.licence]),
                 "how": int(row.how),
             }
         )

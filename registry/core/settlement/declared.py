@@ -68,10 +68,9 @@ class Declared:
     before: Stated | None = None
     """By which an earlier settlement charged it: then the difference is charged, which may be below zero."""
 
-    @property
-    def part(self) -> str:
-        """What tells the pool from others of the same agreement and quarter."""
-        return f"{self.component}@{self.now.log_index}"
+    def part(self, tariff: Tariff) -> str:
+        """What tells the pool from others of the same agreement and quarter, such as `net_income.2@17`."""
+        return f"{self.figure(tariff)}.{self.component}@{self.now.log_index}"
 
     def figure(self, tariff: Tariff) -> Figure:
         """Which one it is."""

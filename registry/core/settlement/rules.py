@@ -126,8 +126,8 @@ class Pool:
 
     @property
     def part(self) -> str:
-        """`use`, or which component is charged by which declaration."""
-        return "use" if self.declared is None else self.declared.part
+        """`use`, or which component is charged by which declaration: `net_income.2@17`."""
+        return "use" if self.declared is None else self.declared.part(self.tariff)
 
     @property
     def key(self) -> tuple[str, Period, str]:

@@ -107,7 +107,7 @@ def test_only_the_component_without_its_figure_is_held(trade: Trade) -> None:
     assert held(trade)[0] == ("2026-Q3", 2, "net_income", "not-declared")
     declared = trade.declare(licence, Figure.NET_INCOME, 1_000_000)
     settlement = settle(trade)
-    assert pools(trade)[-1] == ("2026-Q3", f"2@{declared.log_index}", 300_000)
+    assert pools(trade)[-1] == ("2026-Q3", f"net_income.2@{declared.log_index}", 300_000)
     lines = trade.session.scalars(
         select(StatementLine.amount_minor).where(StatementLine.settlement_id == settlement.id)
     ).all()
@@ -145,7 +145,7 @@ def test_a_correction_books_the_difference(trade: Trade) -> None:
     settle(trade)
     less = trade.declare(licence, Figure.NET_INCOME, 700_001, corrects=first.public_id)
     recomputed(trade, settle(trade))
-    assert pools(trade)[-1] == ("2026-Q3", f"0@{less.log_index}", -90_000)
+    assert pools(trade)[-1] == ("2026-Q3", f"net_income.0@{less.log_index}", -90_000)
     more = trade.declare(licence, Figure.NET_INCOME, 800_000, corrects=less.public_id)
     trade.declare(licence, Figure.NET_INCOME, 900_000, corrects=more.public_id)
     recomputed(trade, settle(trade))

@@ -1,0 +1,240 @@
+"""What the use of some works would cost a lab, before it accepts anything: by the functions that a settlement uses.
+
+A work that the lab may use already is priced by that licence, another by an offer that is open to it. Each work is
+priced once: by an offer that the lab names, else by the one that is about most of the works.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role
+from registry.base.clock import Sources
+from registry.base.periods import whole_second
+from registry.core.decisions import Purpose
+from registry.core.decisions.terms import check_territory
+from registry.core.errors import Forbidden, InvalidInput
+from registry.core.settlement.periods import Period
+from registry.core.settlement.rules import Deductions, Pool, Use, apportion, distribute
+from registry.core.tariffs import (
+    Component,
+    Figure,
+    PerUnit,
+    RevenueShare,
+    Tariff,
+    amount_due,
+    component_costs,
+    declared_components,
+    flat_amounts,
+)
+from registry.licences import service as licences
+from registry.licences.service import Way
+from registry.remuneration.inputs import flat_was_charged
+from registry.remuneration.money import decimal
+from registry.usage import service as usage
+from registry.works import service as works
+from registry.works.service import Work
+
+MAX_WORKS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewCosts:
+    """What would be used, and what the lab expects to declare for a quarter."""
+
+    works: Mapping[bytes, int]
+    """How many units of each work, by public id; counted as a claim would count them."""
+    purpose: Purpose
+    territory: str = "world"
+    offers: tuple[str, ...] = ()
+    """Offers that the lab would rather accept than others, `offer_…`, the best first."""
+    figures: Mapping[Figure, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentCost:
+    """What one component of a tariff comes to."""
+
+    component: int
+    """Its place in the tariff, from 0."""
+    type: str
+    exact_minor: str | None
+    """`n/d` minor units before the total is rounded; `None` while the figure is missing."""
+    amount_minor: int | None
+    figure: Figure | None = None
+    """What must be declared for it."""
+    minimum_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceCost:
+    """What is due under one agreement or offer, for one quarter."""
+
+    licence: str
+    currency: str | None
+    """`None`: free of charge."""
+    works: int
+    components: Sequence[ComponentCost]
+    total_minor: int
+    """Of the components that could be priced."""
+
+    @property
+    def total(self) -> str | None:
+        """As people read it."""
+        return None if self.currency is None else decimal(self.total_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCost:
+    """How one work was priced, or why it was not."""
+
+    work: bytes
+    units: int
+    unit: str | None
+    """What they count under the licence."""
+    licences: Sequence[str]
+    """Under which it is priced: one, or several agreements that only together cover the use."""
+    reason: str | None = None
+    """Why it is not: `unknown`, `withdrawn`, `contested`, or `no-offer`, that is ask its maker for terms."""
+    other_offers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CostPreview:
+    """All of it."""
+
+    licences: Sequence[LicenceCost]
+    totals: Mapping[str, int]
+    """Minor units by currency."""
+    works: Sequence[WorkCost]
+
+
+def preview_costs(session: Session, actor: Actor, command: PreviewCosts, sources: Sources) -> CostPreview:
+    """The costs of one quarter; nothing is recorded. `Forbidden` for whoever is no lab."""
+    if actor.role is not Role.LAB:
+        raise Forbidden(f"A {actor.role} uses no works under licence; only a lab sees what that would cost.")
+    _check(command)
+    now = whole_second(sources.now())
+    found = works.works_by_public_id(session, command.works)
+    asked = {work.id: work for work in found.values() if _refused(work) is None}
+    territory = check_territory(command.territory)
+    ways = licences.ways_to_use(session, actor, asked.keys(), command.purpose, territory, now)
+    chosen = {key: _choose(ways, key, command.offers) for key in asked}
+    priced = [_work_cost(public_id, units, found, chosen, ways) for public_id, units in command.works.items()]
+    used: dict[str, list[WorkCost]] = defaultdict(list)
+    for each in priced:
+        for name in each.licences:
+            used[name].append(each)
+    by_name = {way.licence: way for several in chosen.values() for way in several}
+    costs = [
+        _licence_cost(session, by_name[name], rows, command.figures, now)
+        for name, rows in sorted(used.items())
+    ]
+    totals: Counter[str] = Counter()
+    for cost in costs:
+        if cost.currency is not None:
+            totals[cost.currency] += cost.total_minor
+    return CostPreview(costs, dict(sorted(totals.items())), priced)
+
+
+def _check(command: PreviewCosts) -> None:
+    if not 0 < len(command.works) <= MAX_WORKS:
+        raise InvalidInput(f"Costs are shown for 1 to {MAX_WORKS:,} works, not for {len(command.works):,}.")
+    if any(type(units) is not int or not 0 < units < 2**53 for units in command.works.values()):
+        raise InvalidInput("Of each work at least one unit is used; units are whole numbers.")
+
+
+def summed(uses: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
+    """Units by work; a work that is named twice is used as often as both say."""
+    units: Counter[bytes] = Counter()
+    for work, number in uses:
+        units[work] += number
+    return dict(units)
+
+
+# -- works -------------------------------------------------------------------------------------------------
+def _refused(work: Work) -> str | None:
+    if work.withdrawn_at is not None:
+        return "withdrawn"
+    return "contested" if work.contested_since is not None else None
+
+
+def _choose(ways: licences.Ways, work_id: int, preferred: Sequence[str]) -> Sequence[Way]:
+    """What the lab has; else one offer, one that it prefers if there is one."""
+    if work_id in ways.held:
+        return ways.held[work_id]
+    offered = {way.licence: way for way in ways.offered.get(work_id, ())}
+    names = [*(name for name in preferred if name in offered), *offered]
+    return [offered[name] for name in names[:1]]
+
+
+def _work_cost(
+    public_id: bytes,
+    units: int,
+    found: Mapping[bytes, Work],
+    chosen: Mapping[int, Sequence[Way]],
+    ways: licences.Ways,
+) -> WorkCost:
+    work = found.get(public_id)
+    if work is None:
+        return WorkCost(public_id, units, None, (), "unknown")
+    several = chosen.get(work.id, ())
+    if not several:
+        return WorkCost(public_id, units, None, (), _refused(work) or "no-offer")
+    names = [way.licence for way in several]
+    others = [way.licence for way in ways.offered.get(work.id, ()) if way.licence not in names]
+    return WorkCost(public_id, units, _unit(work, several[0]), names, None, others)
+
+
+def _unit(work: Work, way: Way) -> str:
+    """As a claim under this licence would count them."""
+    components = way.tariff.components if way.tariff is not None else ()
+    return usage.unit_of(work.kind, {c.unit for c in components if isinstance(c, PerUnit)})
+
+
+# -- licences ----------------------------------------------------------------------------------------------
+def _licence_cost(
+    session: Session, way: Way, rows: Sequence[WorkCost], figures: Mapping[Figure, int], now: datetime
+) -> LicenceCost:
+    if way.tariff is None:
+        return LicenceCost(way.licence, None, len(rows), (), 0)
+    period = Period.of(now)
+    charged = way.agreement_id is not None and flat_was_charged(session, way.agreement_id, period)
+    uses = [
+        Use(0, n, row.work.hex(), row.units, row.unit or "", 1, contested=False, shares=())
+        for n, row in enumerate(rows)
+    ]
+    pool = Pool(way.licence, way.tariff, "", period, {} if charged else flat_amounts(way.tariff), uses)
+    total = distribute(pool, Deductions()).total_minor
+    components = _use_costs(pool, total)
+    for place, figure in declared_components(way.tariff).items():
+        components.append(_declared_cost(way.tariff, place, figure, figures.get(figure)))
+        total += components[-1].amount_minor or 0
+    ordered = sorted(components, key=lambda each: each.component)
+    return LicenceCost(way.licence, way.tariff.currency, len(rows), ordered, total)
+
+
+def _use_costs(pool: Pool, total: int) -> list[ComponentCost]:
+    """The components of the pool of use: their exact costs, and the rounded total split by them."""
+    exact = component_costs(pool.tariff, pool.fixed, pool.uses)
+    scale = math.lcm(*(cost.denominator for cost in exact.values()))
+    amounts = apportion(total, [int(cost * scale) for cost in exact.values()])
+    return [
+        ComponentCost(place, pool.tariff.components[place].TYPE, str(cost), amount)
+        for (place, cost), amount in zip(exact.items(), amounts, strict=True)
+    ]
+
+
+def _declared_cost(tariff: Tariff, place: int, figure: Figure, value: int | None) -> ComponentCost:
+    component: Component = tariff.components[place]
+    least = component.minimum_minor if isinstance(component, RevenueShare) else None
+    if value is None:
+        return ComponentCost(place, component.TYPE, None, None, figure, least)
+    amount = amount_due(component, value)
+    return ComponentCost(place, component.TYPE, str(amount), amount, figure, least)
