@@ -50,6 +50,23 @@ def put(database: Database, sources: Sources) -> Callable[..., str]:
     return make
 
 
+# -- proof ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("language", "words"), [("en", "Download the receipt"), ("de", "Beleg herunterladen")])
+def test_a_work_that_is_published_has_a_receipt(
+    person: Callable[..., Person], put: Callable[..., str], language: str, words: str
+) -> None:
+    """One that is not yet is told so on a page; one that is kept back is in no edition, and has none."""
+    anna = person()
+    shown = put(anna.actor, "shown")
+    page = anna.browser.open(f"/{language}/works/{shown}")
+    assert words in text_of(page.text)
+    assert f'href="/{language}/works/{shown}/receipt"' in page.text
+    early = anna.browser.open(f"/{language}/works/{shown}/receipt")
+    assert (early.status_code, early.mimetype) == (503, "text/html")
+    hidden = put(anna.actor, "hidden", disclosure=works.Disclosure.CHECK_API_ONLY)
+    assert words not in anna.browser.read(f"/{language}/works/{hidden}")
+
+
 # -- register -------------------------------------------------------------------------------------------------
 def test_each_file_has_its_own_result(person: Callable[..., Person]) -> None:
     anna = person()
