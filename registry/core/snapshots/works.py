@@ -8,18 +8,29 @@ It is an RFC 6962 tree with one leaf per row of the works table, in order of row
     codes_digest = SHA-256 of the work's code records, sorted as byte strings and put one after the other
     record       = algorithm id in ASCII || 0x00 || kind (1 byte) || code || aux (8 bytes, big-endian)
 
-A code's length follows from its algorithm, so no two sets of records give the same bytes.
+The thousands of fingerprints of a text (`text.winnow32.v1`) are one record, with these in place of `code || aux`:
+
+    number of the text among those of the work || fingerprints || how many of them are common   (4 bytes each)
+    || SHA-256(value (8 bytes, little-endian) || position (4 bytes) || value || position || …)
+    || SHA-256(one bit a fingerprint, 1 if it is common, from the highest of each byte on)
+
+in order of position; all but the values big-endian. So whoever has the text can compute the first digest, and sees how
+many of its phrases the registry leaves out of the search. The length of a record follows from its algorithm: no two
+sets of records give the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.core.fingerprints import WINNOW32
 from registry.core.matching import ListColumns
+from registry.core.matching.passages import COMMON, FILE_SHIFT
 from registry.core.tlog import merkle
 
 _BLOCK = 1 << 16
@@ -45,7 +56,8 @@ def records_of(lists: Mapping[str, ListColumns], row: int) -> list[bytes]:
     """The sorted records of one work."""
     found: list[bytes] = []
     for algorithm, columns in lists.items():
-        found += _records(algorithm, columns, np.flatnonzero(columns.work_rows == row))
+        positions = np.flatnonzero(columns.work_rows == row)
+        found += (item for _, item in _records(algorithm, columns, positions))
     return sorted(found)
 
 
@@ -62,9 +74,8 @@ def records_by_row(lists: Mapping[str, ListColumns], works: int) -> Iterator[lis
         for name, columns in lists.items():
             order, rows = ordered[name]
             low, high = np.searchsorted(rows, [first, first + len(groups)])
-            owners = (rows[low:high].astype(np.int64) - first).tolist()
-            for owner, item in zip(owners, _records(name, columns, order[low:high]), strict=True):
-                groups[owner].append(item)
+            for row, item in _records(name, columns, order[low:high]):
+                groups[row - first].append(item)
         yield from map(sorted, groups)
 
 
@@ -94,15 +105,51 @@ def _by_work(columns: ListColumns) -> tuple[NDArray[np.int64], NDArray[np.uint32
     return order, rows[order]
 
 
-def _records(algorithm: str, columns: ListColumns, positions: NDArray[np.int64]) -> list[bytes]:
-    """The records at these positions of one list, in their order."""
-    head = np.frombuffer(algorithm.encode("ascii") + b"\x00", np.uint8)
+def _records(
+    algorithm: str, columns: ListColumns, positions: NDArray[np.int64]
+) -> Iterator[tuple[int, bytes]]:
+    """The records of the entries at these positions of one list, each with the row of its work."""
+    head = algorithm.encode("ascii") + b"\x00"
+    if algorithm == WINNOW32:
+        return _records_of_texts(head, columns, positions)
     count, width = len(positions), columns.codes.shape[1]
     size = len(head) + 1 + width + 8
     table = np.empty((count, size), np.uint8)
-    table[:, : len(head)] = head
+    table[:, : len(head)] = np.frombuffer(head, np.uint8)
     table[:, len(head)] = columns.kinds[positions]
     table[:, len(head) + 1 : -8] = columns.codes[positions]
     table[:, -8:] = columns.aux[positions].astype(">u8").view(np.uint8).reshape(count, 8)
     data = table.tobytes()
-    return [data[i : i + size] for i in range(0, len(data), size)]
+    records = (data[i : i + size] for i in range(0, len(data), size))
+    return zip(columns.work_rows[positions].tolist(), records, strict=True)
+
+
+def _records_of_texts(
+    head: bytes, columns: ListColumns, positions: NDArray[np.int64]
+) -> Iterator[tuple[int, bytes]]:
+    """One record for all fingerprints of a text."""
+    rows, kinds, aux = columns.work_rows[positions], columns.kinds[positions], columns.aux[positions]
+    places, texts = (aux & np.uint64(0xFFFFFFFF)).astype(">u4"), (aux & ~COMMON) >> FILE_SHIFT
+    order = np.lexsort((places, kinds, texts, rows))
+    rows, kinds, texts = rows[order], kinds[order], texts[order]
+    table = np.empty((len(order), 12), np.uint8)
+    table[:, :8] = columns.codes[positions[order]]
+    table[:, 8:] = places[order].view(np.uint8).reshape(-1, 4)
+    common = aux[order] & COMMON != 0
+    changes = (rows[1:] != rows[:-1]) | (texts[1:] != texts[:-1]) | (kinds[1:] != kinds[:-1])
+    bounds = np.flatnonzero(np.concatenate([[len(order) > 0], changes, [len(order) > 0]])).tolist()
+    for begin, end in pairwise(bounds):
+        marks = common[begin:end]
+        numbers = (int(texts[begin]), end - begin, int(np.count_nonzero(marks)))
+        yield (
+            int(rows[begin]),
+            b"".join(
+                [
+                    head,
+                    bytes([int(kinds[begin])]),
+                    *(number.to_bytes(4, "big") for number in numbers),
+                    sha256(table[begin:end].tobytes()).digest(),
+                    sha256(np.packbits(marks).tobytes()).digest(),
+                ]
+            ),
+        )

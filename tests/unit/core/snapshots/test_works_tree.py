@@ -65,6 +65,42 @@ def test_the_order_of_codes_does_not_matter(order: list[int], seed: int) -> None
     ]
 
 
+def test_the_fingerprints_of_a_text_are_one_record() -> None:
+    """As the page of the snapshot says, whatever the order of the list; each mark of a common phrase counts."""
+    head = b"text.winnow32.v1\x00\x02"
+    # work 1 has texts 0 and 1; value, position, is it common
+    texts = {0: [(5, 3, False), (9, 20, True), (5, 41, False)], 1: [(7, 0, False)]}
+    rows = [
+        (value, position | text << 32 | common << 63)
+        for text, own in texts.items()
+        for value, position, common in own
+    ]
+
+    def listed(order: list[int]) -> ListColumns:
+        return ListColumns(
+            codes=np.array([rows[n][0] for n in order], "<u8").view(np.uint8).reshape(-1, 8),
+            work_rows=np.ones(4, np.uint32),
+            kinds=np.full(4, 2, np.uint8),
+            aux=np.array([rows[n][1] for n in order], np.uint64),
+        )
+
+    def expected(text: int, marks: int) -> bytes:
+        own = texts[text]
+        data = b"".join(v.to_bytes(8, "little") + p.to_bytes(4, "big") for v, p, _ in own)
+        numbers = (text, len(own), sum(common for _, _, common in own))
+        written = b"".join(number.to_bytes(4, "big") for number in numbers)
+        return head + written + sha256(data).digest() + sha256(bytes([marks])).digest()
+
+    records = [expected(0, 0b01000000), expected(1, 0)]
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        lists = {"text.winnow32.v1": listed(order)}
+        assert works.records_of(lists, 1) == sorted(records)
+        assert works.records_of(lists, 0) == []
+        assert list(works.codes_digests(lists, 3)) == [works.codes_digest(own) for own in ([], records, [])]
+    rows[0], rows[1] = (5, rows[0][1] | 1 << 63), (9, rows[1][1] & ~(1 << 63))
+    assert works.records_of({"text.winnow32.v1": listed([0, 1, 2, 3])}, 1) != sorted(records)
+
+
 def test_digests_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     lists = make_content(works=9).lists
     whole = list(works.codes_digests(lists, 9))
