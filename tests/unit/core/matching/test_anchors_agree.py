@@ -31,12 +31,18 @@ def prints(picture: Image.Image, **options: object) -> Prints:
 
 
 PICTURES = {name: Image.fromarray(getattr(data, name)()).convert("RGB") for name in NAMES}
-WORKS = {name: prints(picture, quality=95) for name, picture in PICTURES.items()}
-ROWS = {name: row for row, name in enumerate(WORKS)}
+WORKS: dict[str, Prints] = {}
+ROWS = {name: row for row, name in enumerate(NAMES)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _works() -> None:
+    """Fingerprints are made when a test of this file runs, not by everybody who looks for tests."""
+    WORKS.update((name, prints(picture, quality=95)) for name, picture in PICTURES.items())
 
 
 @pytest.fixture(scope="module")
-def matcher() -> Matcher:
+def matcher(_works: None) -> Matcher:
     return Matcher(lists_of(WORKS.values()))
 
 
