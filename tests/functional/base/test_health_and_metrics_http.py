@@ -95,6 +95,7 @@ def test_on_a_database_older_than_what_was_signed_it_is_not_ready(
 ) -> None:
     """As after a backup was restored: it lacks the latest reservations, so no check may be answered from it."""
     key = LogKey.load(log_keys(settings))
+    log.sign_head(database, key, START)
     older = backup_of(database)
     with database.writing() as session:
         log.append(session, [(log.idempotency_key(b"one"), b"one")])
