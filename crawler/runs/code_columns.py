@@ -86,10 +86,13 @@ def _odd_passages(own: Flat) -> NDArray[np.bool_]:
     odd: NDArray[np.bool_] = (rest != 0) | (counts < 1)
     if odd.any() or not len(counts):
         return np.ones_like(odd)
-    positions = own.data.view(FINGERPRINT)["position"].astype(np.int64)
-    steps = np.diff(positions, prepend=-1)
+    positions = np.ascontiguousarray(own.data.view(FINGERPRINT)["position"])
     firsts = np.cumsum(counts) - counts
-    steps[firsts] = positions[firsts] + 1
-    broken = np.flatnonzero((steps < 1) | (steps > WINDOW))
+    before = np.empty_like(
+        positions
+    )  # a position less than the one before wraps around, and so is far behind it
+    before[1:] = positions[1:] - positions[:-1]
+    before[firsts] = positions[firsts] + np.uint32(1)
+    broken = np.flatnonzero(before - np.uint32(1) >= np.uint32(WINDOW))
     odd[np.searchsorted(firsts, broken, side="right") - 1] = True
     return odd

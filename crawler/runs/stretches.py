@@ -52,15 +52,17 @@ class Stretch:
         names = column.dictionary.to_pylist()
         return {name: np.flatnonzero(numbers == number) for number, name in enumerate(names)}
 
-    def codes_at(self, rows: NDArray[np.int64]) -> pa.BinaryArray:
-        """The codes in these rows."""
-        return self.codes.column("code").take(pa.array(rows))
+    @cached_property
+    def codes_of(self) -> dict[str, pa.BinaryArray]:
+        """The codes that an algorithm made, in the rows of `by_algorithm`."""
+        column = self.codes.column("code")
+        return {name: column.take(pa.array(rows)) for name, rows in self.by_algorithm.items()}
 
     def near(self, reach: Reach) -> NDArray[np.bool_]:
         """Which items have a code within reach."""
         found = np.zeros(self.verdicts.num_rows, np.bool_)
         for algorithm, rows in self.by_algorithm.items():
-            found[self.owners[rows[reach.near(algorithm, self.codes_at(rows))]]] = True
+            found[self.owners[rows[reach.near(algorithm, self.codes_of[algorithm])]]] = True
         return found
 
     def is_odd(self) -> bool:
@@ -70,7 +72,7 @@ class Stretch:
             return True
         kinds = self.codes.column("kind")
         return self._is_of_another_digest() or any(
-            odd_codes(name, kinds.take(pa.array(rows)), self.codes_at(rows)).any()
+            odd_codes(name, kinds.take(pa.array(rows)), self.codes_of[name]).any()
             for name, rows in self.by_algorithm.items()
         )
 
@@ -82,10 +84,11 @@ class Stretch:
 
     def _is_of_another_digest(self) -> bool:
         """Whether an item has SHA-256 codes, of which none is the one in its verdict."""
-        rows = self.by_algorithm.get(SHA256, np.empty(0, np.int64))
+        if (rows := self.by_algorithm.get(SHA256)) is None:
+            return False
         owners = self.owners[rows]
         stated = self.verdicts.column("sha256").take(pa.array(owners))
-        same = pc.equal(hexadecimal(self.codes_at(rows)), stated).fill_null(False)
+        same = pc.equal(hexadecimal(self.codes_of[SHA256]), stated).fill_null(False)
         return len(np.setdiff1d(owners, owners[np.asarray(same)])) > 0
 
     def items(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Row, list[Row]]]:
