@@ -11,6 +11,8 @@ from crawler.commands.base import Group
 from crawler.commands.changes import changes
 from crawler.commands.check import check
 from crawler.commands.claim import claim
+from crawler.commands.cost import cost
+from crawler.commands.declare import declare
 from crawler.commands.explain import explain
 from crawler.commands.filter import filter_command
 from crawler.commands.hash import hash_command
@@ -49,7 +51,9 @@ for command in (
     report,
     signals,
     key,
+    cost,
     claim,
+    declare,
     receipt,
     witness,
     audit,

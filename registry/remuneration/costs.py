@@ -67,6 +67,8 @@ class ComponentCost:
     exact_minor: str | None
     """`n/d` minor units before the total is rounded; `None` while the figure is missing."""
     amount_minor: int | None
+    amount: str | None
+    """The same with the currency's decimal places."""
     figure: Figure | None = None
     """What must be declared for it."""
     minimum_minor: int | None = None
@@ -226,7 +228,9 @@ def _use_costs(pool: Pool, total: int) -> list[ComponentCost]:
     scale = math.lcm(*(cost.denominator for cost in exact.values()))
     amounts = apportion(total, [int(cost * scale) for cost in exact.values()])
     return [
-        ComponentCost(place, pool.tariff.components[place].TYPE, str(cost), amount)
+        ComponentCost(
+            place, pool.tariff.components[place].TYPE, str(cost), amount, decimal(amount, pool.currency)
+        )
         for (place, cost), amount in zip(exact.items(), amounts, strict=True)
     ]
 
@@ -235,6 +239,7 @@ def _declared_cost(tariff: Tariff, place: int, figure: Figure, value: int | None
     component: Component = tariff.components[place]
     least = component.minimum_minor if isinstance(component, RevenueShare) else None
     if value is None:
-        return ComponentCost(place, component.TYPE, None, None, figure, least)
+        return ComponentCost(place, component.TYPE, None, None, None, figure, least)
     amount = amount_due(component, value)
-    return ComponentCost(place, component.TYPE, str(amount), amount, figure, least)
+    written = decimal(amount, tariff.currency)
+    return ComponentCost(place, component.TYPE, str(amount), amount, written, figure, least)

@@ -60,6 +60,7 @@ class ComponentCostView(Strict):
     type = fields.String()
     exact_minor = fields.String(allow_none=True, metadata={"description": "Before rounding, n/d."})
     amount_minor = fields.Integer(allow_none=True)
+    amount = fields.String(allow_none=True, metadata={"description": "With the currency's places."})
     figure = fields.String(allow_none=True, metadata={"description": "What must be declared for it."})
     minimum_minor = fields.Integer(allow_none=True)
 
