@@ -53,7 +53,7 @@ def _changed(rng: random.Random, work: lab.Work) -> lab.Work:
     )
 
 
-def _job(inputs: Sequence[Path], out: Path, snapshot: Path, at: int | None = None, **settings: object) -> Job:
+def _job(inputs: Sequence[Path], out: Path, snapshot: Path, at: int | None = None, **settings: bool) -> Job:
     opened = open_snapshot(snapshot, now=datetime.now(UTC))
     request = Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, at or opened.created)
     asked = Settings(request, items_per_shard=3, **settings)  # type: ignore[arg-type]  # of this test alone
