@@ -152,7 +152,9 @@ class Evidence:
                 observed_at=None if data["observed_at"] is None else int(data["observed_at"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
-            raise InvalidInput(f"This is no evidence as we write it ({type(fault).__name__}: {fault}).") from None
+            raise InvalidInput(
+                f"This is no evidence as we write it ({type(fault).__name__}: {fault})."
+            ) from None
 
 
 def unreadable(signal: str, version: str, where: str, error: str, raw: bytes = b"") -> Evidence:

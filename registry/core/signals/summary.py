@@ -1,0 +1,96 @@
+"""What evidence says, in a few bytes a family: enough to decide again later for any purpose, without the evidence.
+
+A run keeps these beside an item's codes, as one more kind of code: `signal.<family>.v1`, three bytes: the refused and
+the allowed purposes as bits in the order of `Purpose`, and whether something could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from registry.core.decisions import Gap, Purpose, Signal, inside
+from registry.core.errors import Corrupt
+from registry.core.signals.combine import combine
+from registry.core.signals.model import Answer, Evidence
+
+_PURPOSES: tuple[Purpose, ...] = tuple(p for p in Purpose if p is not Purpose.ALL)
+_BIT: dict[Purpose, int] = {purpose: 1 << i for i, purpose in enumerate(_PURPOSES)}
+_MASKS: Final = {purpose: sum(_BIT[part] for part in inside(purpose)) for purpose in Purpose}
+_PREFIX, _SUFFIX = "signal.", ".v1"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Said:
+    """What one family says about one item."""
+
+    signal: str
+    denied: int = 0
+    """Purposes as bits."""
+    allowed: int = 0
+    unreadable: bool = False
+
+    @property
+    def algorithm(self) -> str:
+        """As the table of codes names it."""
+        return f"{_PREFIX}{self.signal}{_SUFFIX}"
+
+    @property
+    def code(self) -> bytes:
+        """As the table of codes keeps it."""
+        return bytes([self.denied, self.allowed, self.unreadable])
+
+
+def is_signal(algorithm: str) -> bool:
+    """Whether a line in a table of codes is about a signal."""
+    return algorithm.startswith(_PREFIX)
+
+
+def said_from(algorithm: str, code: bytes) -> Said:
+    """A line of a table of codes; `Corrupt` for one that we did not write."""
+    name = algorithm.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+    if algorithm != f"{_PREFIX}{name}{_SUFFIX}" or len(code) != 3 or code[2] > 1 or not name:
+        raise Corrupt(f"A signal of the run cannot be read ({algorithm[:60]}); filter its input again.")
+    return Said(name, code[0], code[1], bool(code[2]))
+
+
+def summarise(evidence: Iterable[Evidence]) -> tuple[Said, ...]:
+    """Each family that says anything or could not be read, sorted; what statements say that others replace is left out."""
+    found = list(evidence)
+    replaced = combine(found, Purpose.TDM).replaced
+    families: dict[str, Said] = {}
+    for e in found:
+        if not (e.speaks or e.error):
+            continue
+        known = families.get(e.signal, Said(e.signal))
+        stands = not any(e is other for other in replaced)
+        denied = known.denied | (_bits(e, Answer.DENY) if stands else 0)
+        allowed = (known.allowed | (_bits(e, Answer.ALLOW) if stands else 0)) & ~denied
+        families[e.signal] = Said(e.signal, denied, allowed, known.unreadable or e.error is not None)
+    return tuple(sorted(said for said in families.values() if said.denied or said.allowed or said.unreadable))
+
+
+def weigh(said: Sequence[Said], purpose: Purpose) -> tuple[tuple[Signal, ...], Gap | None]:
+    """The signals and the gap for one purpose, as `combine` gives them for the evidence itself."""
+    if not said:
+        return (), None
+    mask = _MASKS[purpose]
+    denying = [s.signal for s in said if s.denied & mask]
+    allowing = [s for s in said if s.allowed & mask]
+    permitted = not denying and mask & ~_union(allowing) == 0
+    names = denying or ([s.signal for s in allowing] if permitted else [])
+    unreadable = next((s.signal for s in said if s.unreadable), None)
+    gap = None if unreadable is None else Gap(f"error.signal.{unreadable}")
+    return tuple(Signal(name, not denying) for name in names), gap
+
+
+def _union(said: Iterable[Said]) -> int:
+    bits = 0
+    for one in said:
+        bits |= one.allowed
+    return bits
+
+
+def _bits(evidence: Evidence, wanted: Answer) -> int:
+    return sum(_BIT[purpose] for purpose, answer in evidence.answers if answer is wanted)
