@@ -10,7 +10,7 @@ from a mark on many pictures.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -90,30 +90,27 @@ class AnchorSearch:
         nearest = np.lexsort((row, distance))
         anchor, row = anchor[nearest], row[nearest]
         rare = np.ones(len(item), np.bool_)
-        for one in np.unique(anchor).tolist():
-            rare[one] = not self._many_contents(row[anchor == one].tolist())
-        rare &= ~covered(item.geometry, ~rare)
-        row = row[rare[anchor]]
-        _, first = np.unique(self._pictures_of(row), return_index=True)
-        found = self._agreeing(item, row[np.sort(first)].tolist(), rare, seed)
-        met: dict[int, list[int]] = defaultdict(list)
-        for entry, agreed in found.items():
-            for one in agreed.part if agreed.confirmed else ():
-                met[one].append(entry)
-        common = [one for one, among in met.items() if self._many_contents(among)]
-        if common:
-            rare[common] = False
+        if self._several_works(row):
+            for one in np.unique(anchor).tolist():
+                rare[one] = not self._many_contents(row[anchor == one].tolist())
             rare &= ~covered(item.geometry, ~rare)
-            found = self._agreeing(item, list(found), rare, seed)
+            row = row[rare[anchor]]
+        _, first = np.unique(self._pictures_of(row), return_index=True)
+        pictures = {entry: self._picture(entry) for entry in row[np.sort(first)].tolist()}
+        found = _agreeing(item, pictures, rare, seed)
+        if len(found) > MOST_CONTENTS:
+            met: dict[int, list[int]] = defaultdict(list)
+            for entry, agreed in found.items():
+                for one in agreed.part if agreed.confirmed else ():
+                    met[one].append(entry)
+            common = [one for one, among in met.items() if self._many_contents(among)]
+            if common:
+                rare[common] = False
+                rare &= ~covered(item.geometry, ~rare)
+                found = _agreeing(item, {entry: pictures[entry] for entry in found}, rare, seed)
         for entry, agreed in found.items():
             if agreed.confirmed:
-                yield entry, (agreed, overlay(item, self._picture(entry), agreed, rare))
-
-    def _agreeing(
-        self, item: Anchors, entries: Iterable[int], allowed: NDArray[np.bool_], seed: int
-    ) -> dict[int, Agreement]:
-        agreed = ((entry, agreement(item, self._picture(entry), allowed, seed)) for entry in entries)
-        return {entry: found for entry, found in agreed if found is not None}
+                yield entry, (agreed, overlay(item, pictures[entry], agreed, rare))
 
     def frames_apart(self, entry: int, frames: Sequence[bytes]) -> int | None:
         """Least bits between these phash256 codes of an item, in all turns, and those of the work of this entry.
@@ -127,6 +124,12 @@ class AnchorSearch:
         return int(distances(asked.reshape(-1, 32), registered).min())
 
     # -- contents ------------------------------------------------------------------------------------------
+    def _several_works(self, entries: NDArray[np.int64]) -> bool:
+        """Whether these are in more than `MOST_CONTENTS` works, so that they can be of as many contents."""
+        return (
+            len(entries) > MOST_CONTENTS and len(np.unique(self._columns.work_rows[entries])) > MOST_CONTENTS
+        )
+
     def _many_contents(self, entries: Sequence[int]) -> bool:
         """Whether these entries, the nearest first, are in works of more than `MOST_CONTENTS` contents."""
         nearest: dict[int, int] = {}
@@ -191,6 +194,14 @@ class _ByWork:
         low = int(np.searchsorted(self._sorted, np.uint32(work), side="left"))
         high = int(np.searchsorted(self._sorted, np.uint32(work), side="right"))
         return np.arange(low, high) if self._order is None else self._order[low:high]
+
+
+def _agreeing(
+    item: Anchors, pictures: Mapping[int, Anchors], allowed: NDArray[np.bool_], seed: int
+) -> dict[int, Agreement]:
+    """The pictures with a seed, in their order, and how they agree."""
+    agreed = ((entry, agreement(item, picture, allowed, seed)) for entry, picture in pictures.items())
+    return {entry: found for entry, found in agreed if found is not None}
 
 
 def _anchors(code: bytes) -> Anchors:

@@ -113,7 +113,7 @@ def _recurring(
     if allowed is not None:
         expected &= allowed
     expected[agreeing] = True
-    return float((len(np.unique(agreeing)) - 1) / max(1, int(expected.sum()) - 1))
+    return (len(set(agreeing.tolist())) - 1) / max(1, int(expected.sum()) - 1)
 
 
 def _contained(g: Geometry, move: _Move, other: Geometry) -> float:
@@ -137,8 +137,14 @@ def _corners(g: Geometry) -> NDArray[np.complex128]:
 
 def _breadth(g: Geometry, agreeing: NDArray[np.intp]) -> float:
     """See `Overlay.breadth`."""
-    chosen = np.unique(agreeing)
+    chosen = sorted(set(agreeing.tolist()))
     if len(chosen) < 2:
         return 0.0
-    narrow = float(np.linalg.eigvalsh(np.cov(g.x[chosen], g.y[chosen]))[0])
+    place = _places(g)[chosen]
+    place -= place.mean()
+    both, turned = (
+        (np.abs(place) ** 2).sum(),
+        abs((place**2).sum()),
+    )  # the eigenvalues of their covariance: +, -
+    narrow = float(both - turned) / (2 * (len(chosen) - 1))
     return float(np.sqrt(max(0.0, narrow)) / min(g.width[0], g.height[0]))
