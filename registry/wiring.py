@@ -137,9 +137,12 @@ class Registry:
         return publisher, key
 
     def settle(self, period: str) -> Settlement:
-        """Settle a quarter, and sign the log's new head."""
+        """Settle a quarter, with the deductions that the settings say, and sign the log's new head."""
+        deductions = remuneration.Deductions(
+            self.settings.deduct_management_ppm, self.settings.deduct_social_ppm
+        )
         with self.operating() as (session, actor):
-            return remuneration.settle(session, actor, period, self.sources)
+            return remuneration.settle(session, actor, period, self.sources, deductions)
 
     @contextmanager
     def operating(self) -> Iterator[tuple[Session, Actor]]:

@@ -45,6 +45,12 @@ def _bytes(value: str) -> int:
     return int(value)
 
 
+def _ppm(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) < 1_000_000):
+        raise ValueError("write millionths as a whole number below 1000000, such as 90000 for 9 %")
+    return int(value)
+
+
 def _few(value: str) -> int:
     if value not in {str(n) for n in range(10)}:
         raise ValueError("write a number from 0 to 9")
@@ -153,6 +159,12 @@ class Settings:
         _text, "none", "Who holds the account that payouts go out from, as the bank has the name."
     )
     trust_iban: str = _option(_text, "none", "The IBAN of that account: for rights money only, kept apart.")
+    deduct_management_ppm: int = _option(
+        _ppm, "0", "Which part of all that labs owe is kept for management, in millionths, as was decided.", 0
+    )
+    deduct_social_ppm: int = _option(
+        _ppm, "0", "Which part is kept for social and cultural ends, in millionths, as was decided.", 0
+    )
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 
     def __post_init__(self) -> None:

@@ -103,7 +103,7 @@ def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
     assert "300 images" in text
     table = market.maker.open("/en/statements/2026-Q3/lines.csv")
     assert table.mimetype == "text/csv"
-    assert re.search(r",120,1\.20,EUR,reproduction,train_genai,0,0", table.text)
+    assert re.search(r",120,1\.20,EUR,[a-z,]*reproduction,train_genai,", table.text)
 
 
 def test_the_statement_as_a_letter_says_what_the_law_asks_for(market: Market) -> None:
