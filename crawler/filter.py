@@ -370,7 +370,7 @@ class Judge:
         open_ = [i for i, matches in enumerate(found) if not (matches and self._is_denied(matches))]
         coloured = [i for i in open_ if any(map(_wants_colours, found[i]))]
         for i in open_:
-            if readings[i].later:
+            if readings[i].later and (found[i] or readings[i].media != "text"):  # else nothing is wanted
                 read[i] = readings[i].completed(colours=i in coloured, signature=bool(found[i]))
         anew = [i for i in open_ if i in coloured or (found[i] and _is_signed_later(readings[i], read[i]))]
         again = self._match([_but_last(read[i]) for i in anew])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from registry.core.errors import TooLarge, Undecodable
+from registry.core.fingerprints.algorithms import MD5
 from registry.core.fingerprints.image import fingerprint_image
 from registry.core.fingerprints.lookups import look_up_image
 from registry.core.fingerprints.model import DEFAULT_LIMITS, FileFingerprints, Limits
@@ -33,10 +36,14 @@ def look_up_bytes(
 ) -> FileFingerprints:
     """What is needed to look these bytes up, and not to register them: see `lookups` for what differs.
 
-    With `deep` nothing does, and there are the codes of a picture's parts besides. Raises as `fingerprint_bytes`.
+    With `deep` nothing does for pictures, and there are the codes of their parts besides. Texts have no MD5. Raises as
+    `fingerprint_bytes`.
     """
-    if deep or image_format(data) is None:
-        return fingerprint_bytes(data, limits=limits, deep=deep)
+    if image_format(data) is None:
+        found = fingerprint_bytes(data, limits=limits)
+        return replace(found, fingerprints=tuple(f for f in found.fingerprints if f.algorithm != MD5))
+    if deep:
+        return fingerprint_bytes(data, limits=limits, deep=True)
     _refuse_empty_or_huge(data, limits)
     return look_up_image(data, limits=limits, exact_decode=exact_decode)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from registry.core.errors import InvalidInput, TooLarge, TooShort, Undecodable
 from registry.core.fingerprints.algorithms import MINHASH128, WINNOW32
-from registry.core.fingerprints.digests import digests
+from registry.core.fingerprints.digests import digests, sha256_of
 from registry.core.fingerprints.model import DEFAULT_LIMITS, WHOLE, FileFingerprints, Fingerprint, Limits
 from registry.core.fingerprints.text_engines import many_codes
 from registry.core.fingerprints.winnow_records import GUARANTEED
@@ -30,9 +30,13 @@ def fingerprint_text(
         raise refusal
     made = many_codes([text.encode("utf-8", "surrogatepass")])
     ((passages, length),), (signature,) = made.stored_fingerprints(), made.stored_signatures()
-    codes = _codes(data, passages, length, signature)
-    if isinstance(codes, TooShort):
-        raise codes
+    if (too_short := _too_short(length)) is not None:
+        raise too_short
+    codes = (
+        *digests(data),
+        Fingerprint(MINHASH128, WHOLE, signature),
+        Fingerprint(WINNOW32, WHOLE, passages),
+    )
     return FileFingerprints(
         "text",
         "text/plain",
@@ -45,7 +49,7 @@ def fingerprint_text(
 def look_up_texts(
     texts: Sequence[tuple[bytes, bytes]], *, limits: Limits = DEFAULT_LIMITS, lazy_signatures: bool = False
 ) -> list[tuple[Fingerprint, ...] | InvalidInput]:
-    """What `fingerprint_text` makes or raises of many texts: short ones cost far less together.
+    """What `fingerprint_text` makes, but for MD5, or raises of many texts: short ones cost far less together.
 
     Each is given in the UTF-8 that `str.encode` makes of it, and as the bytes that it has in its file. With
     `lazy_signatures` no signature is made, see `LaterSignature`.
@@ -54,7 +58,8 @@ def look_up_texts(
     made = many_codes(small, signed=not lazy_signatures)
     passages, signatures = made.stored_fingerprints(), made.stored_signatures()
     return [
-        _too_large(data, limits) or _codes(data, *next(passages), next(signatures, None)) for _, data in texts
+        _too_large(data, limits) or _looked_up(data, *next(passages), next(signatures, None))
+        for _, data in texts
     ]
 
 
@@ -83,19 +88,25 @@ def signature_of(text: bytes) -> Fingerprint:
     return Fingerprint(MINHASH128, WHOLE, signature)
 
 
-def _codes(
-    data: bytes, passages: bytes, length: int, signature: bytes | None = None
+def _looked_up(
+    data: bytes, passages: bytes, length: int, signature: bytes | None
 ) -> tuple[Fingerprint, ...] | TooShort:
-    if length < LEAST_BYTES:
-        return TooShort(
-            f"The text has {length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
-            "needed to tell it from other texts.",
-            normalised_bytes=length,
-        )
+    if (too_short := _too_short(length)) is not None:
+        return too_short
     fingerprints = Fingerprint(WINNOW32, WHOLE, passages)
     if signature is None:
-        return (*digests(data), fingerprints)
-    return (*digests(data), Fingerprint(MINHASH128, WHOLE, signature), fingerprints)
+        return sha256_of(data), fingerprints
+    return sha256_of(data), Fingerprint(MINHASH128, WHOLE, signature), fingerprints
+
+
+def _too_short(length: int) -> TooShort | None:
+    if length >= LEAST_BYTES:
+        return None
+    return TooShort(
+        f"The text has {length} bytes of letters and digits; at least {LEAST_BYTES} (about 14 words) are "
+        "needed to tell it from other texts.",
+        normalised_bytes=length,
+    )
 
 
 def _too_large(data: bytes, limits: Limits) -> TooLarge | None:

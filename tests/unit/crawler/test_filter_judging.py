@@ -86,8 +86,8 @@ def test_items_read_together_are_what_each_is_alone() -> None:
         None,
     ]
     assert alone[0].sha256 == sha256(prose[0].encode()).hexdigest()
-    assert [f.code for f in alone[8].fingerprints] == [
-        f.code for f in fingerprint_text(prose[2]).fingerprints
+    assert list(alone[8].fingerprints) == [
+        f for f in fingerprint_text(prose[2]).fingerprints if f.algorithm != "digest.md5.v1"
     ]
     assert read_all([], LIMITS) == []
 
