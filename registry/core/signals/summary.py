@@ -56,7 +56,7 @@ def said_from(algorithm: str, code: bytes) -> Said:
 
 
 def summarise(evidence: Iterable[Evidence]) -> tuple[Said, ...]:
-    """Each family that says anything or could not be read, sorted; what statements say that others replace is left out."""
+    """Each family that says anything or could not be read, sorted, without what other statements replace."""
     found = list(evidence)
     replaced = combine(found, Purpose.TDM).replaced
     families: dict[str, Said] = {}
