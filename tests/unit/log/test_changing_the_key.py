@@ -15,7 +15,7 @@ from registry.core.records.leaves import KeyLeaf, parse_leaf
 from registry.core.tlog.notes import Note, SigningKey, VerifierKey
 from registry.core.tlog.policies import Policy, satisfied
 from registry.core.tlog.proofs import Proof
-from registry.log import rotation, service
+from registry.log import key_entries, rotation, service
 from registry.log.keys import HEAD_FILE, KEY_FILE, NEXT_FILE, POLICY_FILE, RETIRED_FILE, LogKey
 from tests.support.witnesses import RunningWitness, serving
 
@@ -35,7 +35,7 @@ def signers(note: Note, *keys: VerifierKey) -> list[bool]:
     return [key in note.verified(keys) for key in keys]
 
 
-def key_entries(database: Database) -> list[tuple[int, str, str]]:
+def keys_named(database: Database) -> list[tuple[int, str, str]]:
     """Index, act and key of what the log says about keys."""
     with database.reading() as session:
         bodies = service.entries(session, 0, service.head(session).size)
@@ -57,7 +57,7 @@ def test_both_sign_in_between_from_a_stated_size_to_another(database: Database, 
     late = grow(database, log_key, "three")
     assert signers(early, old, new) == [True, False]
     assert signers(late, old, new) == [False, True]
-    assert key_entries(database) == [(1, "begin", str(old)), (2, "begin", str(new)), (4, "end", str(old))]
+    assert keys_named(database) == [(1, "begin", str(old)), (2, "begin", str(new)), (4, "end", str(old))]
     for note in (early, between, late):
         satisfied(note, log_key.policy)
     satisfied(between, Policy.of_log(old))
@@ -100,8 +100,8 @@ class Killed(BaseException):
 STEPS = [
     (rotation, "sign"),
     (LogKey, "prepare"),
-    (rotation.key_entries, "begin"),
-    (rotation.key_entries, "end"),
+    (key_entries, "begin"),
+    (key_entries, "end"),
     (LogKey, "promote"),
     (rotation, "sign_head"),
 ]
@@ -141,7 +141,7 @@ def test_an_interruption_at_any_step_leaves_a_log_that_goes_on(
     new = log_key.verifier
     assert new != old
     assert signers(grow(database, log_key, "more"), old, new) == [False, True]
-    acts = [(name, key) for _, name, key in key_entries(database)]
+    acts = [(name, key) for _, name, key in keys_named(database)]
     assert acts == [("begin", str(old)), ("begin", str(new)), ("end", str(old))]
 
 
