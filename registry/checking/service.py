@@ -15,14 +15,15 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
 from registry.base.ratelimits import Budget
-from registry.checking import hidden
+from registry.checking.hidden import budget as hidden_budget
+from registry.checking.hidden import hits
 from registry.checking.live import KnownWork, LiveIndex, known_works
 from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ALGORITHMS, Fingerprint, check_code, fingerprint_url
 from registry.core.matching import MIN_WORDS, Match
 
-__all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes", "check_urls"]
+__all__ = ["MAX_ITEMS", "Checked", "LiveIndex", "check", "check_codes", "check_urls", "hidden_budget"]
 
 MAX_ITEMS = 10_000
 MOST_WORDS = 1_000_000
@@ -94,7 +95,7 @@ def check(
     rows = {m.work_row for matches in found for m in matches}
     known = known_works(session, current, change_seq, rows, licensee_of(actor), now)
     if budget is not None:
-        budget.pay(hidden.hits(known, actor, found))
+        budget.pay(hits(known, actor, found))
     return change_seq, [
         decided(known, request, matches, gaps.get(n, None if items[n] else Gap("unchecked.no-fingerprint")))
         for n, matches in enumerate(found)

@@ -8,8 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from registry.base.context import part, reading, sources
 from registry.base.ratelimits import Budget, Rate, spend
-from registry.checking import hidden
-from registry.checking.service import LiveIndex, check
+from registry.checking.service import LiveIndex, check, hidden_budget
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
 from registry.core.fingerprints import fingerprint_image
@@ -55,7 +54,7 @@ def check_again() -> AnyResponse:
 def check_picture() -> tuple[str, int]:
     """Hash the picture that was sent, compare, forget it, and say in plain words what was found."""
     spend(Rate.ANONYMOUS)
-    budget, name = hidden.budget(), ""
+    budget, name = hidden_budget(), ""
     try:
         name, data = _picture()
         answer = _answer(name, data, budget)
