@@ -142,7 +142,7 @@ def _strange(strange: Any) -> str:
 def _lazy(found: int, unsigned: int) -> str:
     return (
         f"Of the {found:,} pages above in which anything was found, `--lazy-signatures` would have missed "
-        f"{unsigned:,}: they share no fingerprint with a work and are recognised by their signature alone."
+        f"{unsigned or 'none'}: so many share no fingerprint with a work and are recognised by their signature alone."
     )
 
 
