@@ -239,7 +239,7 @@ def _pool(
         lab=format_id("party", parties.public_ids(session, [lab_id])[lab_id]),
         period=period,
         fixed={} if charged else flat_amounts(tariff),
-        uses=[use._replace(shares=renamed[use.shares]) for use in uses],
+        uses=[Use(*use[:-1], renamed[use.shares]) for use in uses],
     )
 
 

@@ -105,7 +105,9 @@ def holders(
 
 
 def in_place(shares: Sequence[tuple[str, int, int]], territory: str) -> tuple[tuple[int, int], ...]:
-    """(party, ppm), by party, of shares in several territories: those of the territory if it has its own."""
+    """(party, ppm), by party, of shares there or in the world: those of the territory if it has its own."""
+    if len(shares) == 1:  # as most works have
+        return (shares[0][1:],)
     for place in (territory, WORLD):
         found = [(party, ppm) for where, party, ppm in shares if where == place]
         if found:
