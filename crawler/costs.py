@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crawler import durable
+from crawler import durable, words
 from crawler.client import Client
 from crawler.runs import papers
 from crawler.runs.layout import VERDICTS
@@ -64,12 +64,12 @@ def lines(answer: Mapping[str, Any]) -> list[str]:
     for licence in answer["licences"]:
         free = licence["currency"] is None
         price = "free of charge" if free else f"{licence['total']} {licence['currency']}"
-        found.append(f"{licence['licence']}: {price} for {licence['works']} works")
+        found.append(f"{licence['licence']}: {price} for {words.amount(licence['works'], 'work')}")
         found += [f"    {_component(each, licence['currency'])}" for each in licence["components"]]
     for reason, count in sorted(
         Counter(each["reason"] for each in answer["works"] if each["reason"]).items()
     ):
-        found.append(f"{count} works without a price: {_REASONS.get(reason, reason)}")
+        found.append(f"{words.amount(count, 'work')} without a price: {_REASONS.get(reason, reason)}")
     return found
 
 

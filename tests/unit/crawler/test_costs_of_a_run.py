@@ -87,8 +87,8 @@ def test_the_answer_in_words(finished_run: Path) -> None:
         "offer_x: 10.40 EUR for 2 works",
         "    per_unit: 0.40 EUR",
         "    revenue_share: depends on your net_income, at least 500 minor units",
-        "offer_y@1: free of charge for 1 works",
-        "1 works without a price: nobody offers them for this; ask their makers for terms (POST /v1/requests)",
+        "offer_y@1: free of charge for 1 work",
+        "1 work without a price: nobody offers them for this; ask their makers for terms (POST /v1/requests)",
     ]
     assert "Say what you expect to declare" in result.stderr
 
