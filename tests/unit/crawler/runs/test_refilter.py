@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import ImageOps
 
@@ -121,6 +123,38 @@ def test_whatever_changes_the_result_is_that_of_a_run_in_full(
     again, _ = _again(inputs, tmp_path / "run", old, new, tmp_path / "again")
     assert again.run_id == full.run_id
     assert _tree(tmp_path / "again") == _tree(tmp_path / "full")
+    verify_run(tmp_path / "again", new)
+
+
+def test_a_lazy_run_signs_anew_what_meets_other_works(tmp_path: Path) -> None:
+    """A page that shared a phrase with a work that is gone loses its signature, one that meets a new work gets one."""
+    gone, came, stays = (lab.prose(seed, 60).split() for seed in (610, 611, 612))
+    pages = tmp_path / "pages.jsonl"
+    with pages.open("w") as file:
+        for key, words in (("gone", gone), ("came", came), ("none", [])):
+            quoted = " ".join(words[20:36])
+            text = f"{lab.prose(613, 100)} {quoted} {lab.prose(614, 100)}"
+            file.write(json.dumps({"id": key, "text": text}) + "\n")
+    works = [lab.Work(name, " ".join(words).encode()) for name, words in (("gone", gone), ("stays", stays))]
+    old = _edition(tmp_path / "old", works, 1)
+    new = _edition(tmp_path / "new", [works[1], lab.Work("came", " ".join(came).encode())], 2)
+
+    def run(name: str, snapshot: Path) -> RunManifest:
+        job = _job([pages], tmp_path / name, snapshot)
+        lazy = replace(job.settings, min_words=25, lazy_signatures=True, items_per_shard=1)
+        return run_filter(replace(job, settings=lazy), resume=False)
+
+    def signed(name: str) -> set[str]:
+        rows = pq.read_table(tmp_path / name / "codes.parquet").to_pylist()
+        return {row["key"] for row in rows if row["algorithm"] == "text.minhash128.v1"}
+
+    run("run", old)
+    full = run("full", new)
+    again, _ = _again([pages], tmp_path / "run", old, new, tmp_path / "again")
+    assert again.run_id == full.run_id
+    assert _tree(tmp_path / "again") == _tree(tmp_path / "full")
+    assert signed("run") == {"gone"}
+    assert signed("again") == signed("full") == {"came"}
     verify_run(tmp_path / "again", new)
 
 
