@@ -67,6 +67,73 @@ def ledger_export(home: Path | None, out: Path) -> None:
     click.echo(f"{out} has {len(text.splitlines()):,} lines.")
 
 
+@ledger.command("unclaimed")
+@HOME
+@JSON
+@click.option(
+    "--year", type=int, help="List the works whose use brought the money of this year of collection."
+)
+def ledger_unclaimed(home: Path | None, year: int | None, as_json: bool) -> None:
+    """What was collected for holders whom nobody knows, and the legal deadlines for it.
+
+    Example: vorbehalt-server ledger unclaimed --year 2026
+    """
+    from registry.remuneration.service import decimal, list_unclaimed, unclaimed_works
+    from registry.wiring import Registry
+
+    with Registry.open(settings_of(home)) as registry, registry.operating() as (session, actor):
+        today = registry.sources.now().date()
+        found: list[dict[str, Any]] = [
+            {
+                "year": each.year,
+                "amount_minor": each.amount_minor,
+                "currency": each.currency,
+                "distribute_by": each.deadlines.distributed_by.isoformat(),
+                "list_by": each.deadlines.listed_by.isoformat(),
+                "lapses_on": each.deadlines.lapses_on.isoformat(),
+                "state": each.deadlines.state(today),
+            }
+            for each in list_unclaimed(session, actor)
+        ]
+        works: list[dict[str, Any]] = [
+            {
+                "work": format_id("work", each.work),
+                "title": each.title,
+                "amount_minor": each.amount_minor,
+                "currency": each.currency,
+            }
+            for each in (unclaimed_works(session, actor, year) if year is not None else ())
+        ]
+    lines = [
+        f"{f['year']}  {decimal(f['amount_minor'], f['currency'])} {f['currency']}  {f['state']}: distribute by "
+        f"{f['distribute_by']}, list by {f['list_by']}, not distributable from {f['lapses_on']}"
+        for f in found
+    ]
+    lines += [
+        f"{w['work']}  {decimal(w['amount_minor'], w['currency'])} {w['currency']}  {w['title']}"
+        for w in works
+    ]
+    say(as_json, {"unclaimed": found, "works": works}, "\n".join(lines) or "Nothing is unclaimed.")
+
+
+@ledger.command("lapse")
+@HOME
+@JSON
+def ledger_lapse(home: Path | None, as_json: bool) -> None:
+    """Book unclaimed money of which the three years are over as not distributable.
+
+    Example: vorbehalt-server ledger lapse
+    """
+    from registry.remuneration.service import decimal, lapse_unclaimed
+    from registry.wiring import Registry
+
+    with Registry.open(settings_of(home)) as registry, registry.operating() as (session, actor):
+        lapsed = lapse_unclaimed(session, actor, registry.sources)
+    found = [{"year": e.year, "amount_minor": e.amount_minor, "currency": e.currency} for e in lapsed]
+    lines = [f"{e.year}: {decimal(e.amount_minor, e.currency)} {e.currency} lapsed." for e in lapsed]
+    say(as_json, {"lapsed": found}, "\n".join(lines) or "Nothing has lapsed.")
+
+
 @click.group()
 def payout() -> None:
     """Money that goes out: prepared, sent, then settled or returned."""

@@ -40,9 +40,14 @@ def receivable_account(lab: str) -> str:
     return f"Assets:Receivable:{lab}"
 
 
-def unclaimed_account(year: int) -> str:
+def unclaimed_account(year: int | str) -> str:
     """What was collected in this year and nobody is known for."""
     return f"Liabilities:Unclaimed:{year}"
+
+
+def undistributable_account(year: int) -> str:
+    """What of it counts as not distributable, three years after."""
+    return f"Liabilities:Undistributable:{year}"
 
 
 def pool_account(pool: Pool) -> str:

@@ -35,6 +35,13 @@ from registry.remuneration.statements import (
     statement,
     statement_totals,
 )
+from registry.remuneration.unclaimed import (
+    Unclaimed,
+    UnclaimedWork,
+    lapse_unclaimed,
+    list_unclaimed,
+    unclaimed_works,
+)
 
 __all__ = [
     "BankDetails",
@@ -47,6 +54,8 @@ __all__ = [
     "Settlement",
     "SettlementDetails",
     "Statement",
+    "Unclaimed",
+    "UnclaimedWork",
     "balance",
     "bank_account_of",
     "cancel_payouts",
@@ -56,8 +65,10 @@ __all__ = [
     "export_ledger",
     "file_of",
     "get_settlement",
+    "lapse_unclaimed",
     "list_runs",
     "list_settlements",
+    "list_unclaimed",
     "mark_sent",
     "minor",
     "owed_to",
@@ -71,4 +82,5 @@ __all__ = [
     "statement",
     "statement_totals",
     "take_reply",
+    "unclaimed_works",
 ]
