@@ -29,7 +29,7 @@ def statement_pdf(statement: Statement) -> bytes:
     rows = [
         (
             line.title,
-            f"{reproduction}, {_purpose(line.purpose)}",
+            ", ".join([reproduction, _purpose(line.purpose), *_share_of(line.part)]),
             f"#{figure(line.log_index)} / {line.row + 1}",
             format_id("claim", line.claim),
             f"{figure(line.units)} {line.unit}",
@@ -64,6 +64,16 @@ def statement_pdf(statement: Statement) -> bytes:
 
 def _amounts(totals: Mapping[str, int]) -> str:
     return ", ".join(money(amount, currency) for currency, amount in sorted(totals.items())) or "0"
+
+
+def _share_of(part: str) -> list[str]:
+    """Of which declared figure the line is a share; nothing for the use itself."""
+    words = {
+        "net_income": _("Share of the net income of the lab"),
+        "downstream_income": _("Share of what its output earns"),
+        "model_versions": _("Price of its model versions"),
+    }
+    return [] if part == "use" else [words[part.partition(".")[0]]]
 
 
 def _purpose(code: str) -> str:

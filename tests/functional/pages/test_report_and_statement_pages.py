@@ -16,6 +16,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.core.ids import format_id
+from registry.core.tariffs import Figure
 from registry.log.keys import LogKey
 from registry.parties import service as parties
 from registry.remuneration import service as remuneration
@@ -104,6 +105,31 @@ def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
     table = market.maker.open("/en/statements/2026-Q3/lines.csv")
     assert table.mimetype == "text/csv"
     assert re.search(r",120,1\.20,EUR,[a-z,]*reproduction,train_genai,", table.text)
+
+
+def test_a_share_of_income_is_told_from_the_use_itself(
+    app: Flask, database: Database, sources: Sources, clock: Clock
+) -> None:
+    with database.writing() as session:
+        trade = open_trade(session, sources, clock)
+        share = {"type": "revenue_share", "ppm": 300_000, "minimum_minor": 0}
+        price = {"type": "per_unit", "amount_minor": 5, "per_units": 1, "unit": "image"}
+        work = trade.work(title="A heron")
+        licence = trade.agreement(work, components=(price, share))
+        trade.claim(row(work, licence, 3))
+        clock.advance(days=92)
+        trade.declare(licence, Figure.NET_INCOME, 1_000)
+    with database.writing() as session:
+        remuneration.settle(session, parties.command_line(session, sources), "2026-Q3", sources)
+    maker = signed_in(app, database, sources, trade.anna)
+    text = maker.read("/en/statements/2026-Q3")
+    assert "€3.15" in text
+    assert text.count("Share of the net income of the lab") == 1
+    letter = pypdfium2.PdfDocument(maker.open("/en/statements/2026-Q3/letter.pdf").data)
+    written = " ".join(letter[0].get_textpage().get_text_bounded().split())
+    letter.close()
+    assert written.count("Share of the net income of the lab") == 1
+    assert ",300,3.00,EUR," in maker.open("/en/statements/2026-Q3/lines.csv").text
 
 
 def test_the_statement_as_a_letter_says_what_the_law_asks_for(market: Market) -> None:

@@ -51,7 +51,9 @@ def put(database: Database, sources: Sources) -> Callable[..., str]:
 
 
 # -- proof ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("language", "words"), [("en", "Download the receipt"), ("de", "Beleg herunterladen")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Download the receipt"), ("de", "Beleg herunterladen")]
+)
 def test_a_work_that_is_published_has_a_receipt(
     person: Callable[..., Person], put: Callable[..., str], language: str, words: str
 ) -> None:
@@ -296,7 +298,15 @@ def test_a_work_shows_what_is_kept_and_to_whom_it_is_permitted(
     number = put(anna.actor, "Two herons")
     with database.writing() as session:
         per_image = {"type": "per_unit", "amount_minor": 40, "per_units": 100, "unit": "image"}
-        tariff = licences.CreateTariff("EUR", [per_image], name="Pictures")
+        more = [
+            {"type": "flat_per_period", "amount_minor": 500},
+            {"type": "per_model_version", "amount_minor": 9_000},
+            {"type": "revenue_share", "ppm": 300_000, "minimum_minor": 5_000},
+            {"type": "revenue_share", "ppm": 1_000, "minimum_minor": 0},
+            {"type": "downstream_share", "ppm": 50_000},
+            {"type": "per_unit", "amount_minor": 7, "per_units": 2, "unit": "audio_minute"},
+        ]
+        tariff = licences.CreateTariff("EUR", [per_image, *more], name="Pictures")
         series = licences.create_tariff(session, anna.actor, tariff, sources).series.public_id
         priced = licences.CreateOffer((works_id(number),), Purpose.TRAIN_GENAI, tariff=series)
         offer = licences.create_offer(session, anna.actor, priced, sources)
@@ -306,6 +316,11 @@ def test_a_work_shows_what_is_kept_and_to_whom_it_is_permitted(
     text = anna.browser.read(f"/en/works/{number}")
 
     assert "Training generative AI train_genai Licensed Nordlicht Labs €0.40 per 100 images" in text
+    for price in (
+        "€5.00 a quarter, €90.00 for each model version, 30 % of the net income, at least €50.00 a quarter",
+        "0.1 % of the net income, 5 % of what the output earns, €0.07 per 2 minutes of sound",
+    ):
+        assert price in text
     assert "Being found in a search search Allowed anyone, free of charge" in text
     assert "Cloning a voice voice_clone Reserved nobody" in text
     assert "640 × 480 pixels" in text

@@ -12,6 +12,7 @@ from registry.core.records.canonical import canonical
 from registry.core.records.leaves import (
     TYPES,
     AnyLeaf,
+    DeclarationLeaf,
     KeyLeaf,
     LicenceLeaf,
     OptOutLeaf,
@@ -59,6 +60,9 @@ LEAVES: list[AnyLeaf] = [
         at=5,
     ),
     PayoutLeaf(payout="run_x", file="ab" * 32, payments=2, at=5),
+    DeclarationLeaf(
+        licence="agreement_x@3", period="2026-Q4", figure="net_income", value="ab" * 32, number=1, at=5
+    ),
     TitleLeaf(act="uphold", case="ab" * 32, at=5),
     KeyLeaf(act="begin", role="publisher", key="ab" * 32, at=5),
 ]
