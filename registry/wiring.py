@@ -23,7 +23,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
-from registry.base.settings import Settings
+from registry.base.settings import PUBLIC, Settings
 from registry.core.errors import NotReady, OutputExists
 from registry.core.ids import format_id, parse_id
 from registry.core.snapshots.trust import Publisher
@@ -206,7 +206,8 @@ class Registry:
 
     def _publish_log(self, *, recreate: bool) -> None:
         """Bring the files of the log, and of what it settled, up to its newest public checkpoint, if there is one."""
-        remuneration.project_settlements(self.database, self.files, recreate=recreate)
+        if self.settings.settlement_readers == PUBLIC:
+            remuneration.project_settlements(self.database, self.files, recreate=recreate)
         with suppress(NotReady):
             log.project(self.database, self.files, recreate=recreate)
 

@@ -25,6 +25,8 @@ PREFIX = "VORBEHALT_"
 #: Variables that belong to others: the lab's command line, and the tests.
 FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_RUN_KEY", "VORBEHALT_TEST_DATA"})
 
+READERS = PUBLIC, SOCIETIES = ("public", "societies")
+"""Who may read the files of settlements."""
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 
@@ -67,6 +69,12 @@ def _log_level(value: str) -> str:
     if value.lower() not in _LOG_LEVELS:
         raise ValueError(f"choose one of {', '.join(_LOG_LEVELS)}")
     return value.lower()
+
+
+def _readers(value: str) -> str:
+    if value not in READERS:
+        raise ValueError(f"choose one of {', '.join(READERS)}")
+    return value
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -164,6 +172,13 @@ class Settings:
     )
     deduct_social_ppm: int = _option(
         _ppm, "0", "Which part is kept for social and cultural ends, in millionths, as was decided.", 0
+    )
+    settlement_readers: str = _option(
+        _readers,
+        "`public`",
+        "Who may read the files of settlements, which say what labs used: "
+        "`public`, or `societies` with their API keys.",
+        PUBLIC,
     )
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 

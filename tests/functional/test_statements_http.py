@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from registry.app import create_app
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.base.settings import SOCIETIES, Settings
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.parties import service as parties
@@ -213,6 +215,23 @@ def test_a_payee_finds_itself_in_the_published_files(client: Client, settled: Se
     assert mine == {(line["work"], line["exact_minor"], line["amount_minor"]) for line in found["lines"]}
     for path in ("inputs/payees-0002.tsv", "neither/listing.tsv", "outputs/listing.tsv/x"):
         assert client.get(f"{folder}/{path}").status_code == 404
+
+
+def test_an_operator_may_show_the_files_to_societies_only(
+    settled: Settled, settings: Settings, sources: Sources, database: Database
+) -> None:
+    """Nobody else, signed in or not; and no cache between keeps them."""
+    closed = create_app(
+        replace(settings, settlement_readers=SOCIETIES), sources=sources, database=database
+    ).test_client()
+    path = f"/v1/settlements/{settled.settlement}/inputs/listing.tsv"
+    assert closed.get(path).status_code == 401
+    for who in (settled.anna, settled.lab):
+        assert closed.get(path, headers=who.headers).status_code == 403
+    for who in (settled.society, settled.operator):
+        answer = closed.get(path, headers=who.headers)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"].startswith("private")
 
 
 def test_a_period_without_settlement_is_an_empty_statement(client: Client, settled: Settled) -> None:
