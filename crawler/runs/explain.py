@@ -17,7 +17,7 @@ from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from registry.core.decisions import Verdict
 from registry.core.errors import NotFound
-from registry.core.fingerprints import ANCHORS256, DEEP256
+from registry.core.fingerprints import ANCHORS256, DEEP256, MINHASH128
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot
 
@@ -77,7 +77,12 @@ def _codes(run: Path, row: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _how_compared(row: dict[str, Any], codes: list[dict[str, str]], manifest: RunManifest) -> list[str]:
-    """What was left out in comparing a picture, and why that changes nothing or little."""
+    """What was left out in comparing an item, and why that changes nothing or little."""
+    made = {code["algorithm"] for code in codes}
+    if row["media"] == "text" and manifest.parameters.get("lazy_signatures") and MINHASH128 not in made:
+        return [
+            "It was not compared as a whole (--lazy-signatures): its other codes met nothing, or had it denied."
+        ]
     if row["media"] != "image":
         return []
     said = []
@@ -86,8 +91,7 @@ def _how_compared(row: dict[str, Any], codes: list[dict[str, str]], manifest: Ru
             "If it is a JPEG, it was decoded at reduced scale, which changes its codes by 0 to 2 bits; --exact-decode "
             "decodes in full."
         )
-    parts_made = any(code["algorithm"] in (ANCHORS256, DEEP256) for code in codes)
-    if codes and not parts_made and Verdict(row["verdict"]) is Verdict.DENY:
+    if codes and made.isdisjoint((ANCHORS256, DEEP256)) and Verdict(row["verdict"]) is Verdict.DENY:
         said.append("Its parts were not compared any more: it was denied for good as a whole.")
     return said
 

@@ -142,6 +142,9 @@ def test_a_lazy_run_signs_only_what_shares_a_phrase_and_denies_the_same(
     }
     assert signed["every"] == PAGES.keys() - {"headline"}
     assert signed["lazy"] == {"short"}  # those of which more is shared are denied without it
+    for key, is_said in (("stranger", True), ("short", False)):
+        (told,) = explain(tmp_path / "lazy", key, snapshot)
+        assert ("not compared as a whole" in " ".join(told.sentences)) == is_said
     ids = {verify_run(tmp_path / name, snapshot).manifest.run_id for name in ("every", "lazy")}
     assert len(ids) == 2
 
