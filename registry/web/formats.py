@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from babel.numbers import get_currency_precision
 from flask import Flask, g
-from flask_babel import format_currency, format_datetime, format_decimal
+from flask_babel import format_currency, format_datetime, format_decimal, get_locale
 
 from registry.core.ids import format_id
+from registry.core.tariffs.currencies import decimal_places
 from registry.web.fingerprint_svg import cells
 
 _UNITS = ("B", "kB", "MB", "GB")
@@ -47,8 +47,12 @@ def percent(ppm: int) -> str:
 
 
 def money(minor: int, currency: str) -> str:
-    """An amount in minor units: €69.23 or 69,23 €."""
-    return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
+    """An amount in minor units: €69.23 or 69,23 €; with all the decimal places of ISO 4217."""
+    places = decimal_places(currency)
+    usual = get_locale().currency_formats["standard"].pattern
+    pattern = usual.replace("0.00", f"0.{'0' * places}" if places else "0")
+    amount = Decimal(minor).scaleb(-places)
+    return str(format_currency(amount, currency, format=pattern, currency_digits=False))
 
 
 _BROWSERS = (

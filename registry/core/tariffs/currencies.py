@@ -16,6 +16,22 @@ _ISO_4217 = """
 """
 CURRENCIES = frozenset(_ISO_4217.split())
 
+_PLACES = {
+    currency: places
+    for places, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+    )
+    for currency in currencies.split()
+}
+"""Where they are not two. Unicode's tables (CLDR) leave decimals out that people no longer use, in thirteen currencies:
+whoever took those for minor units would be wrong by a hundred."""
+
+
+def decimal_places(currency: str) -> int:
+    """How many decimal places its minor unit is (ISO 4217)."""
+    return _PLACES.get(currency, 2)
+
 
 def check_currency(code: Any) -> str:
     """An ISO 4217 code of money that can be paid out."""

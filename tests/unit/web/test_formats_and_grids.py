@@ -53,6 +53,8 @@ def test_money_has_its_currencys_places_and_no_float() -> None:
         assert formats.money(6923, "EUR") == "€69.23"
         assert formats.money(500, "JPY") == "¥500"
         assert formats.money(1234567, "KWD") == "KWD1,234.567"
+        assert formats.money(12345, "RSD") == "RSD123.45"  # Unicode's tables would print 12,345
+        assert formats.money(12345, "IQD") == "IQD12.345"
         assert formats.money(9_007_199_254_740_993, "EUR") == "€90,071,992,547,409.93"
         assert formats.money(-5, "EUR") == "-€0.05"
 
