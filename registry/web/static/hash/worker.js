@@ -1,0 +1,46 @@
+// Hashes one file after the other, away from the page. In: { id, file, mostBytes }. Out: { id, step } while it works, at
+// the end { id, found } with the codes, or { id, is, why } if the file has to be sent ("send") or is of no use ("refused").
+
+import { Undecodable, Unsuitable } from "./errors.js";
+import { judge } from "./formats.js";
+import { codesOf } from "./image.js";
+import { canvasIsExact, pixelsOf } from "./pixels.js";
+
+const trusted = canvasIsExact();
+let last = Promise.resolve();
+
+addEventListener("message", ({ data }) => {
+  last = last.then(() => answer(data));
+});
+
+async function answer({ id, file }) {
+  const said = (step) => postMessage({ id, step });
+  try {
+    postMessage({ id, ...(await hashed(file, said)) });
+  } catch (error) {
+    postMessage({ id, ...outcome(error) });
+  }
+}
+
+function outcome(error) {
+  if (error instanceof Unsuitable) return { is: "send", why: error.why };
+  if (error instanceof Undecodable) return { is: "refused", why: "damaged" };
+  if (error instanceof DOMException) return { is: "refused", why: "unreadable" };
+  return { is: "send", why: "failed" }; // memory, or something a browser lacks
+}
+
+async function hashed(file, said) {
+  said("read");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const judged = judge(file.name, bytes);
+  if (judged.is !== "device") return judged;
+  said("decode");
+  const digest = crypto.subtle.digest("SHA-256", bytes);
+  const { data, width, height } = await pixelsOf(judged.format, bytes, await trusted);
+  said("hash");
+  const codes = codesOf(data, width, height);
+  codes.push({ algorithm: "digest.sha256.v1", kind: "whole", code: hex(new Uint8Array(await digest)) });
+  return { is: "device", found: { media_type: `image/${judged.format}`, size: bytes.length, width, height, codes } };
+}
+
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
