@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -32,6 +33,7 @@ from registry.core.settlement.files import (
     INPUTS,
     OUTPUTS,
     SIDES,
+    File,
     Inputs,
     exact_text,
     listing,
@@ -125,13 +127,15 @@ def _last_of(session: Session, period: Period) -> Settlement | None:
 
 
 def _files(inputs: Inputs, splits: Sequence[Distribution]) -> list[_Packed]:
-    """Both sides as they are published, packed one by one: together they may be larger than memory should be."""
-    both = ((INPUTS, inputs.files()), (OUTPUTS, output_files(inputs.pools, splits)))
-    return [
-        _Packed(side, file.name, file.entry, zlib.compress(file.data, 1))
-        for side, made in both
-        for file in made
-    ]
+    """Both sides as they are published, packed by threads beside: together they may be larger than memory should be."""
+
+    def packed(side: str, file: File) -> _Packed:
+        return _Packed(side, file.name, file.entry, zlib.compress(file.data, 1))
+
+    with ThreadPoolExecutor(2) as beside:
+        both = ((INPUTS, inputs.files()), (OUTPUTS, output_files(inputs.pools, splits)))
+        waiting = [beside.submit(packed, side, file) for side, made in both for file in made]
+    return [each.result() for each in waiting]
 
 
 def _record(
