@@ -22,9 +22,11 @@ from registry.app import create_app
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.settings import Settings
+from registry.core.ids import parse_id
 from registry.core.settlement.files import File
 from registry.core.settlement.periods import Period
 from registry.core.settlement.rules import Distribution, distribute
+from registry.core.tariffs import Figure
 from registry.log.keys import LogKey
 from registry.remuneration import service as remuneration
 from registry.remuneration import settling
@@ -235,3 +237,34 @@ def test_a_registry_that_leaves_out_a_claim_is_found(
     code, (said,) = made.recompute_files()
     assert code == 8
     assert "are not those that were claimed" in said
+
+
+def test_what_a_lab_declared_is_recomputed_from_the_log(
+    trade: Trade, settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    """A share of income: held at first, charged when it is declared, corrected by the difference."""
+    trade.clock.advance(days=-100)
+    work = trade.work()
+    share = {"type": "revenue_share", "ppm": 300_000, "minimum_minor": 1000}
+    licence = trade.agreement(work, components=(CENTS_PER_100_IMAGES, share))
+    period = str(Period.of(trade.clock()))
+    trade.claim(row(work, licence, 100))
+    trade.clock.advance(days=100)
+    declared = None
+    for income in (None, 10_000, 5_000):
+        if income is not None:
+            command = usage.Declare(
+                parse_id("agreement", licence.partition("@")[0]),
+                period,
+                Figure.NET_INCOME,
+                income,
+                corrects=declared,
+            )
+            declared = usage.declare(trade.session, trade.lab, command, trade.sources).public_id
+        remuneration.settle(trade.session, trade.operator, period, trade.sources)
+    trade.session.commit()
+    made = Books(settings, trade.sources, database, tmp_path, period)
+    made.publish()
+    code, said = made.recompute_files()
+    assert code == 0
+    assert [text.rpartition(": ")[2] for text in said] == ["40 EUR", "3,000 EUR", "-1,500 EUR"]
