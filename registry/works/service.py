@@ -68,8 +68,8 @@ from registry.works.queries import (
     work_ids_by_public_id,
     works_by_id,
     works_by_public_id,
-    works_of_owners,
     works_for_publishing,
+    works_of_owners,
 )
 from registry.works.rows import next_row
 from registry.works.rules import (
@@ -153,8 +153,8 @@ __all__ = [
     "work_ids_by_public_id",
     "works_by_id",
     "works_by_public_id",
-    "works_of_owners",
     "works_for_publishing",
+    "works_of_owners",
 ]
 
 
