@@ -15,6 +15,7 @@ from rich.table import Table
 
 from registry.core.decisions import Verdict
 from registry.core.errors import VorbehaltError
+from registry.core.settlement.periods import Period
 from registry.demo.material import COPIES, write_dataset, write_works
 from registry.demo.processes import Caller, Shell, StepFailed, serving
 
@@ -81,9 +82,10 @@ class _Demo:
                 f"works root {edition['works_root'][:16]}…, entry {edition['log_index']} of the public log",
             )
             run = self.filter(lab, address)
+            due = self.price(lab, address, run)
             claim = self.report(lab, address, run)
-            self.settle(wanda, jonas)
-            self.verify(lab, run, claim)
+            self.settle(wanda, jonas, due)
+            self.verify(lab, run, claim, address)
             self.where(run)
             if keep_serving:
                 self.console.print(f"The registry is running: [bold]{address}[/bold]  (Ctrl+C stops it)")
@@ -234,6 +236,18 @@ class _Demo:
         return f"{work}{', ' if done else ''}{done} ({row['distance']} {unit})"
 
     # -- report and pay ---------------------------------------------------------------------------------------
+    def price(self, lab: Person, address: str, run: Path) -> int:
+        """What the run will cost, component by component; the registry computes as it will settle."""
+        answer = lab.shell.run("vorbehalt", "cost", run, "--server", address)
+        lines = [
+            f"{_euros(component['amount_minor']):>7}  {component['type'].replace('_', ' ')} ({licence['works']} works)"
+            for licence in answer["licences"]
+            for component in licence["components"]
+        ]
+        total = int(answer["totals"]["EUR"])
+        self.say(f"Before it reports, Nordlicht Labs sees the price: {_euros(total)}", *lines)
+        return total
+
     def report(self, lab: Person, address: str, run: Path) -> dict[str, Any]:
         """What was used under licence is reported, for one model; the answer is a receipt."""
         model = lab.api.call("POST", "/v1/models", {"name": "nordlicht", "version": "1"})["id"]
@@ -246,15 +260,15 @@ class _Demo:
         )
         return claim
 
-    def settle(self, wanda: Person, jonas: Person) -> None:
-        """The quarter is settled; each maker sees every cent with its claim."""
-        now = datetime.now(UTC)
-        period = f"{now.year}-Q{(now.month + 2) // 3}"
+    def settle(self, wanda: Person, jonas: Person, due: int) -> None:
+        """The quarter is settled; each maker sees every cent with its claim, and together they get what was shown."""
+        period = _period()
         self.operator.run("vorbehalt-server", "settle", "--period", period)
-        lines = []
+        lines, paid = [], 0
         for person in (wanda, jonas):
             statement = person.api.call("GET", f"/v1/statements?period={period}")
             lines.append(f"{person.name}: {_euros(statement['totals']['EUR'])}")
+            paid += statement["totals"]["EUR"]
             names = {work: file for file, work in self.works.items()}
             lines.extend(
                 f"    {_euros(line['amount_minor']):>7}  {names[line['work']]} (claim: log entry {line['log_index']})"
@@ -262,21 +276,25 @@ class _Demo:
             )
             csv = self.folder / f"statement-{person.name.split()[0].lower()}.csv"
             csv.write_text(person.api.call("GET", f"/v1/statements.csv?period={period}"), "utf-8")
+        if paid != due:
+            raise StepFailed(f"{_euros(paid)} are owed, but the price was {_euros(due)}.")
         self.say(f"Settled: {period}. What is owed to whom", *lines)
 
     # -- verify -----------------------------------------------------------------------------------------------
-    def verify(self, lab: Person, run: Path, claim: dict[str, Any]) -> None:
-        """Receipt and run are checked without the registry."""
+    def verify(self, lab: Person, run: Path, claim: dict[str, Any], address: str) -> None:
+        """Receipt and run are checked without the registry; log and settlement from what is published, by anyone."""
         policy = self.folder / "log.policy"
         policy.write_text(lab.api.call("GET", "/v1/log/policy"), "utf-8")
         receipt = lab.shell.run("vorbehalt", "receipt", "verify", claim["receipt"], "--policy", policy)
         lab.shell.run("vorbehalt", "verify", run, "--snapshot", self.folder / "snapshot")
         if receipt["index"] != claim["log_index"]:
             raise StepFailed("The receipt is for another entry than the claim.")
+        audit = lab.shell.run("vorbehalt", "audit", address, "--policy", policy, "--recompute", _period())
         self.say(
-            "Verified offline",
+            "Verified",
             f"the receipt: entry {receipt['index']} of {receipt['size']} in {receipt['origin']}",
             "the run: verdicts recomputed from snapshot and codes, outputs by their digests",
+            f"the log: all {audit['size']} entries; the settlement: recomputed from published files, byte for byte",
         )
 
     def where(self, run: Path) -> None:
@@ -291,6 +309,11 @@ class _Demo:
         ):
             table.add_row(what, os.path.relpath(path))
         self.console.print(table)
+
+
+def _period() -> str:
+    """The present quarter."""
+    return str(Period.of(datetime.now(UTC)))
 
 
 def _euros(cents: int) -> str:
