@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from registry.checking.service import Checked
 from registry.core.decisions import Grade, Verdict
 from registry.core.errors import InvalidInput, TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
-from registry.core.fingerprints import ANCHORS256, PHASH256, TRIMMED, FileFingerprints
+from registry.core.fingerprints import ANCHORS256, DHASH256, PHASH256, TRIMMED, FileFingerprints
 from registry.core.matching import Match
 from registry.web.fingerprint_svg import Cells, cells
 from registry.web.i18n import gettext as _
@@ -117,8 +117,30 @@ def _facts(work: str, match: Match) -> tuple[tuple[str, str], ...]:
     return (
         (_("Entry"), work),
         (_("Compared by"), match.algorithm),
+        (_("Rule"), _rule(match.algorithm)),
+        *(((_("Distance"), _cells(match)),) if match.algorithm in {PHASH256, DHASH256} else ()),
         (_("Your picture is"), how_seen(match.variant)),
     )
+
+
+def _cells(match: Match) -> str:
+    """How far apart the two fingerprints are; of works that are not public a round figure, never too small."""
+    if match.distance == 0:
+        return _("none of 256 cells")
+    return _("at most %(count)s of 256 cells", count=match.distance)
+
+
+def _rule(algorithm: str) -> str:
+    """From when on two pictures count as the same (`registry.core.matching.grades`)."""
+    return {
+        PHASH256: _(
+            "The same picture: at most 33 of 256 cells differ; or at most 47, if the outlines agree as well."
+        ),
+        DHASH256: _(
+            "Regular pictures, by outlines: at most 14 of 256 cells differ, and the colours agree; else doubtful."
+        ),
+        ANCHORS256: _("A part: two or more places look alike and lie alike in both pictures."),
+    }.get(algorithm, _("The same file: its SHA-256 is equal."))
 
 
 def how_seen(variant: str) -> str:

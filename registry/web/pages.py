@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
@@ -11,10 +13,10 @@ from registry.base.ratelimits import Budget, Rate, spend
 from registry.checking.service import LiveIndex, check, hidden_budget
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
-from registry.core.fingerprints import fingerprint_image
+from registry.core.fingerprints import FileFingerprints, fingerprint_image
 from registry.log import service as log
 from registry.publishing import service as publishing
-from registry.web import formats, furniture, i18n
+from registry.web import device, formats, furniture, i18n
 from registry.web.answers import Answer, answer_for, refusal
 from registry.web.furniture import Pages
 
@@ -52,31 +54,42 @@ def check_again() -> AnyResponse:
 
 @blueprint.post("/check")
 def check_picture() -> tuple[str, int]:
-    """Hash the picture that was sent, compare, forget it, and say in plain words what was found."""
+    """Compare a picture, by the fingerprint that its browser made or by its file, and say what was found.
+
+    A file is hashed and forgotten.
+    """
     spend(Rate.ANONYMOUS)
     budget, name = hidden_budget(), ""
     try:
-        name, data = _picture()
-        answer = _answer(name, data, budget)
+        if device.CODES in _form():
+            name, found = request.form.get(device.NAME, ""), device.read_codes(request.form[device.CODES])
+        else:
+            name, data = _picture()
+            found = fingerprint_image(data)
+        answer = _answer(name, found, budget)
     except VorbehaltError as error:
         return render_template("answer.html", answer=refusal(name, error)), 400
-    return render_template("answer.html", answer=answer), 200
+    return render_template("answer.html", answer=answer, on_device=device.CODES in request.form), 200
+
+
+def _form() -> Mapping[str, str]:
+    """The texts of the form that was sent."""
+    try:
+        return request.form
+    except RequestEntityTooLarge:
+        raise TooLarge("The file is larger than what is taken here.") from None
 
 
 def _picture() -> tuple[str, bytes]:
     """Name and bytes of the picture that was sent."""
-    try:
-        upload = request.files.get("picture")
-    except RequestEntityTooLarge:
-        raise TooLarge("The file is larger than what is taken here.") from None
+    upload = request.files.get("picture")
     if upload is None or not upload.filename:
         raise InvalidInput("No picture was sent.")
     return upload.filename, upload.read()
 
 
-def _answer(name: str, data: bytes, budget: Budget) -> Answer:
+def _answer(name: str, found: FileFingerprints, budget: Budget) -> Answer:
     now = sources().now()
-    found = fingerprint_image(data)
     wanted = Request(Purpose.TRAIN_GENAI, Policy.CONSENT_FIRST, int(now.timestamp()))
     with reading() as session:
         items = [found.fingerprints]

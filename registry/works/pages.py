@@ -14,6 +14,7 @@ from registry.base.actor import Role
 from registry.base.context import reading, settings, sources, writing
 from registry.base.periods import whole_second
 from registry.core.ids import parse_id
+from registry.web import device
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -68,10 +69,18 @@ def register() -> str:
 @blueprint.post("/works/register")
 @signed_in(Role.CREATOR, Role.SOCIETY)
 def register_files() -> str | tuple[str, int]:
-    """Register each file that was sent. With `X-Part: result` only the results are sent back, for the script."""
+    """Register each file that was sent, or the fingerprints that the script made of one.
+
+    With `X-Part: result` only the results are sent back, for the script.
+    """
     form = Form.sent()
     about = _about(form)
     files = [f for f in request.files.getlist("file") if f.filename]
+    if device.CODES in form.values:
+        if about is None:
+            return _register_page(form), 422
+        result = uploading.register_codes(current_visitor().actor, form, about)
+        return render_template("works/results.html", results=[result])
     if not files:
         form.errors["file"] = _("Choose at least one file.")
     elif len(files) > _MAX_FILES:

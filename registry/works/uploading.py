@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from werkzeug.datastructures import FileStorage
@@ -23,6 +23,8 @@ from registry.core.errors import (
 from registry.core.fingerprints import DHASH256, FULL, PHASH256, FileFingerprints, fingerprint_bytes
 from registry.core.fingerprints.documents.model import NO_TEXT, PROTECTED
 from registry.core.ids import parse_id
+from registry.web import device
+from registry.web.forms import Form
 from registry.web.i18n import gettext as _
 from registry.works import rules, service
 from registry.works.rules import Disclosure, MadeBy
@@ -55,24 +57,62 @@ class FileResult:
     facts: Mapping[str, int | str] = field(default_factory=dict)
     size: int = 0
     media: str = ""
+    on_device: bool = False
+    """Whether its maker's browser made the fingerprints, so that the file never came here."""
 
 
 def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -> FileResult:
     """Fingerprint a file, register it in a transaction of its own, and forget the file."""
     name = PurePath(upload.filename or "").name
+    if (refused := _too_many(actor, name)) is not None:
+        return refused
+    try:
+        found = fingerprint_bytes(upload.read())
+    except InvalidInput as error:
+        return FileResult(name, "refused", why_unreadable(error))
+    return _register(actor, name, title, about, found, found)
+
+
+def register_codes(actor: Actor, form: Form, about: About) -> FileResult:
+    """Register a picture by the fingerprints that its maker's browser made; the file did not come."""
+    name = PurePath(form.text(device.NAME)).name
+    if (refused := _too_many(actor, name)) is not None:
+        return refused
+    try:
+        found = device.read_codes(form.values[device.CODES])
+        content = rules.ClientCodes(found.fingerprints, found.media_type, found.size)
+        rules.check_client_codes(rules.Kind.IMAGE, content.fingerprints)
+    except InvalidInput:
+        sentence = _("Your browser sent no complete fingerprint. Open the page again and repeat it.")
+        return FileResult(name, "refused", sentence)
+    return replace(_register(actor, name, form.text("title"), about, content, found), on_device=True)
+
+
+def _too_many(actor: Actor, name: str) -> FileResult | None:
+    """The refusal of a file by an account that has used up its registrations."""
     try:
         spend(Rate.REGISTER, account=actor.public_id)
-        found = fingerprint_bytes(upload.read())
     except RateLimited:
         return FileResult(
             name, "refused", _("You have registered very many files just now. Go on in an hour.")
         )
-    except InvalidInput as error:
-        return FileResult(name, "refused", why_unreadable(error))
+    return None
+
+
+def _register(
+    actor: Actor,
+    name: str,
+    title: str,
+    about: About,
+    content: FileFingerprints | rules.ClientCodes,
+    found: FileFingerprints,
+) -> FileResult:
+    """`content` is what is registered, `found` what the answer tells of it."""
     try:
         command = service.RegisterWork(
             title=rules.check_title(title or title_from(name)),
-            content=found,
+            content=content,
+            kind=rules.Kind(found.media),
             made_by=about.made_by,
             tool=about.tool,
             prompt=about.prompt,

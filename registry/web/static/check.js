@@ -1,16 +1,60 @@
-// Makes the form on the page quicker; without script, choosing and pressing the button does the same.
-"use strict";
+// Makes the fingerprint of the chosen picture here and sends that alone. Without script, or with the box ticked, the
+// form sends the picture itself.
+import { hashed, words } from "./hash/device.js";
+
 const form = document.getElementById("check");
 const pick = document.getElementById("pick");
 const picked = document.getElementById("picked");
+const send = document.getElementById("send");
+const refused = document.getElementById("refused");
+const instead = document.getElementById("instead");
+let asked = 0;
 
-function show() {
-  const file = pick.files[0];
-  picked.textContent = file ? file.name : picked.dataset.none;
-  return Boolean(file);
+async function check(file) {
+  const mine = ++asked;
+  const current = () => mine === asked;
+  refused.hidden = instead.hidden = true;
+  const answer = await hashed(file, (step) => {
+    if (current()) picked.textContent = `${file.name}: ${words(step)}`;
+  });
+  if (!current()) return;
+  picked.textContent = file.name;
+  if (answer.is === "device") return ask(file.name, answer.found);
+  const said = answer.is === "send" ? instead : refused;
+  (said.querySelector("span") ?? said).textContent = words(answer.why === "text" ? "unknown" : answer.why);
+  said.hidden = false;
+  if (answer.is === "send") send.focus();
 }
 
-pick.addEventListener("change", () => { if (show()) form.requestSubmit(); });
+// The field with the picture is left out: what is disabled is not sent.
+function ask(name, found) {
+  const fields = { name, codes: JSON.stringify(found) };
+  const hidden = Object.entries(fields).map(([key, value]) => {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: key, value });
+    return field;
+  });
+  pick.disabled = true;
+  form.append(...hidden);
+  form.submit();
+}
+
+function begin() {
+  const file = pick.files[0];
+  picked.textContent = file ? file.name : picked.dataset.none;
+  if (!file) return;
+  if (send.checked) form.submit();
+  else check(file);
+}
+
+document.getElementById("kept-here").hidden = false;
+document.getElementById("kept").hidden = true;
+document.getElementById("parts").hidden = false;
+pick.addEventListener("change", begin);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  begin();
+});
 for (const type of ["dragenter", "dragover"]) {
   form.addEventListener(type, (event) => { event.preventDefault(); form.classList.add("is-over"); });
 }
@@ -18,9 +62,12 @@ form.addEventListener("dragleave", () => form.classList.remove("is-over"));
 form.addEventListener("drop", (event) => {
   event.preventDefault();
   form.classList.remove("is-over");
-  if (event.dataTransfer.files.length === 1) {
-    pick.files = event.dataTransfer.files;
-    if (show()) form.requestSubmit();
-  }
+  if (event.dataTransfer.files.length !== 1) return;
+  pick.files = event.dataTransfer.files;
+  begin();
 });
-show();
+addEventListener("pageshow", () => { // back from the answer: the picture can be chosen again
+  pick.disabled = false;
+  form.querySelectorAll("input[type=hidden]").forEach((field) => field.remove());
+  picked.textContent = pick.files[0]?.name ?? picked.dataset.none;
+});
