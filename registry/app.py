@@ -35,7 +35,7 @@ from registry.publishing import pages as publishing_pages
 from registry.publishing import receipts_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
-from registry.remuneration import costs_api
+from registry.remuneration import costs_api, invoices_api
 from registry.remuneration import files_api as settlement_files_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
@@ -65,6 +65,7 @@ _ROOMS = (
     declarations_api,
     remuneration_api,
     costs_api,
+    invoices_api,
     settlement_files_api,
     log_api,
 )

@@ -11,6 +11,7 @@ from registry.base.actor import Role, Scope
 from registry.command_options import HOME, JSON, say, settings_of
 from registry.core.errors import MissingExtra, VorbehaltError
 from registry.core.ids import format_id
+from registry.invoice_commands import invoice
 from registry.log_commands import log
 from registry.money_commands import ledger, payment, payout
 from registry.trust_cli import trust
@@ -113,6 +114,7 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
 
 
 cli.add_command(ledger)
+cli.add_command(invoice)
 cli.add_command(payment)
 cli.add_command(payout)
 

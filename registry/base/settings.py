@@ -71,6 +71,12 @@ def _log_level(value: str) -> str:
     return value.lower()
 
 
+def _yes_no(value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise ValueError("write yes or no")
+    return value == "yes"
+
+
 def _readers(value: str) -> str:
     if value not in READERS:
         raise ValueError(f"choose one of {', '.join(READERS)}")
@@ -167,6 +173,18 @@ class Settings:
         _text, "none", "Who holds the account that payouts go out from, as the bank has the name."
     )
     trust_iban: str = _option(_text, "none", "The IBAN of that account: for rights money only, kept apart.")
+    invoice_issuer: str = _option(
+        _text, "none", "Who issues invoices to labs: the full name of the business."
+    )
+    invoice_address: str = _option(
+        _text, "none", "Its address, with semicolons between the lines: `Musterweg 1; 10115 Berlin`."
+    )
+    invoice_country: str = _option(_text, "none", "Its country, two capital letters (ISO 3166-1).")
+    invoice_vat_id: str = _option(_text, "none", "Its VAT number of the Union.")
+    invoice_tax_number: str = _option(_text, "none", "Its tax number at home, if it has no VAT number.")
+    invoice_small_business: bool = _option(
+        _yes_no, "no", "Whether it is a small business that charges no tax (§ 19 UStG): `yes` or `no`.", False
+    )
     deduct_management_ppm: int = _option(
         _ppm, "0", "Which part of all that labs owe is kept for management, in millionths, as was decided.", 0
     )

@@ -13,7 +13,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from registry.base.db import Base, BigId, Identified
-from registry.remuneration import payout_models  # noqa: F401 - its tables are guarded with these
+from registry.remuneration import (  # noqa: F401 - their tables are guarded with these
+    invoice_models,
+    payout_models,
+)
 from registry.remuneration.safeguards import guard
 
 

@@ -31,7 +31,7 @@ from registry.remuneration.models import LedgerPosting
 from registry.remuneration.money import decimal
 from registry.remuneration.payout_models import Payout, PayoutEvent, PayoutRun
 from registry.remuneration.payout_rules import CURRENCY, Payment, State
-from registry.remuneration.rules import Posting, payee_account, receivable_account
+from registry.remuneration.rules import Posting, payee_account, receivable_account, tax_account
 from registry.remuneration.sepa import bank_file
 
 _OPERATE = frozenset({Scope.OPERATE})
@@ -108,7 +108,7 @@ def prepare_payouts(session: Session, actor: Actor, command: PreparePayouts, sou
     rules.check_payments(payments)
     total = sum(payment.amount_minor for payment in payments)
     bank, transit = (balance(session, a).get(CURRENCY, 0) for a in (rules.BANK, rules.IN_TRANSIT))
-    rules.check_funds(total, bank, transit)
+    rules.check_funds(total, bank, transit + _taxes(session))
     name = format_id("payout", public_id)
     file = bank_file(
         command.holder, command.iban, message, payments, now, command.execution, f"Vorbehalt {message}"
@@ -136,6 +136,14 @@ def prepare_payouts(session: Session, actor: Actor, command: PreparePayouts, sou
         session, rules.transfer_id("payout", message, State.PREPARED), "payout", rules.prepared(payments), now
     )
     return run
+
+
+def _taxes(session: Session) -> int:
+    """What tax offices are owed: it came in with the invoices, and pays nobody."""
+    query = select(func.sum(LedgerPosting.amount_minor)).where(
+        LedgerPosting.account.like(f"{tax_account('')}%"), LedgerPosting.currency == CURRENCY
+    )
+    return int(session.scalar(query) or 0)
 
 
 def _payments(

@@ -50,6 +50,11 @@ def undistributable_account(year: int) -> str:
     return f"Liabilities:Undistributable:{year}"
 
 
+def tax_account(country: str) -> str:
+    """What is owed to a country's tax office."""
+    return f"Liabilities:VAT:{country}"
+
+
 def pool_account(pool: Pool) -> str:
     """The pool's own: filled by the charge, emptied by the distribution."""
     return f"Liabilities:Pool:{pool.licence.partition('@')[0]}-{pool.period}"

@@ -27,6 +27,7 @@ APPEND_ONLY = (
     "payout",
     "payout_event",
     "bank_reply",
+    "invoice",
 )
 """Tables whose rows are never updated or deleted."""
 

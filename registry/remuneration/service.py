@@ -5,6 +5,11 @@ from __future__ import annotations
 from registry.core.settlement.rules import Deductions
 from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
 from registry.remuneration.beancount import export_ledger
+from registry.remuneration.earned import earned_by_work
+from registry.remuneration.billing import issuer_of
+from registry.remuneration.invoice_models import Invoice
+from registry.remuneration.invoicing import IssueInvoices, issue_invoices, take_back
+from registry.remuneration.invoicing import by_number as invoice_by_number
 from registry.remuneration.ledger import balance
 from registry.remuneration.models import Settlement
 from registry.remuneration.money import decimal, minor
@@ -46,6 +51,8 @@ from registry.remuneration.unclaimed import (
 __all__ = [
     "BankDetails",
     "Deductions",
+    "Invoice",
+    "IssueInvoices",
     "PayoutDetails",
     "PayoutRun",
     "PoolDetails",
@@ -62,9 +69,13 @@ __all__ = [
     "check_holder",
     "check_iban",
     "decimal",
+    "earned_by_work",
     "export_ledger",
     "file_of",
     "get_settlement",
+    "invoice_by_number",
+    "issue_invoices",
+    "issuer_of",
     "lapse_unclaimed",
     "list_runs",
     "list_settlements",
@@ -81,6 +92,7 @@ __all__ = [
     "settlement_file",
     "statement",
     "statement_totals",
+    "take_back",
     "take_reply",
     "unclaimed_works",
 ]
