@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from registry.core.errors import Forbidden
+from registry.core.ids import format_id
 from registry.remuneration import service as remuneration
 from registry.remuneration.deadlines import Deadlines
 from registry.works.service import NewShare
-from tests.support.usage import Trade, row
+from tests.support.bank import IBANS, TRUST
+from tests.support.usage import CENTS_PER_WORK, Trade, row
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,22 @@ def test_only_the_operator_sees_and_books_unclaimed_money(trade: Trade) -> None:
         remuneration.lapse_unclaimed(trade.session, trade.anna, trade.sources)
 
 
+def test_money_that_is_held_or_unclaimed_is_in_no_payout(trade: Trade) -> None:
+    """Of three works at 20 euro one is contested and one belongs to nobody there: only Anna is paid, for hers."""
+    price = {**CENTS_PER_WORK, "amount_minor": 2000}
+    hers, contested = trade.work(), trade.work()
+    elsewhere = trade.work(shares=[NewShare(trade.anna.public_id, 1_000_000, territory="DE")])
+    licence = trade.agreement(hers, contested, elsewhere, components=(price,))
+    trade.claim(*(row(work, licence) for work in (hers, contested, elsewhere)), territory="FR")
+    contested.contested_since = trade.clock()
+    trade.session.flush()
+    remuneration.settle(trade.session, trade.operator, "2026-Q3", trade.sources)
+    paid = remuneration.RecordPayment(trade.lab.public_id, 6000, "EUR", "bank/1")
+    remuneration.record_payment(trade.session, trade.operator, paid, trade.sources)
+    remuneration.set_bank_account(trade.session, trade.anna, "Anna", IBANS[0], trade.sources)
+    trade.clock.advance(days=14)
+    command = remuneration.PreparePayouts(*TRUST, trade.clock().date(), 1)
+    run = remuneration.prepare_payouts(trade.session, trade.operator, command, trade.sources)
+    assert (run.payments, run.total_minor) == (1, 2000)
+    held = f"Liabilities:Disputed:{format_id('work', contested.public_id)}"
+    assert balance(trade, held) == balance(trade, "Liabilities:Unclaimed:2026") == -2000
