@@ -67,7 +67,7 @@ def text_codes(text: str) -> TextCodes:
 def many_codes(texts: Sequence[bytes], *, signed: bool = True) -> ManyCodes:
     """Of texts in the UTF-8 that `str.encode` makes, by the engine that is worth it; the codes are the same.
 
-    Without signatures if they are not to be `signed`, which is a third of the work.
+    Without signatures if they are not to be `signed`, which is nearly half of the work.
     """
     if metering.TEXT_BYTES.compiled_pays(sum(map(len, texts))):
         return codes_by_kernels(texts, signed=signed)

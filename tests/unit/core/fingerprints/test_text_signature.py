@@ -252,9 +252,9 @@ def test_a_text_above_the_limit_is_refused() -> None:
 def test_a_long_text_goes_to_the_kernels_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
 
-    def spy(texts: Sequence[bytes]) -> ManyCodes:
+    def spy(texts: Sequence[bytes], *, signed: bool) -> ManyCodes:
         used.append(len(texts[0]))
-        return codes_by_kernels(texts)
+        return codes_by_kernels(texts, signed=signed)
 
     monkeypatch.setattr(engines, "codes_by_kernels", spy)
     monkeypatch.setattr(metering, "TEXT_BYTES", metering.Meter(1000))
