@@ -268,3 +268,16 @@ def test_what_a_lab_declared_is_recomputed_from_the_log(
     code, said = made.recompute_files()
     assert code == 0
     assert [text.rpartition(": ")[2] for text in said] == ["40 EUR", "3,000 EUR", "-1,500 EUR"]
+
+
+def test_a_quarter_without_claims_is_recomputed(
+    trade: Trade, settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    """Nothing follows from nothing, and that is what was logged."""
+    period = str(Period.of(trade.clock()))
+    remuneration.settle(trade.session, trade.operator, period, trade.sources)
+    trade.session.commit()
+    made = Books(settings, trade.sources, database, tmp_path, period)
+    made.publish()
+    code, (said,) = made.recompute_files()
+    assert (code, said.partition(": ")[2]) == (0, "0 claims in 0 lines, every byte as published")
