@@ -57,6 +57,10 @@ from registry.core.fingerprints.algorithms import (
 )
 from registry.core.matching import Match
 from registry.core.records.claims import How
+from registry.core.signals import Media, Subject, embedded
+from registry.core.signals.reading import Obtained, media_of
+from registry.core.signals.reading import read as read_signals
+from registry.core.signals.summary import Said, summarise, weigh
 
 DIGESTS = frozenset({SHA256, MD5})
 """A match by one of these is the very file."""
@@ -90,6 +94,8 @@ class Reading:
     """Of an item with several parts: part by part, each beginning with its SHA-256."""
     gap: str | None = None
     """Why it could not be checked in full."""
+    signals: tuple[Said, ...] = ()
+    """What opt-out signals in or beside the item say, by family."""
     later: tuple[tuple[int, Later], ...] = field(default=(), compare=False, repr=False)
     """Codes that are not made yet, each with the number of codes after which they stand."""
 
@@ -201,8 +207,22 @@ def read_all(
     readings = []
     for sample, own in zip(samples, parts, strict=True):
         made = [of_part(part) for part in own]
-        readings.append(_together(made) if sample.parts and made else made[0] if made else _unread(sample))
+        reading = _together(made) if sample.parts and made else made[0] if made else _unread(sample)
+        said = _signals(sample, own, limits)
+        readings.append(replace(reading, signals=said) if said else reading)
     return readings
+
+
+def _signals(sample: Sample, parts: Sequence[Part], limits: Limits) -> tuple[Said, ...]:
+    """What the item says about its use: in the answer in which it was captured, or in its own bytes."""
+    if sample.answer is not None and parts:
+        subject = Subject(sample.answer.url, media_of(sample.answer))
+        return summarise(read_signals(Obtained(sample.answer), subject, limits))
+    files = [part.data for part in parts if part.data and part.text is None]
+    if not files:
+        return ()
+    subject = Subject(media=Media.IMAGE)
+    return summarise(chain.from_iterable(embedded.read(data, subject, limits) for data in files))
 
 
 def _parts(sample: Sample) -> Sequence[Part]:
@@ -249,7 +269,7 @@ def _together(readings: Sequence[Reading]) -> Reading:
         first.sha256,
         tuple(chain.from_iterable(r.fingerprints for r in readings)),
         min(gaps, key=lambda gap: not gap.startswith("error."), default=None),
-        tuple(_later_together(readings)),
+        later=tuple(_later_together(readings)),
     )
 
 
@@ -302,7 +322,7 @@ def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Re
     faint = any(note.code == _LOW_QUALITY for note in found.notes)
     gap = "unchecked.low-quality" if faint else None
     later = ((len(found.fingerprints), found.later),) if found.later else ()
-    return Reading(found.media, _sha256_of(found.fingerprints), found.fingerprints, gap, later)
+    return Reading(found.media, _sha256_of(found.fingerprints), found.fingerprints, gap, later=later)
 
 
 def _gap(error: errors.InvalidInput) -> str:
@@ -361,7 +381,7 @@ class Judge:
         self._registered = registered
         self._request = request
         self._mode = mode
-        self._without_match: dict[str | None, Decision] = {}
+        self._without_match: dict[tuple[str | None, tuple[Said, ...]], Decision] = {}
 
     def judge(self, readings: Sequence[Reading]) -> list[Judgement]:
         """One judgement per reading, in order."""
@@ -413,21 +433,25 @@ class Judge:
     def _one(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
         counting = tuple(m for m in matches if not _wants_colours(m)) if matches else ()
         if not counting:
-            return Judgement(self._unmatched(reading.gap), reading=reading)
+            return Judgement(self._unmatched(reading), reading=reading)
         return self._matched(reading, counting)
 
-    def _unmatched(self, gap: str | None) -> Decision:
+    def _unmatched(self, reading: Reading) -> Decision:
         """What is said of every item that matches nothing."""
-        if (known := self._without_match.get(gap)) is None:
-            known = decide(self._request, gap=None if gap is None else Gap(gap))
-            known = self._without_match[gap] = in_mode(known, self._mode)
+        case = (reading.gap, reading.signals)
+        if (known := self._without_match.get(case)) is None:
+            known = self._without_match[case] = self._decide(reading, ())
         return known
+
+    def _decide(self, reading: Reading, asked: Sequence[MatchedWork]) -> Decision:
+        said, gap = weigh(reading.signals, self._request.purpose)
+        gap = gap if reading.gap is None else Gap(reading.gap)
+        return in_mode(decide(self._request, asked, said, gap), self._mode)
 
     def _matched(self, reading: Reading, matches: tuple[Match, ...]) -> Judgement:
         asked = self._asked(matches)
         found = tuple((work.work, match) for work, match in zip(asked, matches, strict=True))
-        decision = decide(self._request, asked, gap=None if reading.gap is None else Gap(reading.gap))
-        decision = in_mode(decision, self._mode)
+        decision = self._decide(reading, asked)
         licensed = decision.verdict is Verdict.LICENSED and decision.kept
         deciding = [match for match in asked if match.work in decision.works]
         uses = tuple(self._uses(deciding, dict(found))) if licensed else ()

@@ -48,18 +48,14 @@ _REASONS = {
 
 def reason(code: str) -> str:
     """A reason code in words; a signal by its name; a code that is newer than these words as it is."""
-    if code.startswith("signal."):
-        return f"its source says so ({code.removeprefix('signal.')})"
-    return _REASONS.get(code, code)
-
-
-def signal_reason(code: str) -> str:
-    """A reason code in words, for what only signals have decided."""
+    kind, _, name = code.partition(".")
+    if kind == "signal":
+        return f"its source says so ({name})"
+    if kind == "research":
+        return f"its source reserves it ({name}), which scientific research sets aside"
     if code.startswith("error.signal."):
-        return f"what might be said could not be read ({code.removeprefix('error.signal.')})"
-    if code.startswith("research."):
-        return f"reserved ({code.removeprefix('research.')}), which scientific research sets aside"
-    return "no signal found" if code == "none-found" else reason(code)
+        return f"what its source may say could not be read ({code.removeprefix('error.signal.')})"
+    return _REASONS.get(code, code)
 
 
 def closeness(algorithm: str, distance: int) -> str:

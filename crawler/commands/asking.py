@@ -51,6 +51,15 @@ def request_options(*, purpose: Purpose | None = None, policy: Policy | None = N
     return decorate
 
 
+def research_option(function: F) -> F:
+    """`--research`."""
+    return click.option(
+        "--research",
+        is_flag=True,
+        help="It is for scientific research (Directive 2019/790, Art. 3): under eu-art4 signals are set aside.",
+    )(function)
+
+
 def request_from(purpose: str, policy: str, territory: str, at: int, *, research: bool = False) -> Request:
     """The request; `InvalidInput` for a territory that is none."""
     return Request(Purpose.parse(purpose), Policy(policy), at, check_territory(territory), research)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.asking import parse_moment, request_from, request_options
+from crawler.commands.asking import parse_moment, request_from, request_options, research_option
 from crawler.commands.base import (
     Command,
     deep_option,
@@ -44,6 +44,7 @@ from registry.core.errors import InvalidInput
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="A new folder.")
 @snapshot_option()
 @request_options()
+@research_option
 @click.option(
     "--column",
     metavar="NAME[,NAME...]",
@@ -98,6 +99,7 @@ def filter_command(
     purpose: str,
     policy: str,
     territory: str,
+    research: bool,
     column: str | None,
     metadata_only: bool,
     deep: bool,
@@ -155,7 +157,7 @@ def filter_command(
         out=out,
         snapshot=opened,
         settings=Settings(
-            request_from(purpose, policy, territory, moment),
+            request_from(purpose, policy, territory, moment, research=research),
             column,
             metadata_only,
             deep,

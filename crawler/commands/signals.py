@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler import words
-from crawler.commands.asking import request_from, request_options
+from crawler.commands.asking import request_from, request_options, research_option
 from crawler.commands.base import Command, Group, emit, end, examples, json_option, note, now
 from crawler.commands.signals_emit import emit_command, stamp
 from crawler.exits import Exit
@@ -55,13 +55,13 @@ def signals() -> None:
     "read",
     cls=Command,
     epilog=examples(
-        "vorbehalt signals https://example.org/picture.jpg",
+        "vorbehalt signals read https://example.org/picture.jpg   # or without read",
         "vorbehalt signals https://example.org/picture.jpg --evidence evidence   # again: asks nobody, same verdict",
     ),
 )
 @click.argument("targets", nargs=-1, metavar="TARGET...")
 @request_options(purpose=Purpose.TRAIN_GENAI, policy=Policy.CONSENT_FIRST)
-@click.option("--research", is_flag=True, help="It is for scientific research (Directive 2019/790, Art. 3).")
+@research_option
 @click.option("--agent", metavar="TOKEN", help="Your crawler's product token, such as mybot.")
 @click.option(
     "--any-ai-agent/--own-agent-only",
@@ -162,12 +162,10 @@ def _print(told: list[Told], purpose: Purpose) -> None:
 
     console = Console(highlight=False, markup=False)
     for one in told:
-        verdict = (
-            words.VERDICTS[one.decision.verdict]
-            if one.decision.reason != "none-found"
-            else "nothing reserved"
-        )
-        console.print(f"{one.target}: {verdict}; {words.signal_reason(one.decision.reason)}.")
+        reason = words.reason(one.decision.reason)
+        verdict = f"{words.VERDICTS[one.decision.verdict]}; {reason}"
+        nothing = one.decision.reason == "none-found"
+        console.print(f"{one.target}: {'no signal found' if nothing else verdict}.")
         table = Table(
             "signal",
             "where",

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from crawler.commands.base import Command, emit, end, examples, existing_files, json_option, note
-from crawler.connections import check_address
 from crawler.exits import Exit
 from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput, OutputExists, VorbehaltError
@@ -43,6 +42,7 @@ def emit_command(
     allowed: tuple[str, ...], policy: str | None, site: str | None, path: str, out: Path | None, as_json: bool
 ) -> None:
     """Write the signals for a site: robots.txt, tdmrep.json, an RSL licence, response headers, and meta elements."""
+    from crawler.connections import check_address
     from registry.core.signals.emit import site as written
 
     declaration = Declaration(frozenset(Purpose(name) for name in allowed), path, policy)

@@ -23,8 +23,8 @@ from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.papers import Places, places_in
 from crawler.runs.reach import Reach
-from crawler.runs.rereading import check_tables, joined, matcher_of, reading_of
-from registry.core.decisions import Policy, Purpose, Request, Verdict
+from crawler.runs.rereading import check_tables, joined, matcher_of, reading_of, request_of
+from registry.core.decisions import Verdict
 from registry.core.errors import InvalidInput, NotFound, VerificationFailed
 from registry.core.fingerprints import MINHASH128, WINNOW32, Fingerprint
 from registry.core.records.runs import RunManifest
@@ -129,8 +129,7 @@ def _near(
 
 
 def _denied(run: Path, manifest: RunManifest, new: Snapshot, places: Places, at: int) -> Iterator[Denied]:
-    request = Request(Purpose(manifest.purpose), Policy(manifest.policy), at, manifest.territory)
-    judge = Judge(matcher_of(manifest, new), new, request, mode_of(manifest))
+    judge = Judge(matcher_of(manifest, new), new, request_of(manifest, at), mode_of(manifest))
     rows = iter(joined(run, places))
     while part := list(islice(rows, _BATCH)):
         codes = [reading_of(*row) for row in part]

@@ -160,7 +160,7 @@ def finish(
         verdicts=_table_used(partial.folder / VERDICTS, verdict_rows),
         codes=_table_used(partial.folder / CODES, code_rows),
         counts=totals.counts(),
-        signals={},
+        signals=papers.signals_in(partial.folder / CODES),
         runtime=runtime,
         licensee=licensee_of(snapshot),
         licences=tuple(sorted(totals.licences)),

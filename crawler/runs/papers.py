@@ -6,12 +6,14 @@ order (shard, row), written by one process with fixed settings, so that equal ru
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -19,7 +21,9 @@ from crawler.filter import Judge, Judgement, Reading
 from crawler.sources.base import Sample
 from registry.core.decisions import Verdict
 from registry.core.errors import VerificationFailed
+from registry.core.fingerprints import Fingerprint
 from registry.core.matching.grades import radius
+from registry.core.signals.summary import Said, is_signal, signal_of
 
 _USE = pa.struct(
     [
@@ -128,7 +132,8 @@ def unmatched(judge: Judge, gaps: Sequence[str | None]) -> pa.RecordBatch:
 
 
 def code_rows(shard: int, sample: Sample, reading: Reading) -> list[dict[str, Any]]:
-    """The lines of one item in the table of codes; none for an item that could not be read."""
+    """The lines of one item in the table of codes, its signals behind its codes; none if it could not be read."""
+    lines: list[Fingerprint | Said] = [*reading.fingerprints, *reading.signals]
     return [
         {
             "shard": shard,
@@ -138,8 +143,22 @@ def code_rows(shard: int, sample: Sample, reading: Reading) -> list[dict[str, An
             "kind": f.kind,
             "code": f.code,
         }
-        for f in reading.fingerprints
+        for f in lines
     ]
+
+
+def signals_in(path: Path) -> dict[str, int]:
+    """How many items of a table of codes carry which opt-out signal, by family."""
+    counts: Counter[str] = Counter()
+    try:
+        with pq.ParquetFile(path, read_dictionary=["algorithm"]) as file:
+            for part in file.iter_batches(columns=["algorithm"]):
+                for found in pc.value_counts(part.column("algorithm")).to_pylist():
+                    if is_signal(found["values"]):
+                        counts[signal_of(found["values"])] += found["counts"]
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationFailed(f"{path} cannot be read: {error}") from error
+    return dict(sorted(counts.items()))
 
 
 def batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:

@@ -11,8 +11,9 @@ from typing import Any
 import registry
 from crawler.modes import Mode
 from crawler.runs.layout import RUN
+from crawler.runs.rereading import request_of
 from crawler.sources.base import Source
-from registry.core.decisions import Policy, Purpose, Request
+from registry.core.decisions import Request
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.model import DEFAULT_LIMITS, Limits
 from registry.core.matching import passages_search
@@ -20,6 +21,7 @@ from registry.core.matching.grades import GRADES
 from registry.core.records.canonical import canonical, parse
 from registry.core.records.runs import RunManifest
 from registry.core.records.shapes import relative_uri
+from registry.core.signals.families import WITH_ITEMS
 from registry.core.snapshots import Snapshot
 
 ITEMS_PER_SHARD = 512
@@ -72,6 +74,8 @@ class Settings:
             },
             "metadata_only": self.metadata_only,
             "min_words": self.min_words,
+            "research": self.request.research,
+            "signals": dict(WITH_ITEMS),
             "passages": dict(passages_search.PARAMETERS),
             "mode": self.mode.value,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
@@ -83,7 +87,7 @@ def settings_of(manifest: RunManifest, *, at: int) -> Settings:
     stated = manifest.parameters
     try:
         return Settings(
-            request=Request(Purpose(manifest.purpose), Policy(manifest.policy), at, manifest.territory),
+            request=request_of(manifest, at),
             column=stated["column"],
             metadata_only=stated["metadata_only"],
             deep=stated["deep"],

@@ -12,10 +12,12 @@ from crawler.filter import Reading
 from crawler.runs import papers
 from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.papers import Places
-from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.decisions import Policy, Purpose, Request
+from registry.core.errors import Corrupt, InvalidInput, VerificationFailed
 from registry.core.fingerprints import SHA256, Fingerprint, check_code
 from registry.core.matching import Matcher
 from registry.core.records.runs import FileUsed, RunManifest
+from registry.core.signals.summary import KIND, is_signal, said_from
 from registry.core.snapshots import Snapshot
 
 Row = dict[str, Any]
@@ -73,15 +75,30 @@ def _place(row: Row) -> Place:
 
 def reading_of(row: Row, codes: list[Row]) -> Reading:
     """What the run knew about an item before it asked the registry."""
-    found = tuple(Fingerprint(code["algorithm"], code["kind"], code["code"]) for code in codes)
+    plain = [code for code in codes if not is_signal(code["algorithm"])]
+    found = tuple(Fingerprint(code["algorithm"], code["kind"], code["code"]) for code in plain)
     try:
+        said = tuple(said_from(code["algorithm"], code["code"]) for code in codes if code["kind"] == KIND)
         for f in found:
             check_code(f.algorithm, f.kind, f.code)
-    except InvalidInput as problem:
+    except (Corrupt, InvalidInput) as problem:
         raise VerificationFailed(f"A code of {row['key']} is none: {problem.message}") from problem
+    if len(plain) + len(said) != len(codes) or list(said) != sorted({s.signal: s for s in said}.values()):
+        raise VerificationFailed(f"The signals of {row['key']} are not as we write them.")
     digests = {f.code.hex() for f in found if f.algorithm == SHA256}
     if (digests and row["sha256"] not in digests) or any(code["key"] != row["key"] for code in codes):
         raise VerificationFailed(f"The codes of {row['key']} are those of another item.")
     if not found and row["error"] is None:
         raise VerificationFailed(f"The codes of {row['key']} are missing.")
-    return Reading(row["media"], row["sha256"], found, row["error"])
+    return Reading(row["media"], row["sha256"], found, row["error"], said)
+
+
+def request_of(manifest: RunManifest, at: int | None = None) -> Request:
+    """What the run asked for, or the same for another moment."""
+    return Request(
+        Purpose(manifest.purpose),
+        Policy(manifest.policy),
+        manifest.at if at is None else at,
+        manifest.territory,
+        manifest.parameters.get("research") is True,
+    )

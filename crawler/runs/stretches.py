@@ -28,6 +28,7 @@ from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
+from registry.core.signals.summary import is_signal
 
 _ITEMS = 4_096
 _CODE_ROWS = 16_384
@@ -62,7 +63,17 @@ class Stretch:
         """Which items have a code within reach."""
         found = np.zeros(self.verdicts.num_rows, np.bool_)
         for algorithm, rows in self.by_algorithm.items():
+            if is_signal(algorithm):
+                continue
             found[self.owners[rows[reach.near(algorithm, self.codes_of[algorithm])]]] = True
+        return found
+
+    def signalled(self) -> NDArray[np.bool_]:
+        """Which items carry an opt-out signal."""
+        found = np.zeros(self.verdicts.num_rows, np.bool_)
+        for algorithm, rows in self.by_algorithm.items():
+            if is_signal(algorithm):
+                found[self.owners[rows]] = True
         return found
 
     def is_odd(self) -> bool:
@@ -74,6 +85,7 @@ class Stretch:
         return self._is_of_another_digest() or any(
             odd_codes(name, kinds.take(pa.array(rows)), self.codes_of[name]).any()
             for name, rows in self.by_algorithm.items()
+            if not is_signal(name)  # the items that carry one are judged one by one
         )
 
     def _is_without_codes(self) -> bool:

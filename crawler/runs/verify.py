@@ -19,15 +19,14 @@ from crawler.filter import Judge
 from crawler.modes import mode_of
 from crawler.runs import papers
 from crawler.runs.finish import Files, Totals
-from crawler.runs.layout import DATA, LICENCES
+from crawler.runs.layout import CODES, DATA, LICENCES
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.reach import Reach
-from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, reading_of
+from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, reading_of, request_of
 from crawler.runs.signing import check_signature
 from crawler.runs.stretches import stretches
 from crawler.sources.base import Listing, Sample
 from crawler.sources.folder import walk
-from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.runs import FileUsed, RunManifest
 from registry.core.snapshots import Snapshot
@@ -125,12 +124,15 @@ def _nothing_else(run: Path, manifest: RunManifest) -> None:
 # -- verdicts ----------------------------------------------------------------------------------------------
 def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     """Judge every item again, in order, and count: those that come near no work as columns, the others one by one."""
-    request = Request(Purpose(manifest.purpose), Policy(manifest.policy), manifest.at, manifest.territory)
-    judge = Judge(matcher_of(manifest, edition), edition, request, mode_of(manifest))
+    judge = Judge(matcher_of(manifest, edition), edition, request_of(manifest), mode_of(manifest))
     reach = Reach([edition.lists], edition.path / "index")
     totals, folders = Totals(), _Folders(manifest)
     for part in stretches(run):
-        alone = np.ones(part.verdicts.num_rows, np.bool_) if part.is_odd() else part.near(reach)
+        alone = (
+            np.ones(part.verdicts.num_rows, np.bool_)
+            if part.is_odd()
+            else part.near(reach) | part.signalled()
+        )
         if not _all_unmatched(part.verdicts.filter(pa.array(~alone)), judge):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
@@ -142,6 +144,8 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
         raise VerificationFailed(problem.message) from problem
     if counts.as_json() != manifest.counts.as_json() or sorted(totals.licences) != list(manifest.licences):
         raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
+    if papers.signals_in(run / CODES) != dict(manifest.signals):
+        raise VerificationFailed("The manifest's counts of signals are not those of the codes.")
     folders.compare()
 
 

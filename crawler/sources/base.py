@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from registry.core.fingerprints import Fingerprint
+from registry.core.signals import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Sample:
     stated: tuple[Fingerprint, ...] | None = None
     """What the dataset itself says of an item that is not in it: where it lies, and its digests. Nothing else of the
     sample is compared then."""
+    answer: Observation | None = None
+    """The answer in which it was captured, where that is stored: its headers may say what may be done with it."""
     before: bytes = b""
     """What lies before the item and is no part of one (a folder's entry in a tar): written back in any case."""
     origin: Any = None

@@ -24,18 +24,23 @@ class Payload:
     data: bytes
     media_type: str = ""
     charset: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the message, in order; a name may repeat."""
 
     @classmethod
-    def of(cls, data: bytes, content_type: str) -> Payload:
+    def of(cls, data: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> Payload:
         """With the parts of a `Content-Type`."""
         charset = _CHARSET.search(content_type)
-        return cls(data, content_type.partition(";")[0].strip().lower(), charset[1] if charset else None)
+        return cls(
+            data, content_type.partition(";")[0].strip().lower(), charset[1] if charset else None, headers
+        )
 
 
 def payload_of(message: bytes, max_bytes: int) -> Payload:
     """The body of a request or response. `NotUnpacked` if it cannot be had in full."""
     head, _, body = message.partition(b"\r\n\r\n")
-    headers = _headers(head)
+    pairs = _headers(head)
+    headers = dict(pairs)  # of several of one name the last, which is what crawlers read
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = _joined(body)
     codings = [
@@ -45,13 +50,13 @@ def payload_of(message: bytes, max_bytes: int) -> Payload:
         raise NotUnpacked("error.undecodable")
     for coding in reversed(codings):
         body = _decoded(body, coding, max_bytes)
-    return Payload.of(body, headers.get("content-type", ""))
+    return Payload.of(body, headers.get("content-type", ""), pairs)
 
 
-def _headers(head: bytes) -> dict[str, str]:
-    """By name in lower case; of several of one name the last, which is what crawlers read."""
+def _headers(head: bytes) -> tuple[tuple[str, str], ...]:
+    """Names in lower case and values, in order."""
     lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
-    return {name.strip().lower(): value.strip() for name, colon, value in lines if colon}
+    return tuple((name.strip().lower(), value.strip()) for name, colon, value in lines if colon)
 
 
 def _joined(body: bytes) -> bytes:

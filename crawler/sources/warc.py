@@ -26,6 +26,7 @@ from registry.core.fingerprints import fingerprint_url
 from registry.core.fingerprints.documents.markup import html_text
 from registry.core.fingerprints.documents.web_pages import decode_page, encoding_named
 from registry.core.fingerprints.sniff import document_format, image_format
+from registry.core.signals import Observation
 
 _CAPTURED: Final = frozenset({"response", "resource", "conversion"})
 _BESIDE: Final = frozenset({"request", "metadata"})
@@ -144,11 +145,15 @@ class _Captures:
             gap = "error.duplicate-key"
         if gap is not None:
             return Sample(self._row, key, b"", size, gap=gap, before=capture.before)
-        parts = [*(() if self._metadata_only else self._contents(capture)), *_address(main)]
+        contents = [] if self._metadata_only else list(self._contents(capture))
+        parts = [*(part for _, _, part in contents), *_address(main)]
         if self._metadata_only and not parts:
             parts = [Part(b"", gap=NO_ADDRESS)]
         raw = b"".join(record.raw for record in capture.records)
-        return Sample(self._row, key, raw, size, parts=tuple(parts), before=capture.before)
+        answer = next(
+            (_answer(main, found) for record, found, _ in contents if record is main and found), None
+        )
+        return Sample(self._row, key, raw, size, parts=tuple(parts), answer=answer, before=capture.before)
 
     def _refusal(self, capture: _Capture, main: Record) -> str | None:
         """Why a capture is not kept, whatever is in it."""
@@ -162,17 +167,17 @@ class _Captures:
             return "unchecked.no-content"
         return None
 
-    def _contents(self, capture: _Capture) -> Iterator[Part]:
-        """What is compared, what was captured first: the payloads of all records."""
+    def _contents(self, capture: _Capture) -> Iterator[tuple[Record, Payload | None, Part]]:
+        """What is compared, what was captured first: all records with their payloads, if these can be had."""
         for record in sorted(capture.records, key=lambda r: r.kind in _BESIDE):
             try:
                 payload = self._payload(record)
                 if payload.data or record.kind in _CAPTURED:
-                    yield _part(payload, self._max_bytes)
+                    yield record, payload, _part(payload, self._max_bytes)
             except NotUnpacked as problem:
-                yield Part(b"", gap=problem.gap)
+                yield record, None, Part(b"", gap=problem.gap)
             except InvalidInput:
-                yield Part(b"", gap="error.undecodable")
+                yield record, None, Part(b"", gap="error.undecodable")
 
     def _payload(self, record: Record) -> Payload:
         """A record's content without the protocol that it was fetched by."""
@@ -181,6 +186,15 @@ class _Captures:
         if said.lower().startswith("application/http") or record.block.startswith(b"HTTP/"):
             return payload_of(record.block, self._max_bytes)
         return Payload.of(record.block, said)
+
+
+def _answer(record: Record, payload: Payload) -> Observation:
+    """The captured answer, for what its headers and its content say about its use.
+
+    It counts as a good one whatever its status was: the item is what was captured.
+    """
+    headers = payload.headers or (("content-type", payload.media_type),)
+    return Observation(bare(record.fields.get("warc-target-uri", "")), 200, headers, payload.data)
 
 
 def _part(payload: Payload, max_bytes: int) -> Part:

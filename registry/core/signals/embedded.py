@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from registry.core.fingerprints.model import Limits
+from registry.core.fingerprints.sniff import DocumentFormat, document_format
 from registry.core.signals import c2pa, epub, html, pdf, rsl, tdmrep, x_robots, xmp
 from registry.core.signals.containers import DamagedFile, packets
 from registry.core.signals.model import Evidence, Subject, unreadable
@@ -14,13 +15,15 @@ VERSION: Final = "files.1"
 
 
 def read(data: bytes, subject: Subject, limits: Limits) -> list[Evidence]:
-    """Evidence in the bytes of a picture, an e-book, a PDF or an XMP sidecar; nothing in other files."""
+    """Evidence in the bytes of a picture, an e-book, a PDF, a page or an XMP sidecar; nothing in other files."""
     found = packets(data)
     if found is None:
         if pdf.is_pdf(data):
             return pdf.read(data, subject)
         if epub.is_epub(data):
             return epub.read(data, subject, limits)
+        if is_page(data):
+            return read_page(data, subject)
         return xmp.read(data, subject, "xmp file") if b"<x:xmpmeta" in data[:4096] else []
     evidence: list[Evidence] = []
     try:
@@ -32,6 +35,11 @@ def read(data: bytes, subject: Subject, limits: Limits) -> list[Evidence]:
     except DamagedFile:
         evidence.append(unreadable(SIGNAL, VERSION, "file", "damaged"))
     return evidence
+
+
+def is_page(data: bytes) -> bool:
+    """Whether some bytes begin like an HTML page."""
+    return document_format(data) is DocumentFormat.HTML
 
 
 def read_page(body: bytes, subject: Subject) -> list[Evidence]:

@@ -11,8 +11,8 @@ from registry.core.signals.model import Evidence, Subject, unreadable
 
 
 def is_pdf(data: bytes) -> bool:
-    """Whether some bytes are a PDF: its mark stands within the first kilobyte."""
-    return b"%PDF-" in data[:1024]
+    """Whether some bytes are a PDF."""
+    return data.startswith(b"%PDF-")
 
 
 def read(data: bytes, subject: Subject) -> list[Evidence]:

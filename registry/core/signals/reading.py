@@ -147,5 +147,4 @@ def _item(item: Observation, subject: Subject, limits: Limits) -> list[Evidence]
 
 def _is_page(item: Observation) -> bool:
     kind = (Headers(item.headers).joined("content-type") or "").partition(";")[0].strip().lower()
-    start = item.body[:512].lstrip().lower()
-    return kind in _HTML or (not kind and start.startswith((b"<!doctype html", b"<html")))
+    return kind in _HTML or (not kind and embedded.is_page(item.body))

@@ -19,6 +19,7 @@ _PURPOSES: tuple[Purpose, ...] = tuple(p for p in Purpose if p is not Purpose.AL
 _BIT: dict[Purpose, int] = {purpose: 1 << i for i, purpose in enumerate(_PURPOSES)}
 _MASKS: Final = {purpose: sum(_BIT[part] for part in inside(purpose)) for purpose in Purpose}
 _PREFIX, _SUFFIX = "signal.", ".v1"
+KIND: Final = "signal"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +38,11 @@ class Said:
         return f"{_PREFIX}{self.signal}{_SUFFIX}"
 
     @property
+    def kind(self) -> str:
+        """As the table of codes has it."""
+        return KIND
+
+    @property
     def code(self) -> bytes:
         """As the table of codes keeps it."""
         return bytes([self.denied, self.allowed, self.unreadable])
@@ -47,9 +53,14 @@ def is_signal(algorithm: str) -> bool:
     return algorithm.startswith(_PREFIX)
 
 
+def signal_of(algorithm: str) -> str:
+    """The family that a line is about."""
+    return algorithm.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+
+
 def said_from(algorithm: str, code: bytes) -> Said:
     """A line of a table of codes; `Corrupt` for one that we did not write."""
-    name = algorithm.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+    name = signal_of(algorithm)
     if algorithm != f"{_PREFIX}{name}{_SUFFIX}" or len(code) != 3 or code[2] > 1 or not name:
         raise Corrupt(f"A signal of the run cannot be read ({algorithm[:60]}); filter its input again.")
     return Said(name, code[0], code[1], bool(code[2]))

@@ -105,6 +105,9 @@ class Watched:
         self.asked.append("colours")
         return (Fingerprint(COLOUR42, "full", bytes(8)),)
 
+    def signature(self) -> tuple[Fingerprint, ...]:
+        return ()
+
 
 def watched(file: bytes) -> tuple[Reading, Watched]:
     """Its codes, with those that can wait replaced by a watcher."""
@@ -182,6 +185,9 @@ class Broken:
         raise Undecodable("The file is gone.")
 
     def colours(self) -> tuple[Fingerprint, ...]:
+        return ()
+
+    def signature(self) -> tuple[Fingerprint, ...]:
         return ()
 
 

@@ -28,7 +28,7 @@ def stamp(data: bytes, declaration: Declaration) -> bytes:
     `UnsupportedMedia` for a format into which we do not write (use `sidecar`), `Undecodable` for a damaged file,
     `InvalidInput` for one with content credentials, `TooLarge` if its XMP does not fit any more.
     """
-    if pdf.is_pdf(data) and not data.startswith(b"\xff\xd8"):
+    if pdf.is_pdf(data):
         return _pdf(data, declaration)
     writer = next((w for magic, w in _WRITERS.items() if data.startswith(magic)), None)
     if writer is None or (data[:4] == b"RIFF" and data[8:12] != b"WEBP"):
