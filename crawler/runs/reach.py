@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from registry.core.fingerprints import (
     DHASH256,
     MD5,
     MINHASH128,
+    PHASH64,
     PHASH256,
     SHA256,
     SOURCE_DOMAIN,
@@ -36,17 +38,16 @@ from registry.core.fingerprints.anchors_records import RECORD as ANCHOR
 from registry.core.fingerprints.anchors_records import geometry
 from registry.core.fingerprints.winnow_records import RECORD as FINGERPRINT
 from registry.core.matching import (
-    BandIndex,
     ChainIndex,
     CodeIndex,
     DigestIndex,
     ListColumns,
-    PassageIndex,
     open_index,
     radius,
 )
 from registry.core.matching.anchors import Anchors, mirrored
 from registry.core.matching.dihedral import VARIANTS, variants
+from registry.core.matching.opening import open_passages, open_short_codes, open_signatures
 
 Found = Callable[[NDArray[np.uint8]], NDArray[np.integer]]
 """From (N, width) codes to the positions of those that are near one."""
@@ -70,7 +71,7 @@ class Reach:
         self._finders: dict[str, tuple[int, Found]] = {}
         for name, parts in columns.items():
             if any(map(len, parts)):
-                for algorithm, width, find in _finders(name, _together(parts), index and index / name):
+                for algorithm, width, find in _finders(name, _together(parts), index):
                     self._finders[algorithm] = width, find
 
     def near(self, algorithm: str, codes: pa.BinaryArray) -> NDArray[np.int64]:
@@ -116,15 +117,20 @@ def _finders(name: str, listed: ListColumns, index: Path | None) -> list[tuple[s
         digests = DigestIndex(listed.codes)
         return [(name, width, lambda asked: digests.search(np.ascontiguousarray(asked)).query)]
     if name in (PHASH256, DHASH256):
-        return [(name, width, _pictures(name, open_index(listed.codes, index, verify=False)))]
+        return [
+            (name, width, _pictures(name, open_index(listed.codes, index and index / name, verify=False)))
+        ]
+    if name == PHASH64:
+        pictures = cache(lambda: open_short_codes(listed.codes, index, verify=False))  # few runs have any
+        return [(name, width, lambda asked: pictures().search(asked, radius(name)).query)]
     if name == MINHASH128:
-        texts = _text_index(_values(listed.codes), index)
+        texts = open_signatures(_values(listed.codes), index, verify=False)
         return [(name, width, lambda asked: texts.search(_values(asked), radius(name)).query)]
     if name == WINNOW32:
-        passages = _passage_index(listed, index)
+        passages = open_passages(listed, index, verify=False)
         return [(name, FINGERPRINT.itemsize, lambda asked: passages.find(_hashes(asked))[0])]
     if name == ANCHORS256:
-        places = open_index(listed.codes, index, verify=False)
+        places = open_index(listed.codes, index and index / name, verify=False)
         return [(algorithm, ANCHOR.size, _seeds(places, algorithm)) for algorithm in (ANCHORS256, DEEP256)]
     return []
 
@@ -146,18 +152,6 @@ def _seeds(places: CodeIndex | ChainIndex, algorithm: str) -> Found:
         return np.concatenate(sides)
 
     return find
-
-
-def _text_index(signatures: NDArray[np.uint32], folder: Path | None) -> BandIndex:
-    if folder is not None and folder.exists():
-        return BandIndex.open(folder, signatures, verify=False)
-    return BandIndex.build(signatures)
-
-
-def _passage_index(listed: ListColumns, folder: Path | None) -> PassageIndex:
-    if folder is not None and folder.exists():
-        return PassageIndex.open(folder, listed, verify=False)
-    return PassageIndex.build(listed)
 
 
 def _values(asked: NDArray[np.uint8]) -> NDArray[np.uint32]:

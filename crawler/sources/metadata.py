@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
+
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import (
     ALGORITHMS,
     MD5,
+    PHASH64,
     PHASH256,
     SHA256,
     SOURCE_DOMAIN,
@@ -25,13 +28,18 @@ from registry.core.fingerprints import (
     fingerprint_url,
 )
 from registry.core.fingerprints.addresses import domain_code, parse_domain, scopes_of
+from registry.core.fingerprints.frequencies import is_ordinary64, may_be_code64
 
 URLS: Final = ("url", "image_url", "source_url")
 """Columns that hold the address of the item itself, as LAION, DataComp, COYO, FineWeb, C4 and others call it."""
-CODES: Final[Mapping[str, str]] = {"sha256": SHA256, "md5": MD5, "phash256": PHASH256} | {
-    name: name for name in (SHA256, MD5, PHASH256)
+CODES: Final[Mapping[str, str]] = {"sha256": SHA256, "md5": MD5, "phash256": PHASH256, "phash64": PHASH64} | {
+    name: name for name in (SHA256, MD5, PHASH256, PHASH64)
 }
-"""Columns that hold a code, in hexadecimal or as bytes, by name: that of the algorithm or its middle part."""
+"""Columns that hold a code, in hexadecimal or as bytes, by name: that of the algorithm or its middle part.
+
+Others call what pHash.org makes `phash` or `image_phash`, which is another algorithm: such a column counts only if it
+is said to hold ours (`phash64=phash`), and then each code has to be one that ours can have made.
+"""
 
 DOMAIN, URL = "domain", "url"
 KINDS: Final = (URL, DOMAIN, *CODES)
@@ -110,7 +118,8 @@ def _asked(part: str, names: Sequence[str]) -> tuple[str | None, str]:
 def fingerprints_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[Fingerprint, ...]:
     """Everything that a row states, addresses first; a value that is null or empty states nothing.
 
-    `InvalidInput` if a value is not what its column should hold.
+    Nor does the 64-bit hash of a picture without features, which it shares with all others of the kind. `InvalidInput`
+    if a value is not what its column should hold.
     """
     found: list[Fingerprint] = []
     for column in columns.urls:
@@ -184,4 +193,9 @@ def _code(value: Any, column: str, algorithm: str) -> bytes | None:
     except (TypeError, ValueError):
         raise InvalidInput(f"{column} should hold {algorithm} in hexadecimal.") from None
     check_code(algorithm, ALGORITHMS[algorithm].kinds[0], code)
-    return code
+    if algorithm != PHASH64:
+        return code
+    one = np.frombuffer(code, np.uint8).reshape(1, -1)
+    if not may_be_code64(one).all():
+        raise InvalidInput(f"{column} should hold {algorithm}; another program made what it holds.")
+    return code if is_ordinary64(one).all() else None

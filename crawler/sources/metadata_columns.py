@@ -20,7 +20,8 @@ from pyarrow import types
 from crawler.sources.columns import is_text
 from crawler.sources.metadata import Stated
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import ALGORITHMS, Fingerprint, fingerprint_url
+from registry.core.fingerprints import ALGORITHMS, PHASH64, Fingerprint, fingerprint_url
+from registry.core.fingerprints.frequencies import is_ordinary64, may_be_code64
 
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[list(b"0123456789")] = np.arange(10)
@@ -100,6 +101,15 @@ def _lengths(column: pa.Array) -> NDArray[np.int64]:
 
 def _digests(column: pa.Array, algorithm: str, doubtful: NDArray[np.bool_]) -> Codes:
     """A column of codes in hexadecimal or as bytes."""
+    found = _stated(column, algorithm, doubtful)
+    if algorithm != PHASH64:
+        return found
+    doubtful[found.rows[~may_be_code64(found.codes)]] = True
+    says = is_ordinary64(found.codes)
+    return Codes(algorithm, found.rows[says], found.codes[says])
+
+
+def _stated(column: pa.Array, algorithm: str, doubtful: NDArray[np.bool_]) -> Codes:
     width = ALGORITHMS[algorithm].code_bytes
     wanted = 2 * width if is_text(column.type) else width
     lengths = np.asarray(pc.binary_length(column).fill_null(0).cast(pa.int64()))

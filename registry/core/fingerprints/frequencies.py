@@ -70,6 +70,29 @@ def code_of(c: NDArray[np.int64]) -> bytes:
     return np.packbits(2 * c > _doubled_median(c)).tobytes()
 
 
+def is_ordinary64(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(N,) which of (N, 8) codes say enough to be compared by themselves: those with exactly 32 bits.
+
+    Of a flat or symmetric picture more coefficients are equal to the median, and so fewer above it.
+    """
+    return np.asarray(_bits(codes) == 32)
+
+
+def may_be_code64(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(N,) which of (N, 8) codes `code_of` can have made of 64 coefficients.
+
+    The first coefficient, the sum of all pixels, is the greatest of all unless the picture is black, and at most half
+    of the coefficients lie above their median. Other programs leave the first one out (pHash.org takes the frequencies
+    1 to 8), so that about half of their codes have no first bit.
+    """
+    first = codes[:, 0] >= 0x80
+    return np.asarray((first & (_bits(codes) <= 32)) | ~codes.any(axis=1))
+
+
+def _bits(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.asarray(np.unpackbits(codes, axis=1).sum(axis=1, dtype=np.int64))
+
+
 def is_symmetric(c256: NDArray[np.int64]) -> bool:
     """Whether too many coefficients lie so near the median that re-encoding would turn their bits about."""
     near = np.abs(2 * c256 - _doubled_median(c256)) <= 2 * NEAR_MEDIAN * SCALE

@@ -100,7 +100,7 @@ def search_numpy(codes: NDArray[np.uint64], queries: NDArray[np.uint64], radius:
         block = np.ascontiguousarray(codes[begin : begin + step].T)[:, None, :]
         distance = np.zeros((len(queries), block.shape[2]), np.uint16)
         for k in range(4):
-            distance += _ones(columns[k] ^ block[k])
+            distance += ones(columns[k] ^ block[k])
         query, row = np.nonzero(distance <= radius)
         found.append(Hits(query.astype(np.uint32), (row + begin).astype(np.uint32), distance[query, row]))
     return Hits.joined(found)
@@ -112,4 +112,5 @@ def ones_by_table(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.asarray(_POPCOUNT8[bytes_of_words].sum(axis=-1, dtype=np.uint8))
 
 
-_ones: Callable[[NDArray[np.uint64]], NDArray[Any]] = getattr(np, "bitwise_count", ones_by_table)
+ones: Callable[[NDArray[np.uint64]], NDArray[Any]] = getattr(np, "bitwise_count", ones_by_table)
+"""Set bits of each word."""

@@ -17,6 +17,7 @@ frames; 16 anchors, plain and mirrored, against 16; and in a deep search the sam
 | minhash128 | <= 25 | certain | | 103 of 128 values equal: Jaccard similarity 0.8, an all but literal copy |
 | minhash128 | <= 64 | match | | half of the values equal: the same work; 0 of 8,946 unrelated pages came so near |
 | winnow32 | | see `passages_search` | | certain from 5 shared fingerprints on, match from 3 on, trace below |
+| phash64 | <= 2 | review | 1e-2 | stated by others, and nothing else is; see below |
 | url, domain | 0 | match | none | found where its owner publishes, by proof; what is there may have changed since |
 
 The full and the trimmed frame have the same radii because the budget already counts both on both sides.
@@ -63,7 +64,9 @@ code, in all but 2 of its 42 bits. Measured on 163 symmetric pictures and logos,
 missed here goes to review, which keeps it out as well. A picture that is near a registered symmetric one but itself
 just passes the gate has a phash256 that no list can meet; by its dhash256 and colours it reaches review at most.
 
-phash64 has no row: at 10 million works it finds a stranger with every query. It is for exchange with others.
+phash64 is for exchange with others. At 10 bits it would find a stranger with every query of 10 million works (1.2e-7 a
+pair). At 2 bits it finds one in about a hundred, by the slope between 10 and 5 bits. So it never says more than
+that a person has to look, and never beside another hash of the same picture.
 """
 
 from __future__ import annotations
@@ -81,6 +84,7 @@ from registry.core.fingerprints import (
     FULL,
     MD5,
     MINHASH128,
+    PHASH64,
     PHASH256,
     SHA256,
     SOURCE_DOMAIN,
@@ -144,6 +148,7 @@ _DEEP: Final[Steps] = (Step(DEEP_SEED, Grade.CERTAIN, None),)
 _SYMMETRIC: Final[Steps] = (Step(14, Grade.MATCH, Grade.REVIEW),)
 _TEXT: Final[Steps] = (_sure(128 - 103, Grade.CERTAIN), _sure(128 - 64, Grade.MATCH))
 _PASSAGE: Final[Steps] = (Step(2**16 - 1, Grade.CERTAIN, None),)
+_EXCHANGED: Final[Steps] = (_sure(2, Grade.REVIEW),)
 _SAME_PLACE: Final[Steps] = (_sure(0, Grade.MATCH),)
 
 GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
@@ -160,6 +165,8 @@ GRADES: Final[Mapping[tuple[str, str], Steps]] = MappingProxyType(
         (DHASH256, TRIMMED): _SYMMETRIC,
         (MINHASH128, WHOLE): _TEXT,
         (WINNOW32, WHOLE): _PASSAGE,
+        (PHASH64, FULL): _EXCHANGED,
+        (PHASH64, TRIMMED): _EXCHANGED,
         (SOURCE_URL, WHOLE): _SAME_PLACE,
         (SOURCE_DOMAIN, WHOLE): _SAME_PLACE,
     }

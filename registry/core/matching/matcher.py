@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from registry.core.fingerprints import (
     FULL,
     MD5,
     MINHASH128,
+    PHASH64,
     PHASH256,
     SHA256,
     SOURCE_DOMAIN,
@@ -48,11 +50,12 @@ from registry.core.matching.dihedral import IDENTITY, VARIANTS, variants
 from registry.core.matching.grades import GRADES, anchored, radius
 from registry.core.matching.hits import Hits
 from registry.core.matching.lists import KIND_NAMES, ListColumns
-from registry.core.matching.opening import open_index
+from registry.core.matching.opening import open_index, open_passages, open_short_codes, open_signatures
 from registry.core.matching.passages import PassageIndex
 from registry.core.matching.passages_search import MIN_WORDS, Passage
 from registry.core.matching.passages_search import search as search_passages
 from registry.core.matching.queries import Alone, Asked, by_algorithm
+from registry.core.matching.short_codes import ShortCodeIndex
 
 _EXACT = (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN)
 _HEADER = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
@@ -102,7 +105,7 @@ class Matcher:
         verify: bool = True,
         min_words: int = MIN_WORDS,
     ) -> None:
-        """Lists by algorithm id; those that never give a verdict (`image.phash64.v1`) are left aside.
+        """Lists by algorithm id; those that never give a verdict are left aside.
 
         With an `index_folder`, which belongs to these lists alone, the indexes of texts and of long lists of
         codes are written there once and mapped by all later processes; a folder that cannot be written to costs
@@ -110,6 +113,7 @@ class Matcher:
         lists or index are damaged. `min_words`: see `passages_search`.
         """
         self._min_words = min_words
+        self._folder, self._verify = index_folder, verify
         self._lists = {a: columns for a, columns in lists.items() if a in _PREFERENCE and len(columns)}
         self._digests: dict[str, DigestIndex] = {
             a: DigestIndex(self._lists[a].codes) for a in _EXACT if a in self._lists
@@ -128,10 +132,17 @@ class Matcher:
         self._texts: BandIndex | None = None
         if MINHASH128 in self._lists:
             signatures = _registered_signatures(self._lists[MINHASH128].codes)
-            self._texts = _text_index(signatures, index_folder, verify=verify)
+            self._texts = open_signatures(signatures, index_folder, verify=verify)
         self._passages: PassageIndex | None = None
         if WINNOW32 in self._lists:
-            self._passages = _passage_index(self._lists[WINNOW32], index_folder, verify=verify)
+            self._passages = open_passages(self._lists[WINNOW32], index_folder, verify=verify)
+
+    @cached_property
+    def _short_codes(self) -> ShortCodeIndex | None:
+        """Made at the first such code: few datasets state any."""
+        if PHASH64 not in self._lists:
+            return None
+        return open_short_codes(self._lists[PHASH64].codes, self._folder, verify=self._verify)
 
     def match(
         self,
@@ -195,6 +206,10 @@ class Matcher:
                 varied = variants(stacked).reshape(-1, codes.width) if turned else stacked
                 hits = codes.search(varied, radius(algorithm, alone=isinstance(asked, Alone)))
                 yield from self._graded(algorithm, asked, hits, VARIANTS if turned else (IDENTITY,))
+        if (asked := queries.get(PHASH64)) and self._short_codes is not None:
+            stacked = asked.stacked(self._short_codes.width)
+            hits = self._short_codes.search(stacked, radius(PHASH64))
+            yield from self._graded(PHASH64, asked, hits, (IDENTITY,))
         if self._texts is not None and (asked := queries.get(MINHASH128)):
             hits = self._texts.search(_signatures(asked), radius(MINHASH128))
             yield from self._graded(MINHASH128, asked, hits, (WHOLE,))
@@ -296,29 +311,3 @@ def _registered_signatures(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
 def _values(codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """The values behind each header, as a view."""
     return codes[:, len(_HEADER) :].view("<u4")
-
-
-def _text_index(signatures: NDArray[np.uint32], folder: Path | None, *, verify: bool) -> BandIndex:
-    """Opened if it is there, else built, on disk if possible."""
-    if folder is None:
-        return BandIndex.build(signatures)
-    place = folder / MINHASH128
-    if place.exists():
-        return BandIndex.open(place, signatures, verify=verify)
-    try:
-        return BandIndex.build(signatures, place)
-    except OSError:
-        return BandIndex.build(signatures)
-
-
-def _passage_index(columns: ListColumns, folder: Path | None, *, verify: bool) -> PassageIndex:
-    """Opened if it is there, else built, on disk if possible."""
-    if folder is None:
-        return PassageIndex.build(columns)
-    place = folder / WINNOW32
-    if place.exists():
-        return PassageIndex.open(place, columns, verify=verify)
-    try:
-        return PassageIndex.build(columns, place)
-    except OSError:
-        return PassageIndex.build(columns)

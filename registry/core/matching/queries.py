@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,16 @@ from registry.core.fingerprints import (
     DEEP256,
     DHASH256,
     FULL,
+    PHASH64,
     PHASH256,
     WHOLE,
     Fingerprint,
 )
 from registry.core.matching.grades import colours_agree, grade, outlines_agree
 from registry.core.matching.outlines import samples
+
+_PICTURES: Final = frozenset({PHASH64, PHASH256, DHASH256})
+_SURER: Final = _PICTURES - {PHASH64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class Alone:
         return len(self.table)
 
     def __getitem__(self, item: int) -> Query:
-        kind = FULL if self.algorithm in (PHASH256, DHASH256) else WHOLE
+        kind = FULL if self.algorithm in _PICTURES else WHOLE
         return Query(item, Fingerprint(self.algorithm, kind, self.table[item].tobytes()))
 
     @property
@@ -117,10 +122,12 @@ Asked = Several | Alone
 
 
 def by_algorithm(items: Sequence[Sequence[Fingerprint]], algorithms: Iterable[str]) -> dict[str, Asked]:
-    """The codes that take part, by algorithm."""
+    """The codes that take part, by algorithm. phash64 does only where it is all that is known of a picture."""
     asked = {algorithm: Several(algorithm, items) for algorithm in algorithms}
     for item, fingerprints in enumerate(items):
         for f in fingerprints:
+            if f.algorithm == PHASH64 and any(other.algorithm in _SURER for other in fingerprints):
+                continue
             if (several := asked.get(f.algorithm)) is not None:
                 several.owners.append(item)
                 several.fingerprints.append(f)

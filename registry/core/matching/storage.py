@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,20 @@ Arrays = dict[str, NDArray[Any]]
 
 Create = Callable[[str, Any, tuple[int, ...]], NDArray[Any]]
 """Makes an array of zeros of this name, type and shape."""
+
+
+class OtherFormat(Corrupt):
+    """An index that another version of this program wrote."""
+
+
+def discard(folder: Path) -> None:
+    """Take an index away, in one step; who has it mapped keeps it. `OSError` if the place cannot be written to."""
+    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with suppress(FileNotFoundError):  # another process was faster
+            folder.rename(place / folder.name)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def write(folder: Path, form: str, source: str, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -113,12 +127,13 @@ def read(
     """Map the named arrays read-only. With a `source`, check it and all digests; without, rely on an earlier check.
 
     With `verify` the digests are checked also without a source. `Corrupt` if anything is missing, changed, of
-    another format or derived from other data.
+    another format (`OtherFormat`) or derived from other data.
     """
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         if manifest["format"] != form:
-            raise _corrupt(folder, f"has the format {manifest['format']}, not {form}")
+            other = OtherFormat if isinstance(manifest["format"], str) else Corrupt
+            raise _corrupt(folder, f"has the format {manifest['format']}, not {form}", other)
         if source is not None and manifest["source"] != source:
             raise _corrupt(folder, "was built from other data")
         if source is not None if verify is None else verify:
@@ -151,5 +166,5 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _corrupt(folder: Path, what: str) -> Corrupt:
-    return Corrupt(f"The index {folder} {what}. Delete that folder; it is built again from the snapshot.")
+def _corrupt(folder: Path, what: str, kind: type[Corrupt] = Corrupt) -> Corrupt:
+    return kind(f"The index {folder} {what}. Delete that folder; it is built again from the snapshot.")

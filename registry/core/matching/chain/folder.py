@@ -56,9 +56,12 @@ def exists(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Current:
-    """The current state; `Corrupt` if there is none."""
+    """The current state; `Corrupt` if there is none, `OtherFormat` if another version wrote it."""
     try:
-        return _parsed(json.loads((folder / _CURRENT).read_bytes()))
+        stored = json.loads((folder / _CURRENT).read_bytes())
+        if isinstance(stored["format"], str) and stored["format"] != FORMAT:
+            raise damaged(folder, f"has the format {stored['format']}, not {FORMAT}", storage.OtherFormat)
+        return _parsed(stored)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(folder, f"cannot be read ({type(error).__name__}: {error})") from error
 
@@ -121,6 +124,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def damaged(folder: Path, what: str) -> Corrupt:
+def damaged(folder: Path, what: str, kind: type[Corrupt] = Corrupt) -> Corrupt:
     """The error, with what to do."""
-    return Corrupt(f"The index {folder} {what}. Delete that folder; it is built again from the codes.")
+    return kind(f"The index {folder} {what}. Delete that folder; it is built again from the codes.")

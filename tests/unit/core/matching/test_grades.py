@@ -35,7 +35,9 @@ CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
         ("source.url.v1", "whole", 0, MATCH),
         ("source.url.v1", "whole", 1, None),
         ("source.domain.v1", "whole", 0, MATCH),
-        ("image.phash64.v1", "full", 0, None),
+        ("image.phash64.v1", "full", 2, Grade.REVIEW),
+        ("image.phash64.v1", "trimmed", 0, Grade.REVIEW),
+        ("image.phash64.v1", "full", 3, None),
         ("image.colour42.v1", "full", 0, None),
         ("image.phash256.v1", "window", 0, None),
         ("no.such.v1", "full", 0, None),
@@ -155,6 +157,7 @@ def test_the_radius_is_where_the_last_grade_ends() -> None:
         "image.dhash256.v1": 14,
         "text.minhash128.v1": 64,
         "text.winnow32.v1": 65_535,
+        "image.phash64.v1": 2,
         "source.url.v1": 0,
         "source.domain.v1": 0,
     }

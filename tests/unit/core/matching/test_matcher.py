@@ -1,6 +1,7 @@
 """From real files to the works that they are: copies are found with the right grade, strangers are not."""
 
 import io
+import json
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -21,8 +22,10 @@ from tests.support.lists import lists_of
 
 SHA256, MD5 = "digest.sha256.v1", "digest.md5.v1"
 PHASH, DHASH, COLOUR = "image.phash256.v1", "image.dhash256.v1", "image.colour42.v1"
+PHASH64 = "image.phash64.v1"
 MINHASH = "text.minhash128.v1"
 WINNOW = "text.winnow32.v1"
+ANCHORS = "image.anchors256.v1"
 Prints = tuple[Fingerprint, ...]
 
 
@@ -215,10 +218,36 @@ def test_items_without_fingerprints_match_nothing(matcher: Matcher) -> None:
     assert matcher.match([(), []]) == [(), ()]
 
 
-def test_codes_for_exchange_never_match() -> None:
-    exchange = tuple(p for p in WORKS["chelsea"] if p.algorithm in ("image.phash64.v1", COLOUR))
+def test_colours_alone_never_match() -> None:
+    exchange = tuple(p for p in WORKS["chelsea"] if p.algorithm == COLOUR)
     assert exchange
     assert Matcher(lists_of([exchange])).match([exchange]) == [()]
+
+
+def test_a_short_hash_alone_is_for_a_person_to_look_at(tmp_path: Path) -> None:
+    (code,) = (p for p in WORKS["chelsea"] if (p.algorithm, p.kind) == (PHASH64, "full"))
+    lists = lists_of(list(WORKS.values()))
+    row = list(WORKS).index("chelsea")
+
+    def turned(bits: int) -> Fingerprint:
+        data = int.from_bytes(code.code, "big") ^ ((1 << bits) - 1)
+        return Fingerprint(PHASH64, "full", data.to_bytes(8, "big"))
+
+    for matcher in (Matcher(lists), Matcher(lists, tmp_path), Matcher(lists, tmp_path, verify=False)):
+        found = matcher.match([[turned(bits)] for bits in range(4)])
+        assert [[(m.work_row, m.grade, m.distance) for m in one] for one in found] == [
+            [(row, Grade.REVIEW, 0)], [(row, Grade.REVIEW, 1)], [(row, Grade.REVIEW, 2)], [],
+        ]  # fmt: skip
+        alone = np.frombuffer(code.code, np.uint8).reshape(1, 8)
+        assert [m.grade for m in matcher.match_codes(PHASH64, alone)[0]] == [Grade.REVIEW]
+
+
+def test_a_short_hash_says_nothing_beside_a_long_one() -> None:
+    (code,) = (p for p in WORKS["chelsea"] if (p.algorithm, p.kind) == (PHASH64, "full"))
+    matcher = Matcher(lists_of(list(WORKS.values())))
+    for name in ("phash256", "dhash256"):
+        other = Fingerprint(f"image.{name}.v1", "full", bytes(32))
+        assert matcher.match([[code, other]]) == [()]
 
 
 def test_an_empty_registry_matches_nothing() -> None:
@@ -399,6 +428,43 @@ def test_the_index_is_built_once_and_then_opened(matcher: Matcher, tmp_path: Pat
     assert Matcher(lists, tmp_path / "index").match(items) == expected
     assert Matcher(lists, tmp_path / "index", verify=False).match(items) == expected
     assert (tmp_path / "index" / MINHASH / "rows.npy").stat() == built
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("name", [MINHASH, WINNOW, PHASH64, PHASH])
+def test_an_index_of_another_version_is_built_anew(
+    tmp_path: Path, name: str, verify: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.core.matching.opening.KEPT", 1)
+    lists = lists_of(list(WORKS.values()))
+    works = [*WORKS.values(), [p for p in WORKS["chelsea"] if p.algorithm == PHASH64]]
+    expected = Matcher(lists, tmp_path).match(works)
+    manifest = tmp_path / name / ("current.json" if name == PHASH else "index.json")
+    current = manifest.read_text()
+    manifest.write_text(current.replace("-v", "-v9"))
+    (manifest.parent / "of-old").write_bytes(b"")
+    assert Matcher(lists, tmp_path, verify=verify).match(works) == expected
+    assert json.loads(manifest.read_text())["format"] == json.loads(current)["format"]
+    assert not (manifest.parent / "of-old").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        {MINHASH, WINNOW, PHASH64, PHASH, DHASH, ANCHORS}
+    )
+
+
+def test_an_index_of_another_version_that_cannot_be_replaced_costs_memory_not_answers(
+    matcher: Matcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists, items = lists_of(list(WORKS.values())), list(WORKS.values())
+    Matcher(lists, tmp_path)
+    manifest = tmp_path / MINHASH / "index.json"
+    manifest.write_text(manifest.read_text().replace("-v", "-v9"))
+
+    def read_only(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    assert Matcher(lists, tmp_path).match(items) == matcher.match(items)
+    assert "-v9" in manifest.read_text()
 
 
 def test_a_damaged_index_and_one_of_another_edition_are_refused(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from crawler.modes import Mode
 from crawler.runs.verify import verify_run
 from crawler.sources import open_sources
 from registry.core.decisions import Policy
-from registry.core.fingerprints import FULL, PHASH256, fingerprint_bytes
+from registry.core.fingerprints import FULL, PHASH64, PHASH256, fingerprint_bytes
 from tests.unit.crawler import lab
 from tests.unit.crawler.shards import write
 
 WORK = lab.WORKS["reserved picture"].data
-CODE = next(f.code for f in fingerprint_bytes(WORK).fingerprints if (f.algorithm, f.kind) == (PHASH256, FULL))
+CODES = {f.algorithm: f.code for f in fingerprint_bytes(WORK).fingerprints if f.kind == FULL}
+CODE, SHORT_CODE = CODES[PHASH256], CODES[PHASH64].hex()
 SHA, MD5 = hashlib.sha256(WORK).hexdigest(), hashlib.md5(WORK, usedforsecurity=False).hexdigest()
 LICENSED = hashlib.sha256(lab.WORKS["licensed picture"].data).hexdigest()
 
@@ -63,6 +64,18 @@ DIGESTS: Sequence[str | None] = [
     " ".join([SHA[:32], SHA[32:]]),
     "é" * 32,
 ]
+SHORT: Sequence[str | None] = [
+    SHORT_CODE,
+    f"{int(SHORT_CODE, 16) ^ 0b1001:016x}",
+    f"{int(SHORT_CODE, 16) ^ 0b11011:016x}",
+    None,
+    f"{int(SHORT_CODE, 16) ^ 1 << 63:016x}",
+    "8000000000000000",
+    SHORT_CODE[:-2],
+    "x",
+    SHORT_CODE.upper(),
+]
+"""The registered picture's, near it, and what is none."""
 TABLES: dict[str, pa.Table] = {
     "digests": pa.table({"sha256": [*DIGESTS, *strangers(300, 64)]}),
     "several": pa.table({
@@ -73,6 +86,9 @@ TABLES: dict[str, pa.Table] = {
         "sha256": pa.array([bytes.fromhex(SHA), b"", None, b"short", bytes(32)], pa.binary()),
         "phash256": pa.array([near(0), near(16), near(64), near(128), None], pa.binary(32)),
     }),
+    "short": pa.table({"url": [URLS[0]] * 4 + [None] * 5, "phash64": SHORT}),
+    "short alone": pa.table({"phash64": pa.array([s and bytes.fromhex(s) for s in SHORT if s != "x"], pa.binary())}),
+    "short and long": pa.table({"phash64": SHORT[:3], "phash256": [near(0).hex(), near(128).hex(), None]}),
     "addresses": pa.table({"URL": URLS, "note": range(len(URLS))}),
     "both": pa.table({"url": URLS, "sha256": [*reversed(DIGESTS)]}),
     "two addresses": pa.table({"url": URLS, "image_url": [*reversed(URLS)]}),
@@ -120,7 +136,7 @@ def test_columns_give_the_verdicts_of_rows(
 
 def test_the_table_has_something_to_find(tmp_path: Path, make_job: lab.MakeJob) -> None:
     found: dict[str, list[Any]] = {}
-    for name in ("digests", "several", "bytes"):
+    for name in ("digests", "several", "bytes", "short", "short and long"):
         path = write(tmp_path / f"{name}.parquet", TABLES[name])
         job = make_job(out=tmp_path / name)
         run_filter(replace(job, sources=open_sources([path], metadata_only=True)), resume=False)
@@ -131,6 +147,9 @@ def test_the_table_has_something_to_find(tmp_path: Path, make_job: lab.MakeJob) 
         deny, deny, "licence.licensee", nowhere, nowhere, bad, bad, deny, deny, bad,
     ]  # fmt: skip
     assert found["several"] == [deny, deny, deny, bad, nowhere]
+    review = "match.review"
+    assert found["short"] == [review, review, none, none, bad, nowhere, bad, bad, nowhere]
+    assert found["short and long"] == [deny, none, none]
     assert found["bytes"] == [deny, deny, none, bad, none]
 
 

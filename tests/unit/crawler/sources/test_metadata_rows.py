@@ -37,6 +37,8 @@ def algorithms(row: dict[str, Any], *asked: str) -> list[str]:
         (("id", "url", "image_phash"), Stated(("url",))),  # COYO; its hash is another one of 64 bits
         (("text", "id", "dump", "url", "date"), Stated(("url",))),  # FineWeb
         (("Image.PHash256.v1",), Stated((), (("Image.PHash256.v1", "image.phash256.v1"),))),
+        (("url", "phash", "pHash", "hash"), Stated(("url",))),  # somebody's, made somehow
+        (("phash64",), Stated((), (("phash64", "image.phash64.v1"),))),
         (("license_url", "page", "text"), Stated()),
     ],
 )
@@ -96,6 +98,26 @@ def test_two_columns_with_one_address_state_it_once() -> None:
 )
 def test_what_is_not_all_that_should_be_known_is_a_gap(row: dict[str, Any], gap: str | None) -> None:
     assert read_row(row, stated_columns(tuple(row)))[1] == gap
+
+
+@pytest.mark.parametrize("code", ["33b6cc25d9d3c959", "25eca8f7b1d2b6d2"])
+def test_a_short_hash_that_ours_cannot_be_is_refused(code: str) -> None:
+    """No first bit: the DC coefficient, by which ours begins, is not in it."""
+    row = {"image_phash": code}
+    assert read_row(row, stated_columns(tuple(row), ("phash64=image_phash",))) == ((), "error.malformed")
+
+
+@pytest.mark.parametrize("code", ["8000000000000000", "0000000000000000", "ffff0000ff800000"])
+def test_the_short_hash_of_a_flat_or_symmetric_picture_states_nothing(code: str) -> None:
+    rows: list[dict[str, object]] = [{"phash64": code}, {"phash64": bytes.fromhex(code)}]
+    for row in rows:
+        assert read_row(row, stated_columns(tuple(row))) == ((), "unchecked.no-address")
+
+
+@pytest.mark.parametrize("code", ["ffffffff80000000", "7fffffff80000000", "ffffffff8", "ffffffff0000000g", 7])
+def test_what_is_no_short_hash_is_refused(code: object) -> None:
+    row = {"phash64": code}
+    assert read_row(row, stated_columns(tuple(row))) == ((), "error.malformed")
 
 
 def test_a_bad_value_does_not_hide_the_good_ones() -> None:
