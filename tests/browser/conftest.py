@@ -5,14 +5,17 @@ No page may complain on the console, ask anything of another host, or scroll sid
 
 from __future__ import annotations
 
+import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 from werkzeug.serving import make_server
 
@@ -50,6 +53,8 @@ class Server:
     address: str
     database: Database
     sources: Sources
+    heard: list[bytes]
+    """The bodies of all requests, as they came over the line; the browser does not tell what it sends of files."""
 
 
 @dataclass
@@ -96,14 +101,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     LogKey.generate(log_keys(settings), "localhost/usage-log")
     database, sources = Database(settings.database_url), Sources()
     metadata.create_all(database.engine)
-    app = create_app(settings, sources=sources, database=database)
+    heard: list[bytes] = []
+    app = listening(create_app(settings, sources=sources, database=database), heard)
     running = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     # Passkeys need a name, not an address; both are this machine.
-    yield Server(f"http://localhost:{running.port}", database, sources)
+    yield Server(f"http://localhost:{running.port}", database, sources, heard)
     running.shutdown()
     running.server_close()
     database.dispose()
+
+
+def listening(app: Flask, heard: list[bytes]) -> WSGIApplication:
+    """The application, and in `heard` what was sent to it."""
+
+    def listen(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        heard.append(body)
+        return app(environ | {"wsgi.input": io.BytesIO(body)}, start)
+
+    return listen
 
 
 @pytest.fixture(scope="session")

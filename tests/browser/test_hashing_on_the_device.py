@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -132,13 +134,13 @@ def test_lossless_pictures_have_the_same_codes(visit: Visits) -> None:
 
     for name, data in files.items():
         assert codes_there(answers[name]) == codes_here(data), name
+    assert "trimmed/image.phash256.v1" in codes_there(answers["framed.png"])
+    assert "full/image.phash256.v1" not in codes_there(answers["symmetric.png"])
+    assert list(codes_there(answers["blank.png"])) == ["whole/digest.sha256.v1"]
 
 
 def interlaced(image: Image.Image) -> bytes:
     """An Adam7 PNG, which Pillow reads but does not write."""
-    import struct
-    import zlib
-
     pixels = np.asarray(image.convert("RGB"))
     height, width, _ = pixels.shape
     raw = b""

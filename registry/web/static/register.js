@@ -15,6 +15,7 @@ const rows = document.getElementById("rows");
 const count = document.getElementById("count");
 const ledger = document.getElementById("ledger");
 const button = form.querySelector("[type=submit]");
+const mostBytes = Number(form.dataset.most); // of a request
 const steps = { read: 1, decode: 2, hash: 3 };
 const sent = { codes: 0, bytes: 0 };
 let items = [];
@@ -25,8 +26,8 @@ const copyOf = (id) => document.getElementById(id).content.firstElementChild.clo
 const titleOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[_\s]+/g, " ").trim();
 
 function sizeOf(bytes) {
-  const unit = bytes < 1e6 ? "kilobyte" : "megabyte";
-  const value = bytes / (bytes < 1e6 ? 1e3 : 1e6);
+  const [unit, of] = bytes < 1e3 ? ["byte", 1] : bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
+  const value = bytes / of;
   const options = { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 };
   return new Intl.NumberFormat(document.documentElement.lang, options).format(value);
 }
@@ -67,6 +68,7 @@ async function look(item) {
   const answer = await hashed(item.file, (step) => progress(item, steps[step] / 4, words(step)));
   if (!items.includes(item)) return;
   if (answer.is === "refused") settle(item, "refused-row", words(answer.why));
+  else if (answer.is === "send" && item.file.size > mostBytes) settle(item, "refused-row", words("too-large"));
   else if (answer.is === "send") {
     item.sends = true;
     item.state.textContent = `${words(answer.why)} ${chosen.dataset.send}`;
@@ -140,7 +142,7 @@ function post(item) {
   const body = new FormData(form);
   body.delete("file");
   body.set("title", item.title.value);
-  const whole = item.sends || send.checked;
+  const whole = item.sends || (send.checked && item.file.size <= mostBytes);
   if (whole) body.append("file", item.file);
   else {
     body.append("name", item.file.name);

@@ -22,7 +22,7 @@ export function hashed(file, said = () => {}) {
 // The page's own sentence for a step or a reason.
 export function words(key) {
   const name = EXACT.has(key) ? "exact" : TOO_MUCH.has(key) ? "failed" : key;
-  const terms = [...document.querySelectorAll("#device-words dt")];
+  const terms = [...document.getElementById("device-words").content.querySelectorAll("dt")];
   return terms.find((term) => term.textContent === name)?.nextElementSibling.textContent ?? "";
 }
 
