@@ -24,6 +24,7 @@ from registry.core.errors import NotReady
 from registry.domains import api as domains_api
 from registry.domains.service import Prober
 from registry.licences import api as licences_api
+from registry.licences import pages as licence_pages
 from registry.licences import requests_api
 from registry.log import api as log_api
 from registry.log.keys import LogKey
@@ -35,7 +36,7 @@ from registry.publishing import pages as publishing_pages
 from registry.publishing import receipts_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
-from registry.remuneration import costs_api, invoices_api
+from registry.remuneration import costs_api, invoices_api, members_api
 from registry.remuneration import files_api as settlement_files_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
@@ -46,6 +47,7 @@ from registry.wiring import log_keys
 from registry.works import api as works_api
 from registry.works import bulk_api
 from registry.works import pages as works_pages
+from registry.works import work_pages
 
 _ROOMS = (
     parties_api,
@@ -66,6 +68,7 @@ _ROOMS = (
     remuneration_api,
     costs_api,
     invoices_api,
+    members_api,
     settlement_files_api,
     log_api,
 )
@@ -74,6 +77,8 @@ _ROOMS = (
 _PAGES = (
     *parties_pages.blueprints,
     works_pages.blueprint,
+    work_pages.blueprint,
+    licence_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,
     remuneration_pages.blueprint,

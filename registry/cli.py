@@ -14,6 +14,7 @@ from registry.core.ids import format_id
 from registry.invoice_commands import invoice
 from registry.log_commands import log
 from registry.money_commands import ledger, payment, payout
+from registry.statement_commands import statement
 from registry.trust_cli import trust
 
 
@@ -115,6 +116,7 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
 
 cli.add_command(ledger)
 cli.add_command(invoice)
+cli.add_command(statement)
 cli.add_command(payment)
 cli.add_command(payout)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from registry.core.settlement.rules import Deductions
 from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
 from registry.remuneration.beancount import export_ledger
-from registry.remuneration.earned import earned_by_work
 from registry.remuneration.billing import issuer_of
+from registry.remuneration.earned import earned_by_work
 from registry.remuneration.invoice_models import Invoice
 from registry.remuneration.invoicing import IssueInvoices, issue_invoices, take_back
 from registry.remuneration.invoicing import by_number as invoice_by_number
 from registry.remuneration.ledger import balance
+from registry.remuneration.members import members_report
 from registry.remuneration.models import Settlement
 from registry.remuneration.money import decimal, minor
 from registry.remuneration.payout_models import PayoutRun
@@ -31,6 +32,7 @@ from registry.remuneration.payouts import (
 from registry.remuneration.published import project_settlements, settlement_file
 from registry.remuneration.replies import take_reply
 from registry.remuneration.settling import settle
+from registry.remuneration.society_files import dsr_like, members_csv
 from registry.remuneration.statements import (
     PoolDetails,
     SettlementDetails,
@@ -69,6 +71,7 @@ __all__ = [
     "check_holder",
     "check_iban",
     "decimal",
+    "dsr_like",
     "earned_by_work",
     "export_ledger",
     "file_of",
@@ -81,6 +84,8 @@ __all__ = [
     "list_settlements",
     "list_unclaimed",
     "mark_sent",
+    "members_csv",
+    "members_report",
     "minor",
     "owed_to",
     "payouts_to",

@@ -7,13 +7,13 @@ what it owes, agreement by agreement. That a settlement took place, with its roo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
@@ -79,6 +79,8 @@ class StatementEntry:
     right: str = RIGHT
     part: str = "use"
     """What was paid: the use itself, or a share of what was declared, such as `net_income.2@17`."""
+    payee: int = 0
+    """Private key of the party."""
 
 
 class Opening(NamedTuple):
@@ -122,13 +124,7 @@ def statement(
     check_scopes(actor, _READ)
     name = str(Period.parse(period))
     payee, public_id = _payee(session, actor, on_behalf_of, sources)
-    query = (
-        select(StatementLine, Settlement, SettlementPool)
-        .join(Settlement, Settlement.id == StatementLine.settlement_id)
-        .join(SettlementPool, SettlementPool.id == StatementLine.pool_id)
-        .where(StatementLine.party_id == payee, Settlement.period == name)
-    )
-    entries = _entries(session, query)
+    entries = entries_of(session, [payee], name)
     totals: Counter[str] = Counter()
     for entry in entries:
         totals[entry.currency] += entry.amount_minor
@@ -208,9 +204,15 @@ def _payee(session: Session, actor: Actor, party: bytes | None, sources: Sources
     return parties.acting_for(session, actor, party, May.COLLECT, [], sources.now()).principal_id, party
 
 
-def _entries(
-    session: Session, query: Select[StatementLine, Settlement, SettlementPool]
-) -> list[StatementEntry]:
+def entries_of(session: Session, payees: Collection[int], period: str) -> list[StatementEntry]:
+    """What a period's settlements attributed to these parties (private keys), in the order of the log."""
+    query = (
+        select(StatementLine, Settlement, SettlementPool)
+        .join(Settlement, Settlement.id == StatementLine.settlement_id)
+        .join(SettlementPool, SettlementPool.id == StatementLine.pool_id)
+        .where(StatementLine.party_id.in_(payees), Settlement.period == period)
+        .order_by(StatementLine.id)
+    )
     rows = session.execute(query).all()
     claims = usage.claims_by_id(session, [line.claim_batch_id for line, _, _ in rows])
     used = works.works_by_id(session, {line.work_id for line, _, _ in rows})
@@ -239,6 +241,7 @@ def _entries(
             currency=line.currency,
             purpose=agreed[pool.agreement_id].purpose,
             part=pool.part,
+            payee=line.party_id or 0,
         )
         for line, settlement, pool in rows
     ]

@@ -24,7 +24,7 @@ from registry.parties.service import May
 from registry.works import access
 from registry.works.contests import SeenContest, contests_of
 from registry.works.holdings import recorded, reservations_now, shares_now
-from registry.works.models import Reservation, ShareRow, StoredFingerprint, Work, WorkVersion
+from registry.works.models import Identifier, Reservation, ShareRow, StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
 
 K = TypeVar("K", int, bytes)
@@ -286,6 +286,18 @@ def works_by_public_id(session: Session, public_ids: Iterable[bytes]) -> dict[by
         for c in _chunks(public_ids)
         for w in session.scalars(select(Work).where(Work.public_id.in_(c)))
     }
+
+
+def identifiers_of(session: Session, public_ids: Iterable[bytes]) -> dict[bytes, list[tuple[str, str]]]:
+    """(scheme, value) of all that works have elsewhere; works without any are missing from the answer."""
+    found: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
+    columns = select(Work.public_id, Identifier.scheme, Identifier.value).join_from(Identifier, Work)
+    for chunk in _chunks(public_ids):
+        for public_id, scheme, value in session.execute(
+            columns.where(Work.public_id.in_(chunk)).order_by(Identifier.id)
+        ):
+            found[public_id].append((scheme, value))
+    return dict(found)
 
 
 def works_of_owners(session: Session, owner_ids: Collection[int]) -> list[Work]:
