@@ -10,7 +10,7 @@ from flask_babel import format_currency, format_datetime, format_decimal, get_lo
 
 from registry.core.ids import format_id
 from registry.core.tariffs.currencies import decimal_places
-from registry.web.fingerprint_svg import cells
+from registry.web.fingerprint_svg import cells, struck
 
 _UNITS = ("B", "kB", "MB", "GB")
 
@@ -90,4 +90,5 @@ def init_app(app: Flask) -> None:
         money=money,
         percent=percent,
         size=size,
+        struck=struck,
     )

@@ -61,20 +61,22 @@ def secure(response: Response) -> Response:
     return response
 
 
-def nav_of(role: str) -> list[tuple[str, str, str]]:
-    """The main pages of somebody in this role: endpoint, word, and the beginning of its sister pages' endpoints."""
+def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
+    """The main pages of somebody in this role: endpoint, word, and the beginnings of its sister pages' endpoints."""
     register = ("works_pages.register", _("Register"), "works_pages.register")
-    works = ("works_pages.show_all", _("My works"), "works_pages.show")
+    of_works = ("works_pages.show", "work_pages.", "works_together.", "licence_pages.")
+    works = ("works_pages.show_all", _("My works"), of_works)
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
     mandates = ("mandates.show_all", _("Mandates"), "mandates.")
-    return {
+    pages: dict[str, list[tuple[str, str, str | tuple[str, ...]]]] = {
         "creator": [register, works, statements, mandates],
         "society": [mandates, statements, works, register],
         "lab": [
             ("usage_pages.show_all", _("Reports"), "usage_pages."),
             ("models.show_all", _("Models"), "models."),
         ],
-    }.get(role, [])
+    }
+    return pages.get(role, [])
 
 
 def asset(filename: str) -> str:

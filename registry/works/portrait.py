@@ -17,8 +17,10 @@ from registry.core.decisions import Purpose, inside
 from registry.licences import service as licences
 from registry.licences.service import AboutWork, AgreementDetails, OfferDetails
 from registry.parties import service as parties
+from registry.remuneration import service as remuneration
+from registry.usage import service as usage
 from registry.works import overview, queries, share_form
-from registry.works.models import Reservation, Work
+from registry.works.models import Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Moment:
     purpose: str | None = None
 
 
+_USES_SHOWN = 20
 _ORDER = (
     (Purpose.TDM, 0),
     (Purpose.TRAIN_AI, 1),
@@ -80,7 +83,9 @@ def portrait(session: Session, actor: Actor, public_id: bytes, sources: Sources)
         "purposes": [_line(p, depth, details.reservations, about, now) for p, depth in _ORDER],
         "licensees": _names(session, about),
         "held": held,
-        "history": _history(session, work, about),
+        "history": _history(session, details, about),
+        "uses": usage.uses_of_work(session, work.id, _USES_SHOWN),
+        "earned": remuneration.earned_by_work(session, actor, work.id),
         "now": now,
         "mine": work.owner_id == actor.party_id,
     }
@@ -126,9 +131,11 @@ def _names(session: Session, about: AboutWork) -> dict[bytes, str]:
     return {p.public_id: p.name for p in parties.parties_by_id(session, ids).values()}
 
 
-def _history(session: Session, work: Work, about: AboutWork) -> list[Moment]:
+def _history(session: Session, details: queries.WorkDetails, about: AboutWork) -> list[Moment]:
     """Newest first."""
-    moments = [Moment(e.at, e.what, e.number) for e in overview.events_of(session, work)]
+    moments = [Moment(e.at, e.what, e.number) for e in overview.events_of(session, details.work)]
+    decisions = (decision for contest in details.contests for decision in contest.decisions)
+    moments += [Moment(d.decided_at, "decided", log_index=d.log_index) for d in decisions]
     for seen in about.offers:
         offer = seen.offer
         moments.append(Moment(offer.recorded_at, "offered", log_index=offer.log_index, purpose=offer.purpose))
