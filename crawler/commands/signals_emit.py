@@ -11,6 +11,7 @@ from crawler.exits import Exit
 from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput, OutputExists, VorbehaltError
 from registry.core.signals.emit import Declaration
+from registry.core.signals.emit.credentials import SigningKey
 
 
 @click.command(
@@ -90,6 +91,18 @@ def emit_command(
 @click.option("--work", metavar="ID", help="The work's id in the registry; for one file only.")
 @click.option("--registry", metavar="ORIGIN", help="The registry that keeps it, such as registry.example.")
 @click.option(
+    "--sign-key",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Add content credentials to pictures, signed by this key (PEM, P-256).",
+)
+@click.option(
+    "--certificates",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key's certificates (PEM), its own first.",
+)
+@click.option(
     "--out",
     required=True,
     metavar="DIR",
@@ -103,6 +116,8 @@ def stamp(
     policy: str | None,
     work: str | None,
     registry: str | None,
+    sign_key: Path | None,
+    certificates: Path | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -111,11 +126,16 @@ def stamp(
         raise InvalidInput("A work's id belongs to one file; stamp the others without --work.")
     if (work is None) != (registry is None):
         raise InvalidInput("--work and --registry belong together.")
+    if (sign_key is None) != (certificates is None):
+        raise InvalidInput("--sign-key and --certificates belong together.")
     names = [path.name for path in files]
     if len(set(names)) < len(names):
         raise InvalidInput("Two of the files have the same name; stamp them one after the other.")
     declaration = Declaration(frozenset(Purpose(name) for name in allowed), "/", policy, work, registry)
-    done = [_stamp(path, declaration, out) for path in files]
+    key = None
+    if sign_key is not None and certificates is not None:
+        key = SigningKey(sign_key.read_bytes(), certificates.read_bytes())
+    done = [_stamp(path, declaration, key, out) for path in files]
     if as_json:
         emit({"files": done})
     else:
@@ -125,16 +145,20 @@ def stamp(
         end(Exit.ITEMS)
 
 
-def _stamp(path: Path, declaration: Declaration, out: Path) -> dict[str, str | None]:
+def _stamp(path: Path, declaration: Declaration, key: SigningKey | None, out: Path) -> dict[str, str | None]:
     """Write one copy; what was written, or why nothing was."""
     from crawler.durable import replacing
     from registry.core.errors import UnsupportedMedia
+    from registry.core.fingerprints.sniff import image_format
+    from registry.core.signals.emit.credentials import sign
     from registry.core.signals.emit.stamp import sidecar
     from registry.core.signals.emit.stamp import stamp as stamped
 
     try:
         try:
             data, target = stamped(path.read_bytes(), declaration), out / path.name
+            if key is not None and image_format(data) is not None:
+                data = sign(data, declaration, key)
         except UnsupportedMedia:
             data, target = sidecar(declaration), out / f"{path.name}.xmp"
         if target.exists():

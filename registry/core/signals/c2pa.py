@@ -87,7 +87,7 @@ def _evidence(box: _Box, boxes: list[_Box], where: str, file: bytes | None) -> E
         notes.add("ingredient")
     if refused and file is not None and not _unchanged(box, boxes, file):
         notes.add("integrity")
-    details = (("constraint", "; ".join(constraints)),) if constraints else ()
+    details = (("constraint", "; ".join(dict.fromkeys(constraints))),) if constraints else ()
     raw = orjson.dumps(entries, default=str, option=orjson.OPT_NON_STR_KEYS)[:LONGEST_RAW]
     place = f"{where} {box.path[-1]}"
     return Evidence(
