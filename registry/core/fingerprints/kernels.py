@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 (an intrinsic's own arguments are types; the values come to its code generator)
 """Compiled kernels for pictures: the same integers as by numpy, several times faster. Imported only where they pay.
 
 Nothing is compiled on import. Compiled code is cached on disk where a place for it can be found, so a machine
@@ -10,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit, uint32
+from llvmlite import ir
+from numba import extending, njit, types, uint32
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
@@ -42,7 +44,48 @@ def luma(colours: Bytes, out: Bytes) -> None:
 
 LANES = 32
 """Rows that are resized together where few pixels make one."""
-_MOST_TAPS = 48
+_MOST_TAPS = 100
+_SQUARE = 16
+"""Side of the squares of pixels that are turned at once."""
+_I32, _ROW = ir.IntType(32), ir.VectorType(ir.IntType(8), _SQUARE)
+_HALVES = tuple(
+    ir.Constant(ir.VectorType(_I32, _SQUARE), [half + x // 2 + _SQUARE * (x % 2) for x in range(_SQUARE)])
+    for half in (0, _SQUARE // 2)
+)
+"""Which bytes of two vectors one after the other make their lower halves, and their upper, with bytes in turn."""
+_intrinsic: Any = extending.intrinsic
+
+
+@_intrinsic
+def _turn(_typing: Any, plane: Any, at: Any, step: Any, turned: Any, to: Any, to_step: Any) -> Any:
+    """Write 16 x 16 pixels, whose rows begin each `step` after `at`, as columns: each `to_step` after `to`.
+
+    Dealing rows i and i + 8 out like cards makes the eight pairs of rows 16 new ones; four times, and the square is
+    turned. A processor does it with 80 instructions, where single bytes take 512.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, target = (
+            context.make_array(signature.args[n])(context, builder, args[n]).data for n in (0, 3)
+        )
+
+        def place(data: Any, begin: Any, stride: Any, number: int) -> Any:
+            index = builder.add(begin, builder.mul(stride, ir.Constant(stride.type, number)))
+            return builder.bitcast(builder.gep(data, [index]), _ROW.as_pointer())
+
+        rows = []
+        for y in range(_SQUARE):
+            row = builder.load(place(source, args[1], args[2], y))
+            row.align = 1
+            rows.append(row)
+        for _ in range(_SQUARE.bit_length() - 1):
+            pairs = zip(rows[: _SQUARE // 2], rows[_SQUARE // 2 :], strict=True)
+            rows = [builder.shuffle_vector(a, b, half) for a, b in pairs for half in _HALVES]
+        for x, column in enumerate(rows):
+            builder.store(column, place(target, args[4], args[5], x)).align = 1
+        return context.get_dummy_value()
+
+    return types.void(plane, types.int64, types.int64, turned, types.int64, types.int64), generate
 
 
 @compiled
@@ -103,10 +146,14 @@ def _narrow_together(
     total = np.empty(LANES, np.int32)
     for top in range(0, height, LANES):
         rows = min(LANES, height - top)
-        for lane in range(rows):
-            row = plane[top + lane]
-            for x in range(width):
-                turned[x, lane] = row[x]
+        for y in range(0, rows, _SQUARE):
+            in_squares = width - width % _SQUARE if y + _SQUARE <= rows else 0
+            for x in range(0, in_squares, _SQUARE):
+                _turn(plane, (top + y) * width + x, width, turned, x * LANES + y, LANES)
+            for lane in range(y, min(y + _SQUARE, rows)):
+                row = plane[top + lane]
+                for x in range(in_squares, width):
+                    turned[x, lane] = row[x]
         for x in range(len(first)):
             total[:] = 1 << 21
             for i in range(0, taps[x], 4):
