@@ -50,6 +50,7 @@ def test_a_maker_registers_three_files_and_withdraws_one(
     expect(page.get_by_text("Nothing hangs here yet.")).to_be_visible()
 
     page.get_by_role("link", name="Register works").click()
+    page.wait_for_url("**/works/register")
     broken = tmp_path / "broken.png"
     broken.write_bytes(png(3)[:300])
     page.set_input_files("#files", [*files, str(broken)])
@@ -84,6 +85,7 @@ def test_a_lost_connection_doubles_nothing(visit: Visits, files: list[str]) -> N
     made = visit()
     page = made.sign_up("creator", "Olga")
     page.get_by_role("link", name="Register works").click()
+    page.wait_for_url("**/works/register")
     page.set_input_files("#files", files)
     sent = iter(range(99))
     page.route("**/works/register", lambda route: route.abort() if next(sent) == 1 else route.continue_())
@@ -103,6 +105,7 @@ def test_what_is_wrong_with_the_form_is_shown_without_losing_the_files(
     made = visit()
     page = made.sign_up("creator", "Petra")
     page.get_by_role("link", name="Register works").click()
+    page.wait_for_url("**/works/register")
     page.set_input_files("#files", files[:1])
     page.get_by_label("How did they come about?").select_option("ai_assisted")
     page.get_by_role("button", name="Register", exact=True).click()

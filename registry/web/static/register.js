@@ -228,3 +228,4 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   registerAll();
 });
+add([...pick.files]); // chosen before this script was there
