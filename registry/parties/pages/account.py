@@ -84,6 +84,16 @@ def end_session(public_id: bytes) -> Response:
     return redirect(url_for("account.show", _anchor="sessions"), 303)
 
 
+@blueprint.post("/account/end-other-sessions")
+@signed_in()
+def end_other_sessions() -> Response:
+    """End all of my sessions but this one."""
+    me = current_visitor()
+    with writing() as session:
+        service.end_other_sessions(session, me.actor, me.session, sources().now())
+    return redirect(url_for("account.show", _anchor="sessions"), 303)
+
+
 @blueprint.post("/account/passkeys/question")
 @signed_in()
 def ask_for_passkey() -> Response:

@@ -15,7 +15,7 @@ from registry.base.db import Database
 from registry.parties import service as parties
 from registry.parties.models import LoginSession, Party
 from tests.factories import PASSWORD, Clock
-from tests.support.browsing import Browser, text_of
+from tests.support.browsing import Browser, signed_in, text_of
 
 Person = Any
 NEW = {"role": "creator", "name": "Wanda", "email": "wanda@example.org", "password": PASSWORD}
@@ -167,8 +167,6 @@ def test_a_session_ends_after_a_month_in_any_case(person: Callable[..., Person],
 def test_one_session_ends_another(
     app: Flask, person: Callable[..., Person], database: Database, sources: Sources, clock: Clock
 ) -> None:
-    from tests.support.browsing import signed_in
-
     anna = person()
     clock.advance(minutes=1)
     other = signed_in(app, database, sources, anna.actor)
@@ -180,6 +178,24 @@ def test_one_session_ends_another(
     assert anna.browser.send(ends[0]).status_code == 303
     assert other.open("/en/account").status_code == 303
     assert anna.browser.open("/en/account").status_code == 200
+
+
+def test_all_other_sessions_end_at_once_and_nobody_elses(
+    app: Flask, database: Database, sources: Sources, person: Callable[..., Person]
+) -> None:
+    anna, lena = person(), person(name="Lena")
+    others = [signed_in(app, database, sources, anna.actor) for _ in range(2)]
+    assert "End all others" not in lena.browser.read("/en/account")
+    assert "End all others" in anna.browser.read("/en/account")
+    refused = anna.browser.client.post("/en/account/end-other-sessions")
+    assert refused.status_code == 403
+    assert others[0].open("/en/account").status_code == 200
+
+    assert anna.browser.send("/en/account/end-other-sessions").status_code == 303
+
+    assert [other.open("/en/account").status_code for other in others] == [303, 303]
+    assert "End all others" not in anna.browser.read("/en/account")
+    assert lena.browser.open("/en/account").status_code == 200
 
 
 def test_nobody_ends_a_strangers_session(person: Callable[..., Person]) -> None:
