@@ -43,7 +43,7 @@ class _Signals(Group):
     epilog=examples(
         "vorbehalt signals https://example.org/picture.jpg",
         "vorbehalt signals picture.jpg --evidence evidence",
-        "vorbehalt signals --domains domains.txt --out domain-signals.jsonl",
+        "vorbehalt signals --domains domains.txt --out sites.jsonl",
         "vorbehalt signals emit --policy https://example.org/licences --out site",
     ),
 )
@@ -91,7 +91,7 @@ def signals() -> None:
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="With --domains: where the evidence goes, for filter --domain-signals.",
+    help="With --domains: where the evidence goes.",
 )
 @json_option
 def read(

@@ -104,9 +104,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A group that counts for a subject: the token by which it was chosen, and whether it speaks to the asker."""
+    """A group that counts for a subject, and whether it speaks to the asker."""
 
     token: str
+    """By which it was chosen; of other agents all to whom the file says the same."""
     group: Group
     own: bool
     """If not, only its refusals count."""
@@ -125,7 +126,7 @@ class Robots:
         self.malformed = malformed
         """Whether the file has content and not one line that we know: an error page, say."""
         self.too_large = too_large
-        self._ai = tuple(sorted(groups.keys() & agents.AI_AGENTS))
+        self._ai = _alike({token: groups[token] for token in sorted(groups.keys() & agents.AI_AGENTS)})
 
     @classmethod
     def parse(cls, body: bytes) -> Robots:
@@ -162,18 +163,17 @@ class Robots:
         return None
 
     def selected(self, subject: Subject) -> Iterator[Selected]:
-        """The groups that count for a subject, each once: the asker's, and if any AI agent counts, all of those."""
+        """The groups that count for a subject: the asker's, and if any AI agent counts, theirs; those alike once."""
         own = self.own(subject.agent)
-        seen: list[Group] = []
         if own is not None:
-            seen.append(own.group)
             yield own
         if subject.any_ai_agent:
-            for token in ("*", *self._ai):
-                group = self.groups.get(token)
-                if group is not None and not any(group is other for other in seen):
-                    seen.append(group)
-                    yield Selected(token, group, own=False)
+            everybody = self.groups.get("*")
+            if everybody is not None and (own is None or own.group is not everybody):
+                yield Selected("*", everybody, own=False)
+            for tokens, group in self._ai:
+                if own is None or own.token != tokens:
+                    yield Selected(tokens, group, own=False)
 
     def allows(self, url: str, agent: str | None) -> bool:
         """Whether an agent may fetch an address; the file itself always."""
@@ -239,6 +239,15 @@ def _tokens(value: bytes) -> list[str]:
         if token:
             tokens.append("*" if token.startswith("*") else token)
     return tokens
+
+
+def _alike(groups: dict[str, Group]) -> tuple[tuple[str, Group], ...]:
+    """Groups that say the same to several agents, once, with all their tokens: most files name dozens."""
+    found: dict[tuple[tuple[bytes, bytes], ...], list[str]] = {}
+    for token, group in groups.items():
+        lines = [*(rule.line for rule in group.rules), *group.lines]
+        found.setdefault(tuple((line.name, line.value) for line in lines), []).append(token)
+    return tuple((", ".join(tokens), groups[tokens[0]]) for tokens in found.values())
 
 
 def _distinct(groups: list[Group]) -> list[Group]:
