@@ -42,6 +42,7 @@ def _stay_in_memory(folder: Path = Path("/dev/shm"), room: int = 6 << 30) -> Non
 
 
 _stay_in_memory()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest -n auto gives every core a process already
 
 
 def _is_here(address: Any) -> bool:

@@ -36,10 +36,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _command(world: Path, out: Path, *more: str, workers: int = 2) -> list[str]:
     at = datetime.fromtimestamp(_created(world), UTC).isoformat()
-    asked = ["--purpose", "train_genai", "--policy", "eu-art4", "--at", at, "--shard-size", "8"]
+    asked = ["--purpose", "train_genai", "--policy", "eu-art4", "--at", at, "--deep", "--min-words", "20"]
     inputs = [str(world / "in"), str(world / "in.jsonl")]
-    rest = ["--out", str(out), "--snapshot", str(world / "vb"), "--workers", str(workers), *more]
-    return [VORBEHALT, "filter", *inputs, *asked, *rest]
+    rest = ["--out", str(out), "--snapshot", str(world / "vb"), "--workers", str(workers)]
+    return [VORBEHALT, "filter", *inputs, *asked, "--shard-size", "8", *rest, *more]
 
 
 def _created(world: Path) -> int:
