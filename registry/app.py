@@ -47,7 +47,7 @@ from registry.wiring import log_keys
 from registry.works import api as works_api
 from registry.works import bulk_api
 from registry.works import pages as works_pages
-from registry.works import work_pages
+from registry.works import together_pages, work_pages
 
 _ROOMS = (
     parties_api,
@@ -78,6 +78,7 @@ _PAGES = (
     *parties_pages.blueprints,
     works_pages.blueprint,
     work_pages.blueprint,
+    together_pages.blueprint,
     licence_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,

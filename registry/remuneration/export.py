@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 
+from registry.base.spreadsheets import guarded
 from registry.core.ids import format_id
 from registry.remuneration.money import decimal
 from registry.remuneration.statements import Statement, StatementEntry
@@ -42,16 +43,6 @@ COLUMNS = (
     "paid_minor",
     "outstanding_minor",
 )
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def guarded(text: str) -> str:
-    """Text that a spreadsheet takes for text: one that would begin a formula gets an apostrophe before it.
-
-    OWASP, “CSV injection”; the full-width forms begin one in some programs too.
-    """
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def to_csv(statement: Statement) -> str:

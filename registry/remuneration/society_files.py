@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
+from registry.base.spreadsheets import guarded
 from registry.core.ids import format_id
-from registry.remuneration.export import guarded
 from registry.remuneration.members import MemberLine, MembersReport
 from registry.remuneration.money import decimal
 

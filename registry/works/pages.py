@@ -38,8 +38,7 @@ def _now() -> datetime:
 @signed_in(Role.CREATOR, Role.SOCIETY)
 def show_all() -> str:
     """My works, or those of somebody whom I represent: searched, by state, page by page."""
-    search = _search()
-    owner = parse_id("party", request.args["owner"]) if "owner" in request.args else None
+    search, owner = search_asked()
     with reading() as session:
         actor = current_visitor().actor
         found = overview.search_works(session, actor, search, licensed_now(_now()), sources(), owner)
@@ -47,15 +46,17 @@ def show_all() -> str:
     return render_template("works/works.html", found=found, search=search, view=view, owner=owner)
 
 
-def _search() -> overview.Search:
+def search_asked() -> tuple[overview.Search, bytes | None]:
+    """What the address looks for, and among whose works if not among the visitor's own."""
     args = request.args
     state = args.get("state", "")
     page = args.get("page", default=1, type=int)
-    return overview.Search(
+    search = overview.Search(
         words=args.get("q", "")[:200],
         state=overview.State(state) if state in set(overview.State) else None,
         page=min(max(page, 1), 1_000_000),
     )
+    return search, parse_id("party", args["owner"]) if "owner" in args else None
 
 
 # -- register -----------------------------------------------------------------------------------------------

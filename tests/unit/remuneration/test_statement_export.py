@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry.remuneration.export import guarded
+from registry.base.spreadsheets import guarded
 from registry.remuneration.money import decimal
 
 
