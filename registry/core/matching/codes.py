@@ -27,7 +27,7 @@ Changing when the one has cost as much as the other will is never more than twic
 of work beforehand.
 """
 
-_PAIRS_AT_ONCE = 1 << 17
+_PAIRS_AT_ONCE = 1 << 15
 _POPCOUNT8 = np.array([i.bit_count() for i in range(256)], dtype=np.uint8)
 
 
@@ -92,17 +92,22 @@ def words_compared(radius: int) -> int:
 
 
 def search_numpy(codes: NDArray[np.uint64], queries: NDArray[np.uint64], radius: int) -> Hits:
-    """In squares of pairs that stay in the cache."""
-    columns = np.ascontiguousarray(queries.T)[:, :, None]
+    """In squares of pairs that stay in the cache; as many words first as tell nearly all strangers apart."""
+    columns, first = np.ascontiguousarray(queries.T)[:, :, None], words_compared(radius)
+    narrow = np.uint8 if first < 4 else np.uint16  # three words differ in at most 192 bits
     step = max(1, _PAIRS_AT_ONCE // len(queries))
     found = []
     for begin in range(0, len(codes), step):
-        block = np.ascontiguousarray(codes[begin : begin + step].T)[:, None, :]
-        distance = np.zeros((len(queries), block.shape[2]), np.uint16)
-        for k in range(4):
-            distance += ones(columns[k] ^ block[k])
+        block = codes[begin : begin + step]
+        distance: NDArray[Any] = ones(columns[0] ^ block[:, 0]).astype(narrow, copy=False)
+        for k in range(1, first):
+            distance += ones(columns[k] ^ block[:, k])
         query, row = np.nonzero(distance <= radius)
-        found.append(Hits(query.astype(np.uint32), (row + begin).astype(np.uint32), distance[query, row]))
+        apart = distance[query, row].astype(np.uint16)
+        for k in range(first, 4):
+            apart += ones(queries[query, k] ^ block[row, k])
+        near = apart <= radius
+        found.append(Hits(query[near].astype(np.uint32), (row[near] + begin).astype(np.uint32), apart[near]))
     return Hits.joined(found)
 
 

@@ -51,6 +51,7 @@ _LEVEL_1: Final = 40_000
 """Bytes that a region's postings may have."""
 
 
+@lru_cache(maxsize=64)
 def region_bits(layout: Layout, entries: int) -> int:
     """How many upper bits of a chunk name a region."""
     columns = min(layout.ring - 1, 2)
@@ -85,6 +86,7 @@ class Estimate:
         return self.brute - min(self.each, self.regions)
 
 
+@lru_cache(maxsize=1024)
 def estimate(layout: Layout, entries: int, queries: int, radius: int, *, codes_at_hand: bool) -> Estimate:
     """The three ways of searching compared."""
     pair = _PAIR + _PAIR_WORD * words_compared(radius) if codes_at_hand else _PAIR_ALONE

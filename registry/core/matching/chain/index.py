@@ -121,10 +121,10 @@ class ChainIndex:
         """
         if not 0 <= radius <= BITS:
             raise InvalidInput(f"A radius lies between 0 and {BITS} bits, not at {radius}.")
-        queries, state = as_words(queries, "queries").view(np.uint8), self._state
-        hits = _search_base(state, queries, radius, way)
+        words, state = as_words(queries, "queries"), self._state
+        hits = _search_base(state, words, radius, way)
         if len(state.delta):
-            hits = Hits.joined((hits, _search_delta(state, queries, radius)))
+            hits = Hits.joined((hits, _search_delta(state, words.view(np.uint8), radius)))
         if state.gone is None:
             return hits
         keep = ~state.gone[hits.row]
@@ -220,14 +220,14 @@ class ChainIndex:
             yield
 
 
-def _search_base(state: _State, queries: Codes, radius: int, way: Way | None) -> Hits:
+def _search_base(state: _State, queries: Words, radius: int, way: Way | None) -> Hits:
     """The hits in the tables' rows; rows that are gone may be among them."""
     if not state.base.tables.entries or not len(queries):
         return Hits.none()
     chosen = way or _cheapest(state, len(queries), radius)
     if chosen == "brute" and state.codes is not None:
-        return state.codes.search(queries, radius)
-    return search(state.base, as_words(queries, "queries"), radius, chosen)
+        return state.codes.search(queries.view(np.uint8), radius)
+    return search(state.base, queries, radius, chosen)
 
 
 def _cheapest(state: _State, queries: int, radius: int) -> Way:

@@ -17,14 +17,18 @@ Words = NDArray[np.uint64]
 _AT_ONCE: Final = 1 << 16
 """Queries of one call: enough to share each region among many, few enough to stay in the cache."""
 
+_desk: Final = arguments.Desk()
+
 
 def search(stored: Stored, queries: Words, radius: int, way: costs.Way) -> Hits:
     """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt."""
+    if len(queries) <= _AT_ONCE:
+        return _with_twins(stored, _search(stored, queries, 0, radius, way))
     parts = [
         _with_twins(stored, _search(stored, queries[begin : begin + _AT_ONCE], begin, radius, way))
         for begin in range(0, len(queries), _AT_ONCE)
     ]
-    return parts[0] if len(parts) == 1 else Hits.joined(parts)
+    return Hits.joined(parts)
 
 
 def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way) -> Hits:
@@ -33,15 +37,13 @@ def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs
 
     dealt = np.empty((len(queries), 4), np.uint64)
     kernels.deal(np.ascontiguousarray(queries), dealing(stored.permutation), dealt)
-    room = 1024 + 4 * len(queries)
-    while True:
-        out = arguments.out(room)
+    few = len(queries) <= arguments.FEW
+    out = _desk.out() if few else arguments.out(1024 + 4 * len(queries))
+    flooded = _run(stored, dealt, radius, way, out)
+    if out.found[0] > len(out.row):
+        few, out = False, arguments.out(int(out.found[0]))
         flooded = _run(stored, dealt, radius, way, out)
-        if out.found[0] <= room:
-            break
-        room = int(out.found[0])
-    count = int(out.found[0])
-    hits = Hits(out.query[:count], out.row[:count], out.distance[:count])
+    hits = _hits(out, copied=few)
     if flooded.any():
         hits = _kept(hits, ~flooded[hits.query])
         asked = np.flatnonzero(flooded)
@@ -52,6 +54,15 @@ def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs
     if len(hits) <= 1 and not offset:
         return hits
     return Hits.sorted(hits.query + np.uint32(offset), hits.row, hits.distance)
+
+
+def _hits(out: arguments.Out, *, copied: bool) -> Hits:
+    """What was found; `copied` where the next search writes over it."""
+    count = int(out.found[0])
+    if not count:
+        return Hits.none()
+    hits = Hits(out.query[:count], out.row[:count], out.distance[:count])
+    return Hits(hits.query.copy(), hits.row.copy(), hits.distance.copy()) if copied else hits
 
 
 def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: arguments.Out) -> NDArray[np.bool_]:
@@ -73,10 +84,11 @@ def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: argumen
     most = int(shared.max()) - 1
     bits = costs.region_bits(stored.layout, tables.entries)
     whole = budget.masks(budget.CHUNK_BITS, most)
-    scratch, pending = arguments.scratch(len(dealt), len(whole.values), bits), arguments.pending()
     if way == "each":
-        kernels.search_each(tables, asked, whole, scratch, pending, out)
+        scratch = _desk.scratch(len(whole.values), bits)
+        kernels.search_each(tables, asked, whole, scratch, _desk.pending, out)
     else:
+        scratch, pending = arguments.scratch(len(dealt), len(whole.values), bits), arguments.pending()
         upper, lower = budget.masks(bits, most), budget.masks(budget.CHUNK_BITS - bits, most)
         kernels.search_regions(tables, asked, bits, upper, lower, scratch, pending, out)
     return survivors >= patience
