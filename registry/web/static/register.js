@@ -76,7 +76,7 @@ async function look(item) {
     item.found = answer.found;
     const code = codeToDraw(answer.found.codes);
     if (code) item.row.querySelector(".thumb-none").replaceWith(mounted(code));
-    item.state.replaceChildren(copyOf("made-here"));
+    item.state.replaceChildren(copyOf("made-here"), code ? "" : ` ${words("blank")}`);
   }
   tell();
 }

@@ -5,15 +5,15 @@ import { Undecodable, Unsuitable } from "./errors.js";
 import { decodePng } from "./png.js";
 
 const MOST_PIXELS = 120_000_000;
-const ROWS_AT_ONCE = 512; // a canvas of a whole large picture is more than some browsers give
+const ROWS_AT_ONCE = 128; // a canvas of a whole large picture is more than some browsers give, and slower
 const RAW = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 // { data, width, height } of a file in a format that `judge` lets pass; `trusts`: whether a canvas may be used.
 export async function pixelsOf(format, bytes, trusts) {
   if (format === "png") {
     const { data, width, height, orientation } = await decodePng(bytes, MOST_PIXELS);
-    onWhite(data);
-    withLuma(data);
+    const pixels = new Uint32Array(data.buffer);
+    onWhite(pixels, pixels, 0);
     return upright(data, width, height, orientation);
   }
   if (!trusts) throw new Unsuitable("noise");
@@ -25,29 +25,29 @@ export async function pixelsOf(format, bytes, trusts) {
   }
   const { width, height } = bitmap;
   if (width * height > MOST_PIXELS) throw new Unsuitable("large");
-  const data = throughCanvas(bitmap);
+  const pixels = new Uint32Array(width * height);
+  let exact = true;
+  throughCanvas(bitmap, (part, at) => { exact = onWhite(part, pixels, at) && exact; });
   bitmap.close();
-  if (format !== "jpeg" && !onWhiteExactly(data)) throw new Unsuitable("half-transparent");
-  withLuma(data);
-  return { data, width, height };
+  if (!exact) throw new Unsuitable("half-transparent"); // a canvas rounds these
+  return { data: new Uint8Array(pixels.buffer), width, height };
 }
 
-function throughCanvas(bitmap) {
+// Gives the pixels part by part: as numbers with red in the lowest byte, and where they begin.
+function throughCanvas(bitmap, take) {
   const { width, height } = bitmap;
-  const data = new Uint8Array(4 * width * height);
   const canvas = new OffscreenCanvas(width, Math.min(height, ROWS_AT_ONCE));
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   for (let top = 0; top < height; top += ROWS_AT_ONCE) {
     const rows = Math.min(ROWS_AT_ONCE, height - top);
     context.clearRect(0, 0, width, rows);
     context.drawImage(bitmap, 0, -top);
-    data.set(context.getImageData(0, 0, width, rows).data, 4 * width * top);
+    take(new Uint32Array(context.getImageData(0, 0, width, rows).data.buffer), width * top);
   }
-  return data;
 }
 
 // -- does this browser give back the pixels that were drawn? -----------------------------------------------------------
-const PROBE = 64;
+const PROBE = 128;
 
 // Browsers that hinder tracking change what is read from a canvas. Every byte of a known picture has to come back.
 export async function canvasIsExact() {
@@ -58,42 +58,37 @@ export async function canvasIsExact() {
       drawn[i] = i % 4 === 3 ? 255 : state >>> 24;
     }
     const bitmap = await createImageBitmap(new ImageData(drawn, PROBE, PROBE), RAW);
-    const read = throughCanvas(bitmap);
+    const known = new Uint32Array(drawn.buffer);
+    let same = true;
+    throughCanvas(bitmap, (part, at) => { same = part.every((pixel, i) => pixel === known[at + i]) && same; });
     bitmap.close();
-    return read.every((value, i) => value === drawn[i]);
+    return same;
   } catch {
     return false;
   }
 }
 
-// -- transparency -----------------------------------------------------------------------------------------------------
-// Alpha on white, rounded as Pillow does (`Paste.c`).
-function onWhite(data) {
-  for (let i = 3; i < data.length; i += 4) {
-    const alpha = data[i];
-    if (alpha === 255) continue;
-    for (let n = i - 3; n < i; n++) {
-      const sum = 255 * (255 - alpha) + data[n] * alpha + 128;
-      data[n] = ((sum >> 8) + sum) >> 8;
+// -- transparency and luma --------------------------------------------------------------------------------------------
+// From red, green, blue, alpha to red, green, blue, luma on white; false if anything is half transparent. Alpha is
+// rounded as Pillow does (`Paste.c`), luma is ITU-R 601-2 in 16-bit fixed point.
+function onWhite(from, to, at) {
+  let exact = true;
+  for (let i = 0; i < from.length; i++) {
+    let pixel = from[i];
+    const alpha = pixel >>> 24;
+    if (alpha !== 255) {
+      exact = exact && alpha === 0;
+      pixel = blended(pixel & 255, alpha) | (blended((pixel >>> 8) & 255, alpha) << 8) | (blended((pixel >>> 16) & 255, alpha) << 16);
     }
+    const luma = 19595 * (pixel & 255) + 38470 * ((pixel >>> 8) & 255) + 7471 * ((pixel >>> 16) & 255) + 0x8000;
+    to[at + i] = (pixel & 0xffffff) | ((luma >>> 16) << 24);
   }
+  return exact;
 }
 
-// The same for what is either opaque or not there; false for anything between, which a canvas rounds.
-function onWhiteExactly(data) {
-  for (let i = 3; i < data.length; i += 4) {
-    if (data[i] === 255) continue;
-    if (data[i] !== 0) return false;
-    data[i - 3] = data[i - 2] = data[i - 1] = 255;
-  }
-  return true;
-}
-
-// ITU-R 601-2 in 16-bit fixed point.
-function withLuma(data) {
-  for (let i = 0; i < data.length; i += 4) {
-    data[i + 3] = (19595 * data[i] + 38470 * data[i + 1] + 7471 * data[i + 2] + 0x8000) >> 16;
-  }
+function blended(value, alpha) {
+  const sum = 255 * (255 - alpha) + value * alpha + 128;
+  return ((sum >> 8) + sum) >> 8;
 }
 
 // -- orientation ------------------------------------------------------------------------------------------------------
