@@ -15,7 +15,7 @@ JSON_LINES = (
 """C4 and Dolma call packed ones `.json.gz`; a `.json` that is not packed is one document."""
 PARQUET = (".parquet",)
 TAR = (".tar", ".tgz", ".tar.gz", ".tar.zst")
-WARC = tuple(f"{plain}{packed}" for plain in (".warc", ".wet", ".wat") for packed in ("", ".gz"))
+WARC = tuple(f"{plain}{packed}" for plain in (".warc", ".wet", ".wat") for packed in ("", ".gz", ".zst"))
 
 _FORMATS = {"jsonl": JSON_LINES, "parquet": PARQUET, "webdataset": TAR, "warc": WARC}
 _COMPANIONS = re.compile(

@@ -1,18 +1,20 @@
 """The records of a WARC file (ISO 28500:2017), walked one by one, so that what is kept is copied byte for byte.
 
-A packed file has one gzip member a record, as the standard's annex D recommends and all crawlers write; then the
-member as it lies there is what is copied. Where a file holds anything else than records one after the other, it counts
-as damaged from there on: what one program checks must be what another one reads.
+A packed file has one member a record, as the standard's annex D recommends and all crawlers write (see `warc_packed`);
+then the member as it lies there is what is copied. Where a file holds anything else than records one after the other,
+it counts as damaged from there on: what one program checks must be what another one reads.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Final
+
+from crawler.sources.warc_packed import Damaged as Damaged
+from crawler.sources.warc_packed import Member, members
 
 _PIECE = 1 << 16
 _MOST_HEADER = 1 << 20
@@ -20,14 +22,7 @@ _MOST_HEADER = 1 << 20
 _VERSION = re.compile(rb"WARC/(?:0[.]1[78]|1[.][01])\r?\n")
 _END: Final = b"\r\n\r\n"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class Damaged(Exception):
-    """From here on the file cannot be read."""
-
-    def __init__(self, gap: str) -> None:
-        super().__init__(gap)
-        self.gap = gap
+_INFO: Final[Mapping[str, str]] = MappingProxyType({"warc-type": "warcinfo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,66 +130,27 @@ def _fields(header: bytes) -> tuple[Mapping[str, str], int]:
 
 # -- packed --------------------------------------------------------------------------------------------------
 def _packed(file: BinaryIO, max_bytes: int) -> Iterator[Record]:
-    ahead = b""
-    while ahead or (ahead := file.read(_PIECE)):
-        member = _Member(max_bytes + _MOST_HEADER)
-        ahead = member.read(file, ahead)
-        yield member.record(max_bytes)
+    for member in members(file, max_bytes + _MOST_HEADER, _MOST_HEADER):
+        yield _describing(member) if member.is_dictionary else _only_record(member, max_bytes)
 
 
-class _Member:
-    """One gzip member while it is read."""
+def _only_record(member: Member, max_bytes: int) -> Record:
+    """The one record in it. `Damaged` if it holds anything else: such a member cannot be kept in part."""
+    content = member.content
+    end = min(
+        (at + len(mark) for mark in _ENDS if (at := content.find(mark, 0, _MOST_HEADER)) >= 0), default=0
+    )
+    fields, length = _fields(content[:end])
+    if member.over or length > max_bytes:
+        return Record(b"", member.size, fields, None)
+    if content[end + length :] != _END:
+        raise Damaged("error.malformed")
+    return Record(member.raw, member.size, fields, content[end : end + length])
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._raw: list[bytes] = []
-        self._content = bytearray()
-        self._size = 0
-        self._over = False
 
-    def read(self, file: BinaryIO, ahead: bytes) -> bytes:
-        """All of it, of which `ahead` was read already; gives what was read beyond it."""
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            while not unpacker.eof:
-                if not ahead and not (ahead := file.read(_PIECE)):
-                    raise Damaged("error.truncated")
-                self._unpack(unpacker, ahead)
-                taken = len(ahead) - len(unpacker.unused_data)
-                self._size += taken
-                if not self._over:
-                    self._raw.append(ahead[:taken])
-                ahead = unpacker.unused_data
-        except zlib.error as problem:
-            raise Damaged("error.malformed") from problem
-        return ahead
-
-    def _unpack(self, unpacker: zlib._Decompress, data: bytes) -> None:
-        """What this piece holds; beyond the limit it is looked at in small pieces and forgotten."""
-        while data and not unpacker.eof:
-            room = _PIECE if self._over else self._most - len(self._content) + 1
-            content = unpacker.decompress(data, room)
-            data = unpacker.unconsumed_tail
-            if self._over:
-                continue
-            self._content += content
-            if len(self._content) > self._most:
-                self._over = True
-                self._raw.clear()
-                del self._content[_MOST_HEADER:]
-
-    def record(self, max_bytes: int) -> Record:
-        """The one record in it. `Damaged` if it holds anything else: such a member cannot be kept in part."""
-        content = bytes(self._content)
-        end = min(
-            (at + len(mark) for mark in _ENDS if (at := content.find(mark, 0, _MOST_HEADER)) >= 0), default=0
-        )
-        fields, length = _fields(content[:end])
-        if self._over or length > max_bytes:
-            return Record(b"", self._size, fields, None)
-        if content[end + length :] != _END:
-            raise Damaged("error.malformed")
-        return Record(b"".join(self._raw), self._size, fields, content[end : end + length])
+def _describing(member: Member) -> Record:
+    """The dictionary by which a file is packed: like a `warcinfo`, it describes the file and stays in any case."""
+    return Record(member.raw, member.size, _INFO, b"")
 
 
 _ENDS = (b"\r\n\r\n", b"\n\n")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from struct import pack
 from uuid import UUID
+
+from crawler.sources.warc_packed import zstd
 
 PAGE = "https://example.org/page"
 
@@ -35,3 +38,13 @@ def response(number: int, body: bytes, target: str = PAGE, head: Sequence[str] =
 def packed(*records: bytes) -> bytes:
     """One gzip member each."""
     return b"".join(gzip.compress(one, mtime=0) for one in records)
+
+
+def frames(*records: bytes, dictionary: zstd.ZstdDict | None = None) -> bytes:
+    """One frame of Zstandard each."""
+    return b"".join(zstd.compress(one, zstd_dict=dictionary) for one in records)
+
+
+def to_skip(content: bytes, kind: int = 0xD) -> bytes:
+    """A frame that readers skip; the default kind holds a dictionary."""
+    return pack("<II", 0x184D2A50 + kind, len(content)) + content
