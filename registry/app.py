@@ -27,6 +27,8 @@ from registry.licences import api as licences_api
 from registry.licences import pages as licence_pages
 from registry.licences import requests_api
 from registry.log import api as log_api
+from registry.log import pages as log_pages
+from registry.log import receipt_pages
 from registry.log.keys import LogKey
 from registry.parties import api as parties_api
 from registry.parties import pages as parties_pages
@@ -45,14 +47,14 @@ from registry.usage import pages as usage_pages
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
-from registry.works import bulk_api
+from registry.works import bulk_api, repertoire_api, together_pages, work_pages
 from registry.works import pages as works_pages
-from registry.works import together_pages, work_pages
 
 _ROOMS = (
     parties_api,
     works_api,
     bulk_api,
+    repertoire_api,
     domains_api,
     licences_api,
     requests_api,
@@ -75,6 +77,8 @@ _ROOMS = (
 
 
 _PAGES = (
+    log_pages.blueprint,
+    receipt_pages.blueprint,
     *parties_pages.blueprints,
     works_pages.blueprint,
     work_pages.blueprint,

@@ -10,6 +10,7 @@ from flask_babel import format_currency, format_datetime, format_decimal, get_lo
 
 from registry.core.ids import format_id
 from registry.core.tariffs.currencies import decimal_places
+from registry.core.tlog.encodings import to_base64
 from registry.web.fingerprint_svg import cells, struck
 
 _UNITS = ("B", "kB", "MB", "GB")
@@ -81,6 +82,7 @@ def browser(device: str) -> str:
 def init_app(app: Flask) -> None:
     """Give templates these as filters."""
     app.jinja_env.filters.update(
+        base64=to_base64,
         browser=browser,
         cells=cells,
         day=day,
