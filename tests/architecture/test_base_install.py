@@ -190,7 +190,7 @@ def _imports(folder: Path) -> dict[str, str]:
 )
 def test_everything_that_is_imported_is_required(folder: str, extras: tuple[str, ...]) -> None:
     """By name: what only happens to be installed, because something else needs it, may be gone tomorrow."""
-    ours = {"crawler", "registry", *sys.stdlib_module_names}
+    ours = {"crawler", "registry", "compression", *sys.stdlib_module_names}  # compression: since Python 3.14
     owners = importlib.metadata.packages_distributions()
     declared = _declared(extras)
     missing = {
