@@ -30,6 +30,7 @@ from registry.log import api as log_api
 from registry.log import pages as log_pages
 from registry.log import receipt_pages
 from registry.log.keys import LogKey
+from registry.own_data import pages as own_data_pages
 from registry.parties import api as parties_api
 from registry.parties import pages as parties_pages
 from registry.parties import service as parties
@@ -80,6 +81,7 @@ _PAGES = (
     log_pages.blueprint,
     receipt_pages.blueprint,
     *parties_pages.blueprints,
+    own_data_pages.blueprint,
     works_pages.blueprint,
     work_pages.blueprint,
     together_pages.blueprint,

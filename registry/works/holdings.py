@@ -66,7 +66,7 @@ def record_initial_shares(
     else:
         shares = tuple(Share(work.owner_id, right, WORLD, now, None, WHOLE) for right in Right)
     check_shares(shares)
-    session.add_all(_share_row(work, share, acting, now) for share in shares)
+    session.add_all(share_row(work, share, acting, now) for share in shares)
     session.flush()
 
 
@@ -84,12 +84,12 @@ def set_shares(
     work.change_seq = log.next_change_seq(session)
     wanted = _read_shares(session, stated, now)
     current = shares_now(session, work, now)
-    check_shares(replan([_share(row) for row in current], wanted))
     since = min(share.valid_from for share in wanted)
+    check_shares(replan([_share(row) for row in current], wanted), since)
     for row in current:
         if not ends_by(_share(row), since):
-            _end(session, row, since, acting, now)
-    session.add_all(_share_row(work, share, acting, now) for share in wanted)
+            end_row(session, row, since, acting, now)
+    session.add_all(share_row(work, share, acting, now) for share in wanted)
     session.flush()
     return work
 
@@ -154,7 +154,8 @@ def _share(row: ShareRow) -> Share:
     return Share(row.party_id, Right(row.right), row.territory, row.valid_from, row.valid_to, row.ppm)
 
 
-def _share_row(work: Work, share: Share, acting: Actor, now: datetime) -> ShareRow:
+def share_row(work: Work, share: Share, acting: Actor, now: datetime) -> ShareRow:
+    """The share as it is recorded now."""
     return ShareRow(
         work_id=work.id,
         party_id=share.party_id,
@@ -187,7 +188,7 @@ def set_reservations(
         if same in wanted:
             wanted.remove(same)
         else:
-            _end(session, row, now, acting, now)
+            end_row(session, row, now, acting, now)
     session.add_all(
         Reservation(
             work_id=work.id,
@@ -214,7 +215,7 @@ def reservations_now(session: Session, work: Work, now: datetime) -> list[Reserv
 
 
 # -- history ------------------------------------------------------------------------------------------------
-def _end(session: Session, row: History, since: datetime, acting: Actor, now: datetime) -> None:
+def end_row(session: Session, row: History, since: datetime, acting: Actor, now: datetime) -> None:
     """Close the row, and record what of it still stands: that it held until `since`."""
     row.superseded_at = now
     if row.valid_from < since:

@@ -72,6 +72,7 @@ from registry.works.queries import (
     works_for_publishing,
     works_of_owners,
 )
+from registry.works.repertoire import ImportRepertoire, import_repertoire
 from registry.works.rows import next_row
 from registry.works.rules import (
     ClientCodes,
@@ -95,6 +96,7 @@ __all__ = [
     "DecideTitle",
     "Disclosure",
     "FingerprintRow",
+    "ImportRepertoire",
     "Kind",
     "MadeBy",
     "NewHint",
@@ -126,6 +128,7 @@ __all__ = [
     "get_work",
     "hints",
     "identifiers_of",
+    "import_repertoire",
     "is_shown",
     "list_works",
     "looked",

@@ -43,9 +43,10 @@ class Share:
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
 
 
-def check_shares(shares: Sequence[Share]) -> None:
+def check_shares(shares: Sequence[Share], since: datetime | None = None) -> None:
     """From the first to the last moment at which a right in a territory is shared out, all of it is.
 
+    What held before `since` is not looked at: an imported repertoire may have left a part to nobody.
     `SharesDoNotSum` says what would fit, `details` holds right, territory, from, sum and missing (ppm).
     """
     groups: dict[tuple[Right, str], list[Share]] = defaultdict(list)
@@ -55,13 +56,13 @@ def check_shares(shares: Sequence[Share]) -> None:
             raise InvalidInput(f"A share has 1 to {WHOLE:,} ppm; {share.ppm:,} is none.")
         groups[share.right, share.territory].append(share)
     for (right, territory), group in sorted(groups.items()):
-        _check_group(right, territory, group)
+        _check_group(right, territory, group, since)
 
 
-def _check_group(right: Right, territory: str, group: Sequence[Share]) -> None:
+def _check_group(right: Right, territory: str, group: Sequence[Share], since: datetime | None) -> None:
     """The sum can change only where a share begins or ends, so those moments stand for all."""
     moments = {s.valid_from for s in group} | {s.valid_to for s in group if s.valid_to is not None}
-    for moment in sorted(moments):
+    for moment in sorted(m for m in moments if since is None or m >= since):
         held = [s for s in group if s.holds(moment)]
         if not held and moment == max(moments):
             continue
