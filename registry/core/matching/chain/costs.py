@@ -6,7 +6,8 @@ grow together, so that the choice stays good where the times are wrong; and ever
 * Brute force compares every pair, in as many words of the code as it takes to tell strangers apart.
 * Query by query (`each`), a probe waits for its offsets and then for its postings from memory.
 * By regions, a region's postings come from memory once for all queries, and a probe finds them in the cache; but
-  all regions must be walked through, so it takes some hundred queries.
+  all regions must be walked through, and where queries are few, each waits for memory that nobody asked for ahead.
+  It takes some hundred queries.
 * Both search ways pay for each survivor, which the compact layout has many of beyond radius 31.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, comb, inf, log2
+from math import ceil, comb, exp, inf, log2
 from typing import Final, Literal
 
 from registry.core.fingerprints.metering import Meter
@@ -31,12 +32,13 @@ _PAIR, _PAIR_WORD = 0.04, 0.022
 """Brute force, for each pair, and for each word of it that is compared."""
 _PAIR_ALONE: Final = 4.5
 """Brute force over the tables, where the codes themselves are not at hand."""
-_PROBE_EACH, _BLOCK_EACH = 35.0, 9.6
+_PROBE_EACH, _BLOCK_EACH = 38.0, 13.0
 _PROBE_REGION, _BLOCK_REGION = 9.0, 3.3
 _REGION: Final = 4.0
 """Looking for queries in a region, for each upper half of a probe."""
-_FROM_MEMORY: Final = 0.04
-"""A byte that comes from memory."""
+_WAIT, _WAIT_BLOCK, _STREAM_BLOCK = 40.0, 12.5, 2.0
+"""A list that is read by regions for the first time, and each block of it in each column: where few lists of a table
+are read, and where all are, one after the other."""
 _SURVIVOR_EACH, _SURVIVOR_REGION = 45.0, 160.0
 """Query by query, the bucket in which a survivor is looked up has often just been visited."""
 
@@ -99,6 +101,8 @@ def estimate(layout: Layout, entries: int, queries: int, radius: int, *, codes_a
     each = visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + found * _SURVIVOR_EACH
     bits = region_bits(layout, entries)
     walks = CHUNKS * len(masks(bits, int(max(shares(radius))) - 1).values) * 2**bits
-    read = min(visits * blocks, CHUNKS * entries / BLOCK) * 2 * BLOCK * min(layout.ring - 1, 2)
-    regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + found * _SURVIVOR_REGION
-    return Estimate(brute, each, regions + read * _FROM_MEMORY + walks * _REGION)
+    regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + found * _SURVIVOR_REGION + walks * _REGION
+    read = 1 - exp(-visits / (CHUNKS * BUCKETS))  # of all lists, if queries are random
+    columns = blocks * min(layout.ring - 1, 2)
+    first = (1 - read) * (_WAIT + _WAIT_BLOCK * columns) + read * _STREAM_BLOCK * columns
+    return Estimate(brute, each, regions + CHUNKS * BUCKETS * read * first)
