@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.loaders import Loader
 
 from registry.base.files import check_path, open_source
 from registry.core.errors import InvalidInput, NetworkFailed, NotReady
@@ -41,13 +44,26 @@ _ADVICE = {
 }
 
 
+@cache
+def _descriptions() -> Loader:
+    """What AWS's libraries know of its services: megabytes of JSON, which each session would read for itself."""
+    return Loader()
+
+
+def _session() -> boto3.Session:
+    """A session with the credentials that the environment has now."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions())
+    return boto3.Session(botocore_session=core)
+
+
 class S3Store:
     """A store under one prefix of one bucket. Credentials, region and endpoint come from the AWS environment."""
 
     def __init__(self, bucket: str, prefix: str = "", client: Any = None) -> None:
         self.bucket = bucket
         self.prefix = prefix.strip("/")
-        self._client = client or boto3.Session().client("s3", config=_CONFIG)
+        self._client = client or _session().client("s3", config=_CONFIG)
 
     def _key(self, path: str) -> str:
         return "/".join((*([self.prefix] if self.prefix else []), *check_path(path)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from registry.base.files import Store
 from registry.base.locks import exclusive
 from registry.base.periods import whole_second
 from registry.core.decisions import Terms
+from registry.core.errors import NetworkFailed
 from registry.core.matching import by_algorithm, lists_of, with_common_marked
 from registry.core.records.leaves import OptOutLeaf
 from registry.core.snapshots import (
@@ -161,7 +163,8 @@ def _publish(
             show_log()
         receipts.keep_book(publisher.store, edition.sequence, files.book)
         publisher.publish(targets, custom, now, kept=parcel.kept, recreate=recreate)
-    receipts.drop_old_books(publisher.store, edition.sequence)
+    with suppress(NetworkFailed):  # the edition is visible: what is left over now goes at the next one
+        receipts.drop_old_books(publisher.store, edition.sequence)
     with database.writing() as session:
         edition = session.get_one(Edition, edition.sequence)
         edition.published_at = whole_second(sources.now())

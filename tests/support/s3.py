@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -42,7 +43,13 @@ def environment(endpoint: str) -> dict[str, str]:
 def client(endpoint: str) -> Any:
     """A client of that server, to look behind the scenes."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **keys)
+    return _session().client("s3", endpoint_url=endpoint, region_name=REGION, **keys)
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all tests of a process: each would read megabytes of JSON."""
+    return boto3.Session()
 
 
 def make_bucket(endpoint: str) -> str:
