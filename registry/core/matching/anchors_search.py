@@ -63,20 +63,21 @@ class AnchorSearch:
         `seed`: bits between two codes that may be the same place.
         """
         asked = [_anchors(code) for code in codes]
-        for variant, items in ((PLAIN, asked), (MIRRORED, [mirrored(a) for a in asked])):
-            owner = np.repeat(np.arange(len(items)), [len(a) for a in items])
-            hits = self._index.search(np.concatenate([a.codes for a in items]), seed)
-            item_of_hit = owner[hits.query]
-            first = np.searchsorted(owner, np.arange(len(items)))
-            for item in np.unique(item_of_hit).tolist():
-                mine = item_of_hit == item
-                anchor = hits.query[mine].astype(np.int64) - first[item]
-                yield from (
-                    (item, entry, variant, found)
-                    for entry, found in self._agreements(
-                        items[item], anchor, hits.row[mine].astype(np.int64), hits.distance[mine], seed
-                    )
+        items = [*asked, *(mirrored(anchors) for anchors in asked)]
+        owner = np.repeat(np.arange(len(items)), [len(a) for a in items])
+        hits = self._index.search(np.concatenate([a.codes for a in items]), seed)
+        item_of_hit = owner[hits.query]
+        first = np.searchsorted(owner, np.arange(len(items)))
+        for item in np.unique(item_of_hit).tolist():
+            mine = item_of_hit == item
+            anchor = hits.query[mine].astype(np.int64) - first[item]
+            turns, number = divmod(item, len(asked))
+            yield from (
+                (number, entry, (PLAIN, MIRRORED)[turns], found)
+                for entry, found in self._agreements(
+                    items[item], anchor, hits.row[mine].astype(np.int64), hits.distance[mine], seed
                 )
+            )
 
     def _agreements(
         self,
