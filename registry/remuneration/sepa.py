@@ -6,10 +6,11 @@ transfer within SEPA needs none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from importlib.resources import files
 from io import BytesIO
+from itertools import zip_longest
 from typing import Any
 
 from lxml import etree
@@ -63,7 +64,7 @@ def bank_file(
 
 
 def _check(tree: Any, payments: Sequence[Payment]) -> None:
-    """What the file says, once more: the schema's rules, the number of payments, and their sum."""
+    """What the file says, once more: the schema's rules, the number of payments, their sum, and each of them."""
     schema = etree.XMLSchema(
         etree.fromstring(files("sepaxml").joinpath(f"schemas/{SCHEMA}.xsd").read_bytes())
     )
@@ -75,6 +76,20 @@ def _check(tree: Any, payments: Sequence[Payment]) -> None:
         raise InvalidInput(
             f"The bank file says {said[0]} payments of {said[1]} altogether; nothing was prepared."
         )
+    meant = [(p.end_to_end_id, decimal(p.amount_minor, CURRENCY), CURRENCY, p.iban) for p in payments]
+    for one, other in zip_longest(_transfers(tree), meant):
+        if one != other:
+            raise InvalidInput(f"The bank file does not say what was meant by {(other or one)[0]}.")
+
+
+def _transfers(tree: Any) -> Iterator[tuple[str, str, str, str]]:
+    """(end-to-end id, amount, currency, IBAN) of each payment, in the file's order."""
+    for transfer in tree.iter(f"{_NAMESPACE}CdtTrfTxInf"):
+        name, amount, iban = (
+            transfer.find("/".join(_NAMESPACE + part for part in place.split("/")))
+            for place in ("PmtId/EndToEndId", "Amt/InstdAmt", "CdtrAcct/Id/IBAN")
+        )
+        yield name.text, amount.text, amount.get("Ccy"), iban.text
 
 
 def _find(tree: Any, place: str) -> Any:
