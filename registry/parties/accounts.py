@@ -148,10 +148,10 @@ def own_party(session: Session, actor: Actor) -> Party:
     return session.get_one(Party, actor.party_id)
 
 
-def party_by_public_id(session: Session, public_id: bytes) -> Party:
+def party_by_public_id(session: Session, public_id: bytes, *, deleted_too: bool = False) -> Party:
     """The party with this id; `NotFound` if there is none. What of it may be shown, the caller decides."""
     party = session.scalar(select(Party).where(Party.public_id == public_id))
-    if party is None:
+    if party is None or (party.deleted_at is not None and not deleted_too):
         raise NotFound(f"There is no {format_id('party', public_id)}.")
     return party
 

@@ -37,6 +37,8 @@ class Party(Identified, Base):
     password: Mapped[str | None] = mapped_column(String(200))
     """Private. An argon2id hash in its encoded form; `None` for parties that never log in."""
     created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+    """When the account was deleted: what is left is the number, which records of others refer to."""
 
 
 class ApiKey(Identified, Base):

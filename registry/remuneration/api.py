@@ -12,9 +12,9 @@ from registry.base.schemas import page_query
 from registry.core.errors import NotFound
 from registry.core.ids import format_id
 from registry.remuneration import schemas, service
-from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
 from registry.remuneration.statements import Statement
+from registry.web.confirming import confirm_password
 
 blueprint = Blueprint("remuneration", __name__, url_prefix="/v1", description="Statements and settlements")
 

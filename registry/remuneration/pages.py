@@ -15,10 +15,10 @@ from registry.core.ids import format_id, parse_id
 from registry.core.settlement.periods import Period
 from registry.parties import service as parties
 from registry.remuneration import service
-from registry.remuneration.confirming import confirm_password
 from registry.remuneration.export import to_csv
 from registry.remuneration.statement_letter import statement_pdf
 from registry.remuneration.statements import Statement
+from registry.web.confirming import confirm_password
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _

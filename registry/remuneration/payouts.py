@@ -157,7 +157,7 @@ def _payments(
     )
     owed = {account.removeprefix(_PAYEES): -int(amount) for account, amount in session.execute(sums)}
     party_ids = {
-        name: parties.party_by_public_id(session, parse_id("party", name)).id
+        name: parties.party_by_public_id(session, parse_id("party", name), deleted_too=True).id
         for name, amount in owed.items()
         if amount >= threshold_minor
     }

@@ -31,6 +31,7 @@ from registry.remuneration.payouts import (
 )
 from registry.remuneration.published import project_settlements, settlement_file
 from registry.remuneration.replies import take_reply
+from registry.remuneration.rules import payee_account, receivable_account
 from registry.remuneration.settling import settle
 from registry.remuneration.society_files import dsr_like, members_csv
 from registry.remuneration.statements import (
@@ -88,9 +89,11 @@ __all__ = [
     "members_report",
     "minor",
     "owed_to",
+    "payee_account",
     "payouts_to",
     "prepare_payouts",
     "project_settlements",
+    "receivable_account",
     "record_payment",
     "set_bank_account",
     "settle",

@@ -90,6 +90,11 @@ def end() -> None:
     if found is not None:
         with writing() as session:
             parties.end_session(session, found.actor, found.session, sources().now())
+    take_cookie()
+
+
+def take_cookie() -> None:
+    """Take the cookie of a session away that is no more."""
     g.new_cookies = {_SESSION: None}
 
 

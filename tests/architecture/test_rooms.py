@@ -9,7 +9,18 @@ from pathlib import Path
 import registry
 
 ROOT = Path(registry.__file__).parent
-ROOMS = {"parties", "works", "licences", "log", "usage", "remuneration", "publishing", "checking", "domains"}
+ROOMS = {
+    "parties",
+    "works",
+    "licences",
+    "log",
+    "usage",
+    "remuneration",
+    "publishing",
+    "checking",
+    "domains",
+    "own_data",
+}
 WIRING = {"app.py", "cli.py", "wiring.py", "models.py", "server.py", "work.py"}
 
 

@@ -1,4 +1,4 @@
-"""Asking for the password again before money goes somewhere else: counted like signing in, at the edge.
+"""Asking for the password again before something grave: counted like signing in, at the edge.
 
 Transactions of its own, so that the count stands whatever comes of the attempt, and no lock is held while the password
 is hashed.
@@ -21,7 +21,7 @@ def confirm_password(actor: Actor, password: str) -> None:
     with reading() as session:
         email = parties.own_party(session, actor).email
     if email is None:
-        raise Unauthenticated("This account has no password, so nobody can change where it is paid.")
+        raise Unauthenticated("This account has no password, and this needs one.")
     with writing() as session:
         wait = parties.count_attempt(session, email, request.remote_addr, sources().now())
     if wait:
