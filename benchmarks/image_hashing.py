@@ -103,7 +103,7 @@ def anchors(found: FileFingerprints) -> object:
     return found.later.anchors() if found.later else None
 
 
-def by_pdq(file: bytes) -> object:
+def by_pdq(file: bytes) -> Any:
     """As `threatexchange.signal_type.pdq.pdq_hasher`: all pixels in colours, then the hash."""
     return pdqhash.compute(np.asarray(Image.open(io.BytesIO(file)).convert("RGB")))
 

@@ -25,6 +25,7 @@ _CONTRAST: Final = 12
 """By more than so many grey levels."""
 _RINGING: Final = 8
 """Lines beside an edge that lossy compression disturbs: one block of JPEG."""
+_LINES_AT_ONCE: Final = 32
 _LEAST_LEFT: Final = 4
 """The picture keeps at least a quarter of its width and of its height."""
 
@@ -60,9 +61,7 @@ def _depth(lines: Plane, level: int, original: int) -> int:
     """
     most = len(lines) - max(1, original // _LEAST_LEFT)
     length = lines.shape[1]
-    depth = 0
-    while depth < most and _differing(lines[depth], level, _TOLERANCE) * _STRAY <= length:
-        depth += 1
+    depth = _uniform(lines[: max(most, 0)], level)
     if depth == 0:
         return 0
     near = lines[depth - 1 : min(depth + _RINGING, most) + 1].astype(np.int16)
@@ -70,6 +69,18 @@ def _depth(lines: Plane, level: int, original: int) -> int:
     edge = int(steps.argmax()) + 1
     across = near[min(edge + 1, len(near) - 1)]  # a blurred edge takes two lines
     return depth - 1 + edge if _differing(across, near[edge - 1], _CONTRAST) * _EDGE >= length else 0
+
+
+def _uniform(lines: Plane, level: int) -> int:
+    """How many of the first lines are of this level, but for strays. The first alone tells most pictures."""
+    if not len(lines) or _differing(lines[0], level, _TOLERANCE) * _STRAY > lines.shape[1]:
+        return 0
+    for begin in range(1, len(lines), _LINES_AT_ONCE):
+        apart = np.abs(lines[begin : begin + _LINES_AT_ONCE].astype(np.int16) - level)
+        off = np.count_nonzero(apart > _TOLERANCE, axis=1) * _STRAY > lines.shape[1]
+        if off.any():
+            return begin + int(off.argmax())
+    return len(lines)
 
 
 def _differing(line: NDArray[np.integer], other: NDArray[np.integer] | int, tolerance: int) -> int:
