@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DatabaseError
@@ -171,6 +175,20 @@ def test_tax_that_came_in_pays_nobody(trade: Trade) -> None:
     command = RecordPayment(trade.lab.public_id, 1, "EUR", "bank/3")
     record_payment(trade.session, trade.operator, command, trade.sources)
     assert prepare_payouts(trade.session, trade.operator, prepare, trade.sources).total_minor == 4000
+
+
+def test_the_ledger_with_taxes_passes_bean_check(trade: Trade, tmp_path: Path) -> None:
+    """An invoice, its credit note, and another invoice; and not with a cent of tax more."""
+    settlement = settled(trade)
+    address(trade)
+    take_back(trade.session, trade.operator, issue(trade, settlement).number, "Wrong", trade.sources)
+    issue(trade, settlement)
+    ledger = remuneration.export_ledger(trade.session, trade.operator)
+    program = str(Path(sys.executable).parent / "bean-check")
+    for wanted, text in ((0, ledger), (1, ledger.replace("-2.80 EUR", "-2.81 EUR", 1))):
+        (tmp_path / "ledger.beancount").write_text(text, "utf-8")
+        command = [program, "--no-cache", str(tmp_path / "ledger.beancount")]
+        assert subprocess.run(command, check=False, capture_output=True).returncode == wanted
 
 
 def test_an_issuer_is_named_in_full_or_nothing_is_issued(tmp_path_factory: pytest.TempPathFactory) -> None:
