@@ -26,7 +26,7 @@ CODES, NAME = "codes", "name"
 _MOST_CODES = 16
 _MOST_PIXELS = 10**6
 _LARGEST = 2**53 - 1
-_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 
 def read_codes(text: str) -> FileFingerprints:
