@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
+from tests.support.axe import objections
 from tests.support.pictures import TEXT, png
 
 Visits = Callable[..., Any]
@@ -81,6 +82,7 @@ def test_only_fingerprints_of_pictures_are_sent(visit: Visits, tmp_path: Path) -
     expect(page.get_by_role("heading", name="This picture is on record.")).to_be_visible()
     expect(page.get_by_text("This file did not leave your device")).to_be_visible()
     expect(page.get_by_text("A machine decided this")).to_be_visible()
+    assert objections(page) == []
     assert not sent.holds(contents["coast.jpg"])
     page.check("#send")
     page.set_input_files("#pick", str(tmp_path / "coast.jpg"))
@@ -117,9 +119,12 @@ def test_what_cannot_be_registered_is_said_at_once_and_not_sent(visit: Visits, t
         expect(row).to_contain_text(said)
     expect(page.locator("[data-state=twice]")).to_contain_text("byte for byte")
     expect(page.get_by_text("Texts are fingerprinted by us. This file will be sent.")).to_be_visible()
+    expect(page.locator("#rows progress")).to_have_count(0)
+    assert objections(page) == []
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_text("7 of 7 done")).to_be_visible()
     expect(page.locator("[data-state=reserved]")).to_have_count(2)
+    assert objections(page) == []
     assert [name for name, data in contents.items() if sent.holds(data)] == ["poem.txt"]
 
 
@@ -137,6 +142,7 @@ def test_a_browser_that_alters_pixels_is_found_out(visit: Visits, tmp_path: Path
     page.set_input_files("#pick", photo)
     expect(page.get_by_text("Your browser alters the pixels that a page reads")).to_be_visible()
     expect(page.locator("#send")).to_be_focused()
+    assert objections(page) == []
     assert not sent.bodies  # not without being asked
 
     page.locator("#send").check()
