@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,36 @@ def test_an_index_without_codes_finds_nothing(folder: bool, tmp_path: Path) -> N
     assert index.append(random_codes(2, 2)) == range(2)
     index.merge()
     assert by_tables(index, random_codes(2, 2), 0) == [(0, 0, 0), (1, 1, 0)]
+
+
+def test_a_hit_outlasts_the_next_search_of_its_thread() -> None:
+    codes = random_codes(500, 1)
+    index = ChainIndex.build(codes)
+    first = index.search(codes[7:8], 31, way="each")
+    second = index.search(near(codes[8:9], 31, 2), 31, way="each")
+    assert (pairs(first), pairs(second)) == ([(0, 7, 0)], [(0, 8, 31)])
+
+
+@pytest.mark.parametrize("count", [1, 64, 65])
+def test_more_hits_than_a_thread_has_room_for_are_all_returned(count: int) -> None:
+    codes = near(np.repeat(random_codes(1, 1), 1500, axis=0), 4, 2)
+    index = ChainIndex.build(codes)
+    queries = codes[:count]
+    expected = pairs(CodeIndex(codes).search(queries, 31))
+    assert len(expected) == 1500 * count
+    assert by_tables(index, queries, 31) == expected
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    codes = random_codes(20_000, 1)
+    index = ChainIndex.build(codes)
+
+    def wrong(begin: int) -> list[int]:
+        rows = range(begin, begin + 300)
+        return [row for row in rows if by_tables(index, codes[row : row + 1], 31) != [(0, row, 0)]]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(wrong, range(0, 2400, 300))) == [[]] * 8
 
 
 def test_codes_that_are_equal_stand_once_in_the_tables() -> None:
