@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python  # type: ignore[import-untyped]
 import pytest
 
 from registry.base.actor import Role
@@ -22,14 +20,13 @@ from registry.parties.service import CreateMandate, May, Repertoire
 from registry.remuneration import service as remuneration
 from registry.core.settlement.periods import Period
 from tests.factories import Clock
+from tests.support.axe import objections
 from tests.support.pictures import png
 from tests.support.usage import Trade, open_trade, row
 from tests.support.works import register
 
 Visits = Callable[..., Any]
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 SIZES = ((320, "light"), (390, "light"), (1280, "dark"))
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +111,9 @@ def test_every_page(
         sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert shown.evaluate(sideways) <= 0, f"scrolls sideways at {width} px"
         if width != 320 and language == "de":  # what axe looks at is the same in both languages
-            assert _objections(shown) == []
+            assert objections(shown) == []
     if page in {"/not-there", "/reports"} and who in {"", "rival"}:
         made.complaints.clear()  # the browser notes every answer that is not 2xx
-
-
-def _objections(page: Any) -> list[str]:
-    """What axe-core finds: its rule, and where."""
-    page.evaluate(AXE)
-    found = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
-    assert len(found["passes"]) > 10
-    return [f"{v['id']}: {[n['target'] for n in v['nodes']][:3]}" for v in found["violations"]]
 
 
 def test_no_page_is_heavy(visit: Visits) -> None:
