@@ -27,6 +27,7 @@ import pyarrow as pa
 from crawler import durable
 from crawler.runs.layout import CODES, DATA, LICENCES, RUN, VERDICTS
 from crawler.sources.base import Shard
+from crawler.sources.folder import digest_of
 from crawler.watching import Done
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.records.canonical import canonical, parse_canonical
@@ -200,7 +201,7 @@ class Partial:
     def _kept_intact(self, number: int, shard: Shard, marker: Marker) -> bool:
         """After a power cut, files that were written may be empty: compare them with their digests."""
         files = marker.outputs.items()
-        if any(durable.sha256_of(self.data / uri) != facts.sha256 for uri, facts in files):
+        if any(digest_of(self.data, uri) != facts.sha256 for uri, facts in files):
             return False
         return not marker.loose or all(
             durable.sha256_of(shard.kept_path(self.data, row["row"])) == row["sha256"]

@@ -23,6 +23,8 @@ from crawler.runs.partial import Facts, Marker, Partial
 from crawler.runs.plan import Looked, Settings
 from crawler.runs.revising import Revised, with_rows
 from crawler.sources.base import Shard, Source
+from crawler.sources.folder import walk
+from crawler.sources.img2dataset import FORMAT as ITEMS
 from crawler.sources.places import unwatched
 from crawler.sources.rewriting import rewrite
 from crawler.watching import Done
@@ -82,7 +84,7 @@ class EarlierRun:
             for used in outputs:
                 path = partial.folder / used.uri
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _link(self.folder / used.uri, path, used.bytes)
+                (_link_folder if used.format == ITEMS else _link)(self.folder / used.uri, path, used.bytes)
         self.taken.add(number)
         return Marker(
             state=shard.state(),
@@ -130,7 +132,8 @@ class EarlierRun:
     ) -> list[FileUsed]:
         """The outputs of one file, with other items kept."""
         for used in outputs:
-            (partial.folder / used.uri).unlink(missing_ok=True)  # never write into the earlier run's file
+            if used.format != ITEMS:  # whose sink begins anew
+                (partial.folder / used.uri).unlink(missing_ok=True)  # never write into the earlier run's file
         written, digest = rewrite(shard, partial.data, now, self.settings.limits.max_file_bytes)
         if digest != self._inputs[source.name].sha256:
             raise VerificationFailed(f"{source.name} was changed after the run. {IN_FULL}")
@@ -221,6 +224,18 @@ def _stem(uri: str) -> str:
 
 def _facts(used: FileUsed) -> Facts:
     return Facts(used.sha256, used.bytes, used.rows)
+
+
+def _link_folder(old: Path, new: Path, size: int) -> None:
+    """The same of all files in a folder."""
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    found = list(walk(old)) if old.is_dir() else []
+    if sum(entry.size for entry in found) != size:
+        raise VerificationFailed(f"{old} is missing or was changed after the run. {IN_FULL}")
+    for entry in found:
+        (new / entry.path).parent.mkdir(parents=True, exist_ok=True)
+        _link(old / entry.path, new / entry.path, entry.size)
 
 
 def _link(old: Path, new: Path, size: int) -> None:

@@ -26,7 +26,8 @@ from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, re
 from crawler.runs.signing import check_signature
 from crawler.runs.stretches import stretches
 from crawler.sources.base import Listing, Sample
-from crawler.sources.folder import walk
+from crawler.sources.folder import listing_of
+from crawler.sources.img2dataset import FORMAT as ITEMS
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.runs import FileUsed, RunManifest
 from registry.core.snapshots import Snapshot
@@ -87,22 +88,20 @@ def _same_licences(run: Path, manifest: RunManifest) -> None:
 
 def _same_output(run: Path, used: FileUsed) -> None:
     path = run / used.uri
-    if used.format != "folder":
+    if used.format not in ("folder", ITEMS):
         check_file(path, used)
         return
     if not path.is_dir() and used.rows:
         raise VerificationFailed(f"{path} is missing; with --papers-only its absence is not looked at.")
-    listing = Listing()
-    prefix = used.uri.removeprefix(DATA).removeprefix("/")
-    for entry in walk(path) if path.is_dir() else ():
-        key = f"{prefix}/{entry.key}" if prefix else entry.key
-        if entry.gap is not None:
-            raise VerificationFailed(f"{path / entry.path} is no plain file; the run wrote only such.")
-        listing.add(key, durable.sha256_of(path / entry.path), entry.size)
-    if (listing.hexdigest(), listing.files) != (used.sha256, used.rows):
+    try:
+        uri = used.uri.removeprefix(DATA).removeprefix("/")
+        listing = listing_of(run / DATA, uri) if path.is_dir() else Listing()
+    except OSError as problem:
+        raise VerificationFailed(str(problem)) from problem
+    if listing.hexdigest() != used.sha256 or (used.format == "folder" and listing.files != used.rows):
         raise VerificationFailed(
             f"{path} does not hold what the run kept: a file was added, removed or changed ({listing.files:,} files, "
-            f"{used.rows:,} were kept)."
+            f"{used.rows:,} items were kept)."
         )
 
 

@@ -16,9 +16,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
-from crawler.sources.base import Sample, Shard, Sink, Written
+from crawler import durable
+from crawler.sources.base import Listing, Sample, Shard, Sink, Written
+from crawler.sources.places import Watch
 
 _CHUNK = 1 << 20
 
@@ -132,7 +134,7 @@ class FolderShard:
                 yield Sample(row, key, b"", entry.size, gap=entry.gap)
                 continue
             try:
-                yield _read_file(self.root / entry.path, row, key, max_bytes)
+                yield _sample(self.root / entry.path, row, key, max_bytes)
             except OSError:
                 yield Sample(row, key, b"", entry.size, gap="error.unreadable")
 
@@ -145,9 +147,43 @@ class FolderShard:
         return data / self.data_uri / self.entries[row].path
 
 
-def _read_file(path: Path, row: int, key: str, max_bytes: int) -> Sample:
-    """The file's bytes. `O_NOFOLLOW`: what was a file during the walk must not have become a link since."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+def _opened(path: Path) -> BinaryIO:
+    """`O_NOFOLLOW`: what was a file during the walk must not have become a link since."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+
+
+def read_file(path: Path, max_bytes: int, watch: Watch) -> tuple[bytes, str | None]:
+    """A file's bytes, all of which `watch` sees; or why there are none."""
+    try:
+        with _opened(path) as file:
+            raw = file.read(max_bytes + 1)
+            watch(raw)
+            if len(raw) <= max_bytes:
+                return raw, None
+            while chunk := file.read(_CHUNK):
+                watch(chunk)
+    except OSError:
+        return b"", "error.unreadable"
+    return b"", "error.too-large"
+
+
+def listing_of(data: Path, uri: str) -> Listing:
+    """Of all files in a folder below `data`, as a run's papers have it; `OSError` if something else lies there."""
+    listing, prefix = Listing(), f"{uri}/" if uri else ""
+    for entry in walk(data / uri):
+        if entry.gap is not None:
+            raise OSError(f"{data / uri / entry.path} is no plain file; the run wrote only such.")
+        listing.add(prefix + entry.key, durable.sha256_of(data / uri / entry.path), entry.size)
+    return listing
+
+
+def digest_of(data: Path, uri: str) -> str:
+    """Of a file below `data`, or of a folder; `OSError` if it cannot be read."""
+    return listing_of(data, uri).hexdigest() if (data / uri).is_dir() else durable.sha256_of(data / uri)
+
+
+def _sample(path: Path, row: int, key: str, max_bytes: int) -> Sample:
+    with _opened(path) as file:
         raw = file.read(max_bytes + 1)
         if len(raw) <= max_bytes:
             return Sample(row, key, raw, len(raw))

@@ -54,7 +54,7 @@ def shards_among(names: Iterable[str]) -> list[str] | None:
     for name in names:
         if format_of(name) is not None:
             shards.append(name)
-        elif not any(part.startswith(".") for part in name.split("/")) and not _COMPANIONS.fullmatch(name):
+        elif not is_companion(name):
             return None
     tars = {stem(name) for name in shards if format_of(name) == "webdataset"}
     given = set(shards)
@@ -63,6 +63,11 @@ def shards_among(names: Iterable[str]) -> list[str] | None:
         for n in shards
         if not (format_of(n) == "parquet" and stem(n) in tars) and documents_name(n) not in given
     ] or None
+
+
+def is_companion(name: str) -> bool:
+    """Whether this usually lies beside shards and is none; hidden files are such, too."""
+    return any(part.startswith(".") for part in name.split("/")) or bool(_COMPANIONS.fullmatch(name))
 
 
 def documents_name(name: str) -> str | None:

@@ -13,6 +13,8 @@ from crawler.sources import s3
 from crawler.sources.base import Shard, Source
 from crawler.sources.columns import TEXT
 from crawler.sources.folder import Entry, FolderSource, walk
+from crawler.sources.img2dataset import FORMAT as ITEMS
+from crawler.sources.img2dataset import ItemsShard, numbered_folders
 from crawler.sources.jsonl import JsonLinesShard
 from crawler.sources.limited import LimitedShard, LimitedSource
 from crawler.sources.names import (
@@ -63,6 +65,8 @@ class _Found:
     shards: tuple[str, ...] | None = None
     """Names of the shards, if the folder holds nothing else."""
     objects: tuple[s3.S3Object, ...] = ()
+    numbered: tuple[str, ...] = ()
+    """Names of the folders of items, if img2dataset wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def _look_here(path: Path) -> _Found:
     if path.is_dir():
         entries: dict[str, Entry] = {}
         shards = shards_among(_remembering(walk(path), entries))
+        if shards is None and (numbered := numbered_folders(path)):
+            return _Found(name, folder=path, numbered=tuple(numbered))
         if shards is None or any(entries[s].gap or entries[s].key != s for s in shards):
             return _Found(name, folder=path)
         files = {e.path: LocalFile(path / e.path, e.size, e.mtime_ns) for e in entries.values()}
@@ -194,6 +200,11 @@ def _sources(found: _Found, ask: _Ask, *, nested: bool) -> Iterator[Source]:
             yield _file_source(f"{found.name}/{shard}", uri, found.files[shard], beside, ask)
     elif ask.metadata_only:
         raise _no_rows(found.name)
+    elif isinstance(found.folder, Path) and found.numbered:
+        for number in found.numbered:
+            uri = f"{found.name}/{number}" if nested else number
+            items = ItemsShard(found.folder / number, uri, ask.columns)
+            yield FileSource(f"{found.name}/{number}", ITEMS, uri, items)
     elif isinstance(found.folder, Path):
         yield FolderSource(found.folder, found.name, nested=nested)
     else:

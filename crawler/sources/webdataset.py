@@ -30,7 +30,7 @@ _SAMPLE = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
 """As the `webdataset` library splits names."""
 _MOST_MEMBERS = 1_000
 """Of one sample."""
-_MAY_BE_EMPTY = frozenset({"txt", "text", "caption", "json", "cls"})
+MAY_BE_EMPTY = frozenset({"txt", "text", "caption", "json", "cls"})
 """Captions are often empty; a picture never is."""
 INDEX_VERSIONS = ("v1.1", "v1.2")
 """Of DALI's `wds2idx`; the second also has the members' names."""
@@ -191,8 +191,8 @@ class _Groups:
         group.pieces += (member.header, member.data, member.padding)
         if self._columns and extension.lower() not in self._columns:
             return
-        if member.data or extension.lower() not in _MAY_BE_EMPTY:
-            group.parts.append(_part(member.data, self._max_bytes))
+        if member.data or extension.lower() not in MAY_BE_EMPTY:
+            group.parts.append(part_of(member.data, self._max_bytes))
 
     def _excess(self, group: _Group, size: int, member: Member) -> str | None:
         most = self._max_bytes
@@ -212,7 +212,7 @@ def _refusal(member: Member) -> str | None:
     }.get(member.kind)
 
 
-def _part(data: bytes, max_bytes: int) -> Part:
+def part_of(data: bytes, max_bytes: int) -> Part:
     """A member as it is compared; one that is packed, unpacked, as the library does."""
     codec = packing_of(data)
     if codec is None:

@@ -38,9 +38,12 @@ def _inputs(folder: Path) -> dict[str, Path]:
     ]
     for number, text in enumerate(_TEXTS):
         shards.write(folder / f"texts/{number}.txt", text.encode())
+        shards.write(folder / f"set/00000/{number}.txt", text.encode())
+    shards.write(folder / "set/00000.parquet", pa.table({"key": ["0", "1", "2", "3"]}))
     members = shards.samples({f"{n:04}": data for n, data in enumerate(_PICTURES)})
     return {
         "folder": folder / "texts",
+        "img2dataset": folder / "set",
         "jsonl": shards.write(folder / "pages.jsonl", lines.encode()),
         "packed": shards.write(folder / "crawl.warc.gz", archives.packed(*pages)),
         "tar": shards.write(folder / "shard.tar", shards.tar(members)),
@@ -100,7 +103,7 @@ def test_of_every_format_what_is_kept_now_is_written_and_nothing_worked_off(
     monkeypatch.setattr("crawler.engines.local.run_shard", None)
     earlier = runs.again()
     assert tree(tmp_path / "again") == full
-    assert (earlier.rewritten, len(earlier.taken), earlier.revised.unclear) == (4, 5, set())
+    assert (earlier.rewritten, len(earlier.taken), earlier.revised.unclear) == (5, 6, set())
     assert {"data/texts/1.txt", "data/texts/0.txt"} < full.keys()
     assert "data/texts/2.txt" not in full
     kept = [(out / "data/texts/0.txt").stat().st_ino for out in (runs.run, tmp_path / "again")]
@@ -111,7 +114,7 @@ def test_of_every_format_what_is_kept_now_is_written_and_nothing_worked_off(
 def test_where_nothing_is_near_all_files_are_the_same_and_so_are_the_codes(tmp_path: Path) -> None:
     runs = _Runs(tmp_path, [_RESERVED], [_RESERVED, lab.Work("far away", lab.encoded(lab.picture(999)))])
     assert runs.again().rewritten == 0
-    for name in ("codes.parquet", "data/shard.tar", "data/table.parquet"):
+    for name in ("codes.parquet", "data/shard.tar", "data/table.parquet", "data/set/00000/0.txt"):
         assert (tmp_path / "again" / name).stat().st_ino == (runs.run / name).stat().st_ino
     assert tree(tmp_path / "again") == runs.full()
 
@@ -120,7 +123,7 @@ def test_codes_that_were_not_made_are_made_by_working_the_part_off(tmp_path: Pat
     picture = lab.Work("withdrawn later", _PICTURES[1])
     runs = _Runs(tmp_path, [picture, _RESERVED], [_RESERVED])
     earlier = runs.again()
-    assert (len(earlier.revised.unclear), len(earlier.taken)) == (1, 4)
+    assert (len(earlier.revised.unclear), len(earlier.taken)) == (1, 5)
     assert tree(tmp_path / "again") == runs.full()
 
 
