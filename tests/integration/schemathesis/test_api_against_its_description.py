@@ -34,7 +34,7 @@ from tests.factories import make_actor, make_key
 
 SEED = 20260802
 _RATES = ("CHECK", "READ", "WRITE", "REGISTER", "BULK", "ANONYMOUS")
-_OF_LABS = ("/runs", "/claims", "/models", "/requests", "/accept")
+_OF_LABS = ("/runs", "/claims", "/models", "/requests", "/accept", "/billing-details", "/invoices")
 
 
 @schemathesis.serializer(
