@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from flask import Flask
 
+from registry import operating
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import open_store
@@ -48,7 +49,7 @@ from registry.usage import pages as usage_pages
 from registry.web import manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
-from registry.works import bulk_api, repertoire_api, together_pages, work_pages
+from registry.works import bulk_api, repertoire_api, title_pages, together_pages, work_pages
 from registry.works import pages as works_pages
 
 _ROOMS = (
@@ -85,6 +86,8 @@ _PAGES = (
     works_pages.blueprint,
     work_pages.blueprint,
     together_pages.blueprint,
+    title_pages.blueprint,
+    operating.blueprint,
     licence_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,

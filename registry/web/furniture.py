@@ -75,6 +75,10 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
             ("usage_pages.show_all", _("Reports"), "usage_pages."),
             ("models.show_all", _("Models"), "models."),
         ],
+        "operator": [
+            ("title_pages.show_all", _("Titles"), "title_pages."),
+            ("operating.show", _("State"), "operating."),
+        ],
     }
     return pages.get(role, [])
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from registry.base.actor import Role
-from registry.base.context import reading, sources
+from registry.base.context import reading, settings, sources
 from registry.base.periods import whole_second
 from registry.base.ratelimits import Rate, spend
 from registry.core.errors import InvalidInput, TooLarge
@@ -118,7 +118,10 @@ def show_signals(public_id: bytes) -> str | tuple[str, int]:
         except InvalidInput:
             form.errors["path"] = _("Begin with / and leave blanks out. An address has no blanks either.")
             return render_template("works/elsewhere.html", form=form, written={}, **about), 422
-    return render_template("works/elsewhere.html", form=form, written=written, **about)
+        free = sorted(_declaration(session, about, form).allowed)
+    return render_template(
+        "works/elsewhere.html", form=form, written=written, free=free, origin=settings().origin, **about
+    )
 
 
 @blueprint.get(f"/works/<id(work):public_id>/elsewhere/<any({_NAMES}):name>")
@@ -133,11 +136,16 @@ def signal_file(public_id: bytes, name: str) -> Response:
 
 def _written(session: Session, about: Mapping[str, Any], form: Form) -> dict[str, str]:
     """Every file by its name; `InvalidInput` for a path or an address that cannot stand in them."""
+    declaration = _declaration(session, about, form)
+    return {name: write(declaration) for name, (_type, write) in SIGNALS.items()}
+
+
+def _declaration(session: Session, about: Mapping[str, Any], form: Form) -> Declaration:
+    """What anyone may do with the work, for this part of a site."""
     now = whole_second(sources().now())
     work = about["work"]
     public, _personal = licences.terms_of_works(session, queries.standing(session, [work.id]), None, now)[
         work.id
     ]
     policy = form.text("policy") or None
-    declaration = Declaration.of(public, int(now.timestamp()), path=form.text("path") or "/", policy=policy)
-    return {name: write(declaration) for name, (_type, write) in SIGNALS.items()}
+    return Declaration.of(public, int(now.timestamp()), path=form.text("path") or "/", policy=policy)

@@ -27,7 +27,7 @@ _HOME = {
     Role.CREATOR: "works_pages.show_all",
     Role.SOCIETY: "works_pages.show_all",
     Role.LAB: "usage_pages.show_all",
-    Role.OPERATOR: "account.show",
+    Role.OPERATOR: "title_pages.show_all",
 }
 
 

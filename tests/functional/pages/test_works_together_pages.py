@@ -14,6 +14,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.ids import format_id
 from registry.works import bulk
+from registry.works.models import BulkUpload
 from registry.works.tables import IMPORTED
 from tests.support.browsing import text_of
 from tests.support.works import register
@@ -128,7 +129,7 @@ def test_good_rows_are_registered_and_bad_ones_listed(
     address = sent.headers["Location"]
     assert "Das geht ohne Sie weiter." in anna.browser.read(address)
     with database.reading() as session:
-        upload = session.query(bulk.BulkUpload).one().id
+        upload = session.query(BulkUpload).one().id
     bulk.register_bulk(database, {"upload": upload}, sources)
     text = anna.browser.read(address)
 

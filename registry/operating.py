@@ -1,0 +1,91 @@
+"""The state of the registry on one page, for its operator: health, work in the background, keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Role
+from registry.base.context import part, reading, settings, sources
+from registry.base.health import Readiness
+from registry.base.jobs import Job, State
+from registry.core.errors import VorbehaltError
+from registry.core.snapshots.trust.offline import OfflinePart
+from registry.log import service as log
+from registry.log.service import LogKey
+from registry.publishing import service as publishing
+from registry.web.furniture import Pages
+from registry.web.visitors import signed_in
+from registry.wiring import trust_keys
+
+blueprint = Pages("operating", __name__)
+
+_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What the offline keys have signed, and until when it counts."""
+
+    role: str
+    version: int
+    keys: int
+    """How many keys may sign for it."""
+    expires: datetime
+
+
+@blueprint.get("/operator")
+@signed_in(Role.OPERATOR)
+def show() -> str:
+    """Can it answer, what was done, what failed, and which signature ends when."""
+    readiness = part(Readiness)
+    faults = readiness.faults()
+    with reading() as session:
+        return render_template(
+            "operator.html",
+            checks={name: faults.get(name) for name in readiness.checks},
+            edition=publishing.state(session),
+            log_size=log.head(session).size,
+            jobs=_jobs(session),
+            counts=_counts(session),
+            now=sources().now(),
+            **_keys(),
+        )
+
+
+def _jobs(session: Session) -> list[Job]:
+    """What failed or is not done yet first, then the newest."""
+    unfinished = Job.state != State.DONE.value
+    query = select(Job).order_by(unfinished.desc(), Job.id.desc()).limit(_SHOWN)
+    return list(session.scalars(query))
+
+
+def _counts(session: Session) -> dict[str, int]:
+    found = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
+    return {state.value: found.get(state.value, 0) for state in State}
+
+
+def _keys() -> dict[str, Any]:
+    """The log's key, and the offline part of the trust; empty, with the reason, where they cannot be used."""
+    try:
+        key: LogKey | None = part(LogKey)
+    except VorbehaltError:
+        key = None
+    try:
+        offline = OfflinePart.load(trust_keys(settings()))
+    except VorbehaltError as error:
+        return {"log_key": key, "offline": [], "offline_fault": error.message}
+    signed = (("root", offline.root), ("targets", offline.targets))
+    return {
+        "log_key": key,
+        "offline": [
+            KeyState(role, part_.version, len(offline.keys.get(role, ())), part_.expires)
+            for role, part_ in signed
+        ],
+        "offline_fault": "",
+    }

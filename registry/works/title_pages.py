@@ -1,0 +1,66 @@
+"""Titles in conflict, for the operator: what waits, both sides of each, and a decision with its reason."""
+
+from __future__ import annotations
+
+from flask import redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from registry.base.actor import Role
+from registry.base.context import database, part, reading, sources, writing
+from registry.core.errors import InvalidInput
+from registry.log import service as log
+from registry.log.service import LogKey
+from registry.web.forms import Form
+from registry.web.furniture import Pages
+from registry.web.i18n import gettext as _
+from registry.web.visitors import current_visitor, signed_in
+from registry.works import contests, disputes
+from registry.works.contests import DecideTitle, Outcome
+
+blueprint = Pages("title_pages", "registry.works")
+
+
+@blueprint.get("/titles")
+@signed_in(Role.OPERATOR)
+def show_all() -> str:
+    """Contests that wait for a person, and hints that may be worth a look."""
+    with reading() as session:
+        found = disputes.waiting(session, current_visitor().actor)
+        return render_template("works/titles.html", waiting=found)
+
+
+@blueprint.get("/titles/<id(work):newer>/<id(work):earlier>")
+@signed_in(Role.OPERATOR)
+def show(newer: bytes, earlier: bytes) -> str:
+    """Both sides, what was decided so far, and the form for a decision."""
+    return _page(newer, earlier, Form())
+
+
+@blueprint.post("/titles/<id(work):newer>/<id(work):earlier>")
+@signed_in(Role.OPERATOR)
+def decide(newer: bytes, earlier: bytes) -> Response | tuple[str, int]:
+    """Record a decision with its reason, which both owners will read, and enter it in the log."""
+    form = Form.sent()
+    outcome = form.take("outcome", Outcome, _("Choose one of these."))
+    if not form.text("reason"):
+        form.errors["reason"] = _("Say why: both owners read it.")
+    if outcome is None or form.errors:
+        return _page(newer, earlier, form), 422
+    key, actor = part(LogKey), current_visitor().actor
+    log.sign_head(database(), key, sources().now())  # refused on a database older than the log
+    try:
+        with writing() as session:
+            disputes.dispute(session, actor, newer, earlier)
+            command = DecideTitle(newer, outcome, form.text("reason"), earlier)
+            contests.decide_title(session, actor, command, sources())
+    except InvalidInput:
+        form.errors["reason"] = _("Up to 2,000 characters, please, without odd ones.")
+        return _page(newer, earlier, form), 422
+    log.sign_head(database(), key, sources().now())
+    return redirect(url_for("title_pages.show", newer=newer, earlier=earlier), 303)
+
+
+def _page(newer: bytes, earlier: bytes, form: Form) -> str:
+    with reading() as session:
+        contest, sides = disputes.dispute(session, current_visitor().actor, newer, earlier)
+        return render_template("works/title.html", contest=contest, sides=sides, form=form)
