@@ -54,6 +54,7 @@ test: $(VENV)/.dev $(VENV)/.spark  ## linters, types, architecture, and all test
 
 test-long: $(VENV)/.dev $(VENV)/.spark  ## what takes longer: many crashes, fuzzing, older Pillow and numpy
 	@tests/install-system-packages
+	@$(PIP) -e '.[fuzz]' || echo "could not install atheris; coverage-guided fuzzing will be skipped"
 	$(BIN)/pytest -n auto
 
 docs: $(VENV)/.dev  ## write the page of the API anew, from the code

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ def _evidence(box: _Box, boxes: list[_Box], where: str, file: bytes | None) -> E
     if refused and file is not None and not _unchanged(box, boxes, file):
         notes.add("integrity")
     details = (("constraint", "; ".join(dict.fromkeys(constraints))),) if constraints else ()
-    raw = orjson.dumps(entries, default=str, option=orjson.OPT_NON_STR_KEYS)[:LONGEST_RAW]
+    raw = _shown(entries)[:LONGEST_RAW]
     place = f"{where} {box.path[-1]}"
     return Evidence(
         SIGNAL, VERSION, place, raw, answers(deny=refused), notes=tuple(sorted(notes)), details=details
@@ -103,6 +104,14 @@ def _entries(value: Any) -> dict[str, Any]:
     if not isinstance(inner, dict):
         raise _Damaged
     return {str(name): entry for name, entry in inner.items()}
+
+
+def _shown(entries: dict[str, Any]) -> bytes:
+    """The entries as JSON, for people; what JSON does not have is left out or shown as text."""
+    try:
+        return json.dumps(entries, default=str, skipkeys=True, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as fault:  # CBOR may hold what holds itself
+        raise _Damaged from fault
 
 
 def _value(kind: bytes, content: bytes) -> Any:
@@ -134,13 +143,20 @@ def _unchanged(box: _Box, boxes: list[_Box], file: bytes) -> bool:
         stated = _value(*other.contents[0])
         if not isinstance(stated, dict) or stated.get("alg", "sha256") != "sha256":
             continue
-        digest, at = hashlib.sha256(), 0
-        for gap in sorted(stated.get("exclusions", ()), key=lambda e: int(e["start"])):
-            digest.update(file[at : int(gap["start"])])
-            at = int(gap["start"]) + int(gap["length"])
-        digest.update(file[at:])
-        return digest.digest() == stated.get("hash")
+        try:
+            return _digest_without(file, stated.get("exclusions") or []) == stated.get("hash")
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return False
     return True
+
+
+def _digest_without(file: bytes, exclusions: Iterable[Mapping[str, int]]) -> bytes:
+    digest, at = hashlib.sha256(), 0
+    for gap in sorted(exclusions, key=lambda e: int(e["start"])):
+        digest.update(file[at : int(gap["start"])])
+        at = int(gap["start"]) + int(gap["length"])
+    digest.update(file[at:])
+    return digest.digest()
 
 
 def _boxes(data: bytes, path: tuple[str, ...] = (), depth: int = 0) -> Iterator[_Box]:

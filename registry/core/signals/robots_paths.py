@@ -39,8 +39,11 @@ def normal(text: bytes, *, literal: bytes = b"") -> bytes:
 
 
 def target(url: str) -> bytes:
-    """The path and query of an address, comparable; `*` and `$` in it mean themselves."""
-    parts = urlsplit(url)
+    """The path and query of an address, comparable; `*` and `$` in it mean themselves. The root if it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return b"/"
     text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return normal(text.encode("utf-8", "surrogatepass"), literal=b"*$")
 

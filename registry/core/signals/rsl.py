@@ -164,7 +164,10 @@ def _covers(content: etree._Element, subject: Subject) -> int:
     url = str(content.get("url", "")).strip()
     if not subject.url or not url:
         return 0
-    parts, asked = urlsplit(url), urlsplit(subject.url)
+    try:
+        parts, asked = urlsplit(url), urlsplit(subject.url)
+    except ValueError:
+        raise _Invalid(f"“{url[:60]}” is no address") from None
     if parts.netloc and parts.netloc.lower() != asked.netloc.lower():
         return -1
     text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -20,13 +20,21 @@ _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|
 _PARAMETER: Final = re.compile(r";\s*([\w*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]*))")
 
 
+def _joined(subject: Subject, address: str) -> str:
+    """An absolute address; what is none stays as it is, and cannot be had from there."""
+    try:
+        return urljoin(subject.url, address)
+    except ValueError:
+        return address
+
+
 def robots_documents(robots: Robots, subject: Subject) -> tuple[str, ...]:
     """Addresses that robots.txt announces: those of the agent's group, else those before any group."""
     own = robots.own(subject.agent)
     grouped = own.group.lines if own is not None else []
     named = [line for line in grouped if line.name == b"license"]
     lines = named or [line for line in robots.ungrouped.lines if line.name == b"license"]
-    return tuple(dict.fromkeys(urljoin(subject.url, line.value.decode("utf-8", "replace")) for line in lines))
+    return tuple(dict.fromkeys(_joined(subject, line.value.decode("utf-8", "replace")) for line in lines))
 
 
 def header_documents(headers: Headers, subject: Subject) -> tuple[str, ...]:
@@ -36,14 +44,14 @@ def header_documents(headers: Headers, subject: Subject) -> tuple[str, ...]:
         if "license" in parameters.get("rel", "").split() and parameters.get("type", "").startswith(
             MEDIA_TYPE
         ):
-            found.append(urljoin(subject.url, address))
+            found.append(_joined(subject, address))
     return tuple(dict.fromkeys(found))
 
 
 def page_documents(page: Page, subject: Subject) -> tuple[str, ...]:
     """Addresses in a page's `<link>`."""
     links = (link for link in page.links if "license" in link.relations and link.type == MEDIA_TYPE)
-    return tuple(dict.fromkeys(urljoin(subject.url, link.href) for link in links))
+    return tuple(dict.fromkeys(_joined(subject, link.href) for link in links))
 
 
 def _links(values: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
