@@ -44,9 +44,9 @@ from registry.remuneration import costs_api, invoices_api, members_api
 from registry.remuneration import files_api as settlement_files_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
-from registry.usage import declarations_api, runs_api, uses_api
+from registry.usage import declarations_api, runs_api, uses_api, uses_pages
 from registry.usage import pages as usage_pages
-from registry.web import manual, pages
+from registry.web import lab_pages, manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
 from registry.works import bulk_api, repertoire_api, title_pages, together_pages, work_pages
@@ -91,6 +91,8 @@ _PAGES = (
     licence_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,
+    uses_pages.blueprint,
+    lab_pages.blueprint,
     remuneration_pages.blueprint,
 )
 

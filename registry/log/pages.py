@@ -111,8 +111,9 @@ def _not_a_root() -> str:
 
 
 def _root(text: str) -> bytes:
-    """As a checkpoint writes it."""
-    root = from_base64(text.strip())
+    """As a checkpoint writes it, or in hexadecimal digits as these pages show it."""
+    kept = text.strip()
+    root = bytes.fromhex(kept) if len(kept) == 2 * HASH_BYTES else from_base64(kept)
     if len(root) != HASH_BYTES:
         raise InvalidInput(f"A root has {HASH_BYTES} bytes, not {len(root)}.")
     return root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 
 from flask import render_template, request
@@ -35,7 +36,12 @@ def check() -> tuple[str, int]:
         return _page(error=_("Choose the file of a receipt; its name ends in .tlog-proof.")), 400
     found = examine(data, part(LogKey).policy)
     proved = isinstance(found, VerifiedReceipt)
-    return _page(name=name, receipt=found if proved else None, refused=None if proved else found), 200
+    return _page(
+        name=name,
+        quoted=shlex.quote(name),
+        receipt=found if proved else None,
+        refused=None if proved else found,
+    ), 200
 
 
 def _receipt() -> tuple[str, bytes]:

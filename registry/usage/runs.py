@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
@@ -20,7 +20,7 @@ from registry.core.records.runs import RunManifest
 from registry.log import service as log
 from registry.parties import service as parties
 from registry.usage import checks
-from registry.usage.models import ClaimBatch, Run
+from registry.usage.models import ClaimBatch, ClaimRow, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,23 @@ def list_runs(
         query = query.where(Run.id > last.id)
     rows = session.scalars(query.order_by(Run.id).limit(limit + 1)).all()
     return RunPage(rows[:limit], rows[limit - 1].run_id if len(rows) > limit else None)
+
+
+def newest_runs(session: Session, actor: Actor, limit: int) -> Sequence[Run]:
+    """The runs that were submitted last, the newest first."""
+    return session.scalars(_visible(actor).order_by(Run.id.desc()).limit(limit)).all()
+
+
+def works_reported(session: Session, run: Run, most: int) -> dict[int, int]:
+    """The units of each work, by private key, that all claims of a run report together; of `most` works at most."""
+    query = (
+        select(ClaimRow.work_id, func.sum(ClaimRow.units))
+        .join(ClaimBatch, ClaimBatch.id == ClaimRow.batch_id)
+        .where(ClaimBatch.run_id == run.id)
+        .group_by(ClaimRow.work_id)
+        .order_by(ClaimRow.work_id)
+    )
+    return {work: int(units) for work, units in session.execute(query.limit(most))}
 
 
 def get_run(session: Session, actor: Actor, run_id: str) -> Run:

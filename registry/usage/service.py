@@ -55,7 +55,16 @@ from registry.usage.queries import (
     run_of,
 )
 from registry.usage.rules import unit_of
-from registry.usage.runs import RunDetails, get_run, list_runs, record_run, runs_seen, submit_run
+from registry.usage.runs import (
+    RunDetails,
+    get_run,
+    list_runs,
+    newest_runs,
+    record_run,
+    runs_seen,
+    submit_run,
+    works_reported,
+)
 from registry.usage.uses import UseOfWork, uses_of_work
 from registry.works import service as works
 
@@ -86,6 +95,7 @@ __all__ = [
     "list_declarations",
     "list_runs",
     "models_reported",
+    "newest_runs",
     "receipt_now",
     "receipt_of",
     "row_facts",
@@ -97,6 +107,7 @@ __all__ = [
     "submit_run",
     "unit_of",
     "uses_of_work",
+    "works_reported",
 ]
 
 

@@ -68,10 +68,12 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
     works = ("works_pages.show_all", _("My works"), of_works)
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
     mandates = ("mandates.show_all", _("Mandates"), "mandates.")
+    uses = ("uses_pages.show_all", _("Uses"), "uses_pages.")
     pages: dict[str, list[tuple[str, str, str | tuple[str, ...]]]] = {
         "creator": [register, works, statements, mandates],
-        "society": [mandates, statements, works, register],
+        "society": [mandates, uses, statements, works, register],
         "lab": [
+            ("lab_pages.show", _("Overview"), "lab_pages."),
             ("usage_pages.show_all", _("Reports"), "usage_pages."),
             ("models.show_all", _("Models"), "models."),
         ],

@@ -26,7 +26,7 @@ ROLES = (Role.CREATOR, Role.LAB, Role.SOCIETY)
 _HOME = {
     Role.CREATOR: "works_pages.show_all",
     Role.SOCIETY: "works_pages.show_all",
-    Role.LAB: "usage_pages.show_all",
+    Role.LAB: "lab_pages.show",
     Role.OPERATOR: "title_pages.show_all",
 }
 

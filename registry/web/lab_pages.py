@@ -1,0 +1,92 @@
+"""A lab's first page, and what became of each of its runs: verdicts, reasons, what is denied since, what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import render_template
+from sqlalchemy.orm import Session
+
+from registry.base.actor import Actor, Role
+from registry.base.context import reading, sources
+from registry.base.paging import MAX_LIMIT
+from registry.core.decisions import Purpose
+from registry.core.records.runs import RunManifest
+from registry.licences import service as licences
+from registry.parties import service as parties
+from registry.publishing import service as publishing
+from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
+from registry.usage import service as usage
+from registry.usage.models import Run
+from registry.web.furniture import Pages
+from registry.web.visitors import current_visitor, signed_in
+from registry.works import service as works
+
+blueprint = Pages("lab_pages", __name__)
+
+_RUNS = 20
+_DENIED = 50
+_PRICED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRun:
+    """A run as it was submitted."""
+
+    run: Run
+    manifest: RunManifest
+
+
+@blueprint.get("/lab")
+@signed_in(Role.LAB)
+def show() -> str:
+    """Keys, edition, runs and licences at a glance."""
+    actor, now = current_visitor().actor, sources().now()
+    with reading() as session:
+        keys = parties.list_api_keys(session, actor, limit=MAX_LIMIT).items
+        agreements = licences.list_agreements(session, actor, limit=MAX_LIMIT).items
+        in_force = [
+            a for a in agreements if a.superseded_at is None and (a.valid_to is None or a.valid_to > now)
+        ]
+        return render_template(
+            "lab.html",
+            keys=[k for k in keys if k.revoked_at is None and (k.expires_at is None or k.expires_at > now)],
+            state=publishing.state(session),
+            now=now,
+            runs=[_reported(run) for run in usage.newest_runs(session, actor, _RUNS)],
+            agreements=licences.agreements_seen(session, in_force, works=True),
+        )
+
+
+@blueprint.get("/runs/<run:run_id>")
+@signed_in(Role.LAB)
+def show_run(run_id: str) -> str:
+    """One run: what came out and why, what of it may be used no longer, and what its reported uses cost."""
+    actor, now = current_visitor().actor, sources().now()
+    with reading() as session:
+        run = usage.get_run(session, actor, run_id)
+        (details,) = usage.runs_seen(session, [run])
+        changes = usage.changes_of_run(session, actor, run_id, now, limit=_DENIED)
+        return render_template(
+            "run.html",
+            r=_reported(run),
+            claims=details.claims,
+            denied=changes.items,
+            more=changes.next is not None,
+            costs=_costs(session, actor, run),
+            most=_PRICED,
+        )
+
+
+def _reported(run: Run) -> ReportedRun:
+    return ReportedRun(run, RunManifest.parse(run.manifest))
+
+
+def _costs(session: Session, actor: Actor, run: Run) -> CostPreview | None:
+    """By the functions that a settlement uses; `None` if nothing was reported, or more than a page can price."""
+    units = usage.works_reported(session, run, _PRICED + 1)
+    if not 0 < len(units) <= _PRICED:
+        return None
+    found = works.works_by_id(session, units.keys())
+    named = {found[key].public_id: number for key, number in units.items()}
+    return preview_costs(session, actor, PreviewCosts(named, Purpose(run.purpose), run.territory), sources())
