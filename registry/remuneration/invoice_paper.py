@@ -11,7 +11,7 @@ from registry.remuneration.paper import Paper, to_pdf
 
 _COLUMNS = (
     "Lizenz / Licence",
-    "Leistungszeit / Time of supply",
+    "Zeit / Time of supply",
     "Leistung / Supply",
     "Menge / Quantity",
     "USt / VAT",
@@ -38,9 +38,9 @@ def invoice_pdf(document: Mapping[str, Any]) -> bytes:
         facts.append(("Berichtigt / Corrects", f"{document['corrects']}: {document['reason']}"))
     facts.append(("Netto / Net", _amount(document["net_minor"], currency)))
     for tax in document["taxes"]:
-        base = f"{_percent(tax['rate_ppm'])} × {_amount(tax['net_minor'], currency)}"
-        said = f"{_amount(tax['tax_minor'], currency)} ({base}), {tax['source']}"
-        facts.append(("Umsatzsteuer / VAT", said))
+        base = f"{_rate(tax)} × {_amount(tax['net_minor'], currency)}"
+        said = f"{_amount(tax['tax_minor'], currency)} ({base})" if tax["rate_ppm"] else "keine / none"
+        facts.append(("Umsatzsteuer / VAT", f"{said}, {tax['source']}"))
     facts.append(("Gesamt / Total", _amount(document["gross_minor"], currency)))
     rows = [
         (
@@ -48,7 +48,7 @@ def invoice_pdf(document: Mapping[str, Any]) -> bytes:
             f"{line['supplied_from']} – {line['supplied_to']}",
             _supply(line, currency),
             f"{line['units']:,} × {line['unit']}",
-            _percent(line["rate_ppm"]),
+            _rate(line),
             _amount(line["net_minor"], currency),
         )
         for line in document["lines"]
@@ -78,8 +78,11 @@ def _supply(line: Mapping[str, Any], currency: str) -> str:
     return said
 
 
-def _percent(ppm: int) -> str:
-    whole, rest = divmod(ppm, 10_000)
+def _rate(row: Mapping[str, Any]) -> str:
+    """7 %; a dash where there is no tax, since a rate of 0 % would be something else."""
+    if not row["rate_ppm"]:
+        return "–"
+    whole, rest = divmod(row["rate_ppm"], 10_000)
     return f"{whole}{f'.{rest:04d}'.rstrip('0') if rest else ''} %"
 
 

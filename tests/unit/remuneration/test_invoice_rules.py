@@ -80,7 +80,10 @@ def test_without_tax_the_reason_stands_on_it(issuer: Side, customer: Side, sente
     assert said["tax_minor"] == 0
     (note,) = said["notes"]
     assert sentence in note
-    assert sentence in text_of(invoice_pdf(said))
+    text = text_of(invoice_pdf(said))
+    assert sentence in text
+    assert "keine / none" in text
+    assert "0 %" not in text
 
 
 def test_the_letter_has_every_field_that_the_law_asks_for() -> None:
