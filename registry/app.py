@@ -31,6 +31,7 @@ from registry.log import api as log_api
 from registry.log import pages as log_pages
 from registry.log import receipt_pages
 from registry.log.keys import LogKey
+from registry.notices import pages as notices_pages
 from registry.own_data import pages as own_data_pages
 from registry.parties import api as parties_api
 from registry.parties import pages as parties_pages
@@ -83,6 +84,7 @@ _PAGES = (
     receipt_pages.blueprint,
     *parties_pages.blueprints,
     own_data_pages.blueprint,
+    notices_pages.blueprint,
     works_pages.blueprint,
     work_pages.blueprint,
     together_pages.blueprint,

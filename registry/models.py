@@ -8,6 +8,7 @@ import registry.base.ratelimits
 import registry.domains.models
 import registry.licences.models
 import registry.log.models
+import registry.notices.models
 import registry.parties.models
 import registry.publishing.models
 import registry.remuneration.models

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from registry.base import jobs
@@ -19,6 +20,8 @@ from registry.base.settings import Settings
 from registry.checking import hints
 from registry.core.errors import Conflict
 from registry.domains.service import recheck_domains
+from registry.notices import mail
+from registry.notices import service as notices
 from registry.parties import service as parties
 from registry.wiring import Registry
 from registry.works import bulk
@@ -31,6 +34,7 @@ PERIODICS = (
     Periodic(PUBLISH, timedelta(minutes=45)),  # a lab has 15 minutes left to sync: denied within the hour
     Periodic(RECHECK_DOMAINS, timedelta(hours=1)),
     Periodic(hints.KIND, timedelta(days=1)),
+    Periodic(notices.SEND_MAIL, timedelta(hours=1)),  # what a mail server was too long away for
     Periodic(TIDY, timedelta(days=1)),
 )
 
@@ -53,6 +57,7 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         hints.KIND: hints.look_for_hints,
         TIDY: tidy,
         bulk.KIND: bulk.register_bulk,
+        notices.SEND_MAIL: partial(mail.send_due, registry.settings),
     }
 
 

@@ -27,7 +27,10 @@ FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_RUN_KEY", "VORBEHALT_TEST_D
 
 READERS = PUBLIC, SOCIETIES = ("public", "societies")
 """Who may read the files of settlements."""
+MAIL_MODES = MAIL_STARTTLS, MAIL_TLS, MAIL_NONE = ("starttls", "tls", "none")
+"""How the conversation with the mail server is kept from others."""
 _LOG_LEVELS = ("debug", "info", "warning", "error")
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
 
 
@@ -80,6 +83,24 @@ def _yes_no(value: str) -> bool:
 def _readers(value: str) -> str:
     if value not in READERS:
         raise ValueError(f"choose one of {', '.join(READERS)}")
+    return value
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65_536):
+        raise ValueError("write the number of a port, 1 to 65535")
+    return int(value)
+
+
+def _mail_mode(value: str) -> str:
+    if value not in MAIL_MODES:
+        raise ValueError(f"choose one of {', '.join(MAIL_MODES)}")
+    return value
+
+
+def _address(value: str) -> str:
+    if not _MAIL_ADDRESS.fullmatch(value):
+        raise ValueError("write one mail address, such as registry@example.org")
     return value
 
 
@@ -197,6 +218,22 @@ class Settings:
         "Who may read the files of settlements, which say what labs used: "
         "`public`, or `societies` with their API keys.",
         PUBLIC,
+    )
+    mail_host: str = _option(
+        _text, "none", "The mail server (SMTP) that takes what people are told. Without it no mail is sent."
+    )
+    mail_port: int = _option(_port, "587", "Its port.", 587)
+    mail_tls: str = _option(
+        _mail_mode,
+        "`starttls`",
+        "How the conversation is encrypted: `starttls`, `tls` from the first byte (port 465), or `none`, "
+        "for a server on this machine.",
+        MAIL_STARTTLS,
+    )
+    mail_from: str = _option(_address, "none", "The sender of these mails: one address.")
+    mail_user: str = _option(_text, "none", "By which name to sign in to the mail server, if it asks.")
+    mail_password_file: Path | None = _option(
+        _path, "none", "The file with the password, which only the server may read.", None
     )
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 

@@ -26,6 +26,7 @@ from registry.licences.models import LicenceRequest, LicenceRequestWork, Offer
 from registry.licences.offers import CreateOffer, create_offer
 from registry.licences.rules import MAX_WORKS, check_territories
 from registry.log import service as log
+from registry.notices import service as notices
 from registry.parties import service as parties
 from registry.works import service as works
 from registry.works.service import Work
@@ -137,6 +138,8 @@ def _ask(
     session.flush()
     session.add_all(LicenceRequestWork(request_id=request.id, work_id=work.id) for work in asked)
     session.flush()
+    told = {owner_id: {"lab": parties.own_party(session, actor).name, "works": len(asked)}}
+    notices.tell(session, notices.Kind.REQUEST, told, now)
     return request
 
 

@@ -78,6 +78,8 @@ SECTIONS = (
     Section("payout_event", ("payout_id.party_id",), also=("payout_id.end_to_end_id",)),
     Section("billing_details", ("party_id",)),
     Section("invoice", ("lab_id",), without=frozenset({"pdf"})),
+    Section("notice", ("party_id",)),
+    Section("notice_opt_out", ("party_id",)),
     Section("job", ("party_id",)),
 )
 

@@ -215,6 +215,8 @@ def _erase(session: Session, party: int, now: datetime) -> None:
         ("settlement_payee", "party_id"),
         ("domain_claim", "owner_id"),
         ("job", "party_id"),
+        ("notice", "party_id"),
+        ("notice_opt_out", "party_id"),
     ):
         _delete(session, table, _table(table).c[column] == party)
     if not session.scalar(select(_table("invoice").c.id).where(_table("invoice").c.lab_id == party).limit(1)):

@@ -28,6 +28,7 @@ class RegisterParty:
     name: str
     email: str | None = None
     password: str | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def _add_party(session: Session, command: RegisterParty, sources: Sources) -> Pa
         name=name,
         email=email,
         password=password,
+        language=command.language,
         created_at=sources.now(),
     )
     session.add(party)

@@ -36,6 +36,8 @@ class Party(Identified, Base):
     """Private. Lower case; `None` for parties that never log in."""
     password: Mapped[str | None] = mapped_column(String(200))
     """Private. An argon2id hash in its encoded form; `None` for parties that never log in."""
+    language: Mapped[str] = mapped_column(String(2), server_default="en")
+    """In which mails are written."""
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
     """When the account was deleted: what is left is the number, which records of others refer to."""

@@ -16,6 +16,7 @@ from registry.base.clock import Sources
 from registry.base.periods import whole_second
 from registry.core.errors import Conflict, InvalidInput, NotFound
 from registry.log import service as log
+from registry.notices import service as notices
 from registry.remuneration import payout_rules as rules
 from registry.remuneration.bank_replies import Answer, read_reply
 from registry.remuneration.ledger import post
@@ -69,6 +70,7 @@ def take_reply(session: Session, actor: Actor, data: bytes, sources: Sources) ->
         identifier = rules.transfer_id("payout", change.payout.end_to_end_id, State.SETTLED)
         post(session, identifier, "payout", rules.settled(change.payout.amount_minor), now)
         reach(session, [change.payout], State.SETTLED, now, reply=digest)
+    notices.tell(session, notices.Kind.PAID, {change.payout.party_id: {} for change in settled}, now)
     _give_back(session, returned, now, digest)
     return Taken(kind, len(settled), len(returned))
 

@@ -5,7 +5,8 @@ A lab sees its own claims, the operator all. Whoever made a work sees its use in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from registry.core.records.leaves import UseLeaf, commitment
 from registry.licences import service as licences
 from registry.licences.service import Agreement
 from registry.log import service as log
+from registry.notices import service as notices
 from registry.parties import service as parties
 from registry.usage import checks, rules
 from registry.usage.changes import ChangesPage, changes_of_run
@@ -67,6 +69,7 @@ from registry.usage.runs import (
 )
 from registry.usage.uses import UseOfWork, uses_of_work
 from registry.works import service as works
+from registry.works.service import Work
 
 __all__ = [
     "ChangesPage",
@@ -159,8 +162,16 @@ def submit_claim(session: Session, actor: Actor, command: SubmitClaim, sources: 
     _refuse_other_rows(session, run, model_id)
     batch = _Batch(key, data, parse_rows(data), agreements, work_ids)
     recorded = _record_batch(session, actor, run, command.model, model_id, batch, now, sources)
-    _record_rows(session, recorded, batch)
+    _tell_owners(session, actor, _record_rows(session, recorded, batch), now)
     return recorded
+
+
+def _tell_owners(session: Session, actor: Actor, reported: Iterable[Work], now: datetime) -> None:
+    """Who made the works, and how many of theirs were used; which ones, only their page says."""
+    used = Counter(work.owner_id for work in reported)
+    lab = parties.own_party(session, actor).name
+    told = {owner: {"lab": lab, "works": count} for owner, count in used.items()}
+    notices.tell(session, notices.Kind.USED, told, now)
 
 
 def _refuse_other_rows(session: Session, run: Run, model_id: int) -> None:
@@ -218,7 +229,8 @@ def _record_batch(
     return recorded
 
 
-def _record_rows(session: Session, recorded: ClaimBatch, batch: _Batch) -> None:
+def _record_rows(session: Session, recorded: ClaimBatch, batch: _Batch) -> Collection[Work]:
+    """Record each row; the works that they name."""
     found = works.works_by_id(session, batch.work_ids.values())
     kinds = {work.public_id: work.kind for work in found.values()}
     priced = {licence: _priced_units(session, held) for licence, held in batch.agreements.items()}
@@ -239,6 +251,7 @@ def _record_rows(session: Session, recorded: ClaimBatch, batch: _Batch) -> None:
             }
         )
     session.execute(insert(ClaimRow), lines)
+    return found.values()
 
 
 def _priced_units(session: Session, agreement: Agreement) -> frozenset[str]:

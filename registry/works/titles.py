@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from registry.base.bulk_insert import insert_many
 from registry.core.fingerprints import MINHASH128, Fingerprint
 from registry.core.matching import StoredRow, by_algorithm, lists_of
+from registry.notices import service as notices
 from registry.works.likeness import MATTER, Likeness, LikenessIndex
 from registry.works.models import Contest, StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Content, Doubt, Registered, Rule, doubt_about
@@ -273,3 +274,17 @@ def record_contests(session: Session, found: Sequence[NewContest], now: datetime
     columns = ("work_id", "earlier_id", "rule", "distance", "mirrored", "began_at")
     rows = [(c.work_id, c.earlier_id, c.rule.value, c.distance, c.mirrored, now) for c in found]
     insert_many(session, Contest, columns, rows)
+    _tell_owners(session, found, now)
+
+
+def _tell_owners(session: Session, found: Sequence[NewContest], now: datetime) -> None:
+    """Each owner once, however many works are in conflict: of the newer side who is on both."""
+    keys = sorted({key for one in found for key in (one.work_id, one.earlier_id)})
+    owners: dict[int, int] = {}
+    for start in range(0, len(keys), _CHUNK):
+        query = select(Work.id, Work.owner_id).where(Work.id.in_(keys[start : start + _CHUNK]))
+        owners.update((key, owner) for key, owner in session.execute(query))
+    told = {owners[one.earlier_id]: {"newer": False} for one in found}
+    notices.tell(
+        session, notices.Kind.CONTESTED, told | {owners[one.work_id]: {"newer": True} for one in found}, now
+    )

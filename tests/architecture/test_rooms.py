@@ -20,6 +20,7 @@ ROOMS = {
     "checking",
     "domains",
     "own_data",
+    "notices",
 }
 WIRING = {"app.py", "cli.py", "wiring.py", "models.py", "server.py", "work.py"}
 

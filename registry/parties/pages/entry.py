@@ -16,6 +16,7 @@ from registry.parties import passkeys, rules, service
 from registry.parties.logging_in import log_in_counted
 from registry.web.forms import Form
 from registry.web.furniture import Pages
+from registry.web.i18n import current_language
 from registry.web.i18n import gettext as _
 from registry.web.visitors import begin, end, visitor
 
@@ -68,7 +69,7 @@ def _new_account(form: Form) -> service.RegisterParty | None:
     )
     if role not in ROLES or form.errors or name is None:
         return None
-    return service.RegisterParty(role, name, email, password)
+    return service.RegisterParty(role, name, email, password, current_language())
 
 
 def _sign_up_page(form: Form) -> str:

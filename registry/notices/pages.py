@@ -1,0 +1,62 @@
+"""What I was told, and of what I want mails."""
+
+from __future__ import annotations
+
+from flask import g, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from registry.base.context import reading, settings, writing
+from registry.notices import service, texts
+from registry.notices.rules import Kind
+from registry.parties import service as parties
+from registry.web.forms import Form
+from registry.web.furniture import Pages
+from registry.web.i18n import LANGUAGES
+from registry.web.i18n import gettext as _
+from registry.web.visitors import current_visitor, signed_in
+
+blueprint = Pages("notices", __name__)
+
+_SHOWN = 100
+
+
+@blueprint.get("/account/notices")
+@signed_in()
+def show() -> str:
+    """What I was told, the newest first."""
+    me = current_visitor().actor
+    with reading() as session:
+        party = parties.own_party(session, me)
+        return render_template(
+            "notices/notices.html",
+            told=[
+                (n, texts.sentence(n.kind, n.facts, g.language)) for n in service.newest(session, me, _SHOWN)
+            ],
+            kinds=[(kind.value, _kind_in_words(kind)) for kind in Kind],
+            unwanted=service.unwanted(session, me),
+            email=party.email,
+            spoken=party.language,
+            mail_is_on=bool(settings().mail_host),
+        )
+
+
+@blueprint.post("/account/notices")
+@signed_in()
+def choose() -> Response:
+    """Of what I want mails from now on, and in which language."""
+    form = Form.sent()
+    wanted = {kind for kind in Kind if kind in form.values.getlist("kind")}
+    language = form.text("language")
+    with writing() as session:
+        chosen = language if language in LANGUAGES else g.language
+        service.choose(session, current_visitor().actor, wanted, chosen)
+    return redirect(url_for("notices.show", _anchor="mails"), 303)
+
+
+def _kind_in_words(kind: Kind) -> str:
+    return {
+        Kind.USED: _("a lab reports that it used my works"),
+        Kind.CONTESTED: _("a title is contested"),
+        Kind.REQUEST: _("a lab asks for a licence"),
+        Kind.PAID: _("I was paid"),
+    }[kind]

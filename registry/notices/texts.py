@@ -1,0 +1,71 @@
+"""What a notice says, in the language of whoever reads it: the sentence for the page, and the mail around it.
+
+A worker has no page whose language it could take, so the catalogue is asked directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from babel.support import NullTranslations, Translations
+
+from registry.notices.rules import Kind
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    with resources.as_file(resources.files("registry.web") / "translations") as folder:
+        return Translations.load(folder, [language])
+
+
+def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
+    """What happened, in one or two sentences."""
+    catalogue = _catalogue(language)
+    _, ngettext = catalogue.gettext, catalogue.ngettext
+    if kind == Kind.USED:
+        text = ngettext(
+            "%(who)s reported the use of %(num)d work of yours.",
+            "%(who)s reported the use of %(num)d works of yours.",
+            facts["works"],
+        )
+        return text % {"who": facts["lab"], "num": facts["works"]}
+    if kind == Kind.REQUEST:
+        text = ngettext(
+            "%(who)s asks for a licence for %(num)d work of yours. Without your answer nothing is granted.",
+            "%(who)s asks for a licence for %(num)d works of yours. Without your answer nothing is granted.",
+            facts["works"],
+        )
+        return text % {"who": facts["lab"], "num": facts["works"]}
+    if kind == Kind.PAID:
+        return _("The bank has confirmed a payment to you.")
+    if facts["newer"]:
+        return _(
+            "A work of yours is the same as, or very like, one that somebody else had registered before. Its title is "
+            "contested until a person has decided; nobody may train on it meanwhile."
+        )
+    return _(
+        "Somebody else has registered a work that is the same as, or very like, one of yours. Yours stands; the other "
+        "title is contested until a person has decided."
+    )
+
+
+def subject(kind: str, language: str) -> str:
+    """The subject of the mail: nothing that others have written."""
+    _ = _catalogue(language).gettext
+    return {
+        Kind.USED: _("Your works were used"),
+        Kind.CONTESTED: _("A title is contested"),
+        Kind.REQUEST: _("A lab asks for a licence"),
+        Kind.PAID: _("You were paid"),
+    }[Kind(kind)]
+
+
+def body(kind: str, facts: Mapping[str, Any], language: str, address: str) -> str:
+    """The mail: what happened, where to look, how to end these mails. It says nothing that is private."""
+    _ = _catalogue(language).gettext
+    more = _("Sign in to see more: %(address)s") % {"address": f"{address}/{language}/account/notices"}
+    end = _("There you also choose of what you are told by mail.")
+    return f"{sentence(kind, facts, language)}\n\n{more}\n{end}\n\nVorbehalt\n"
