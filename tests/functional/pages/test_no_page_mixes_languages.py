@@ -56,16 +56,20 @@ def test_pages_for_people_who_are_signed_in(
     language: str,
 ) -> None:
     maker, lab, society = person(), person(Role.LAB, "Lab"), person(Role.SOCIETY, "VG")
+    operator = person(Role.OPERATOR, "Office")
     with database.writing() as session:
         work = format_id("work", register(session, maker.actor, sources, "Dunes").public_id)
     pages = {
         maker: [
             *("works", "works?view=list", "works?q=zzz", "works/register"),
-            *(f"works/{work}", f"works/{work}/shares", f"works/{work}/withdraw"),
+            *(f"works/{work}", f"works/{work}/shares", f"works/{work}/withdraw", f"works/{work}/elsewhere"),
+            *(f"works/terms?work={work}", f"works/chosen/withdraw?work={work}", "works/import"),
+            f"works/chosen/disclosure?work={work}",
             *("statements", "statements/2026-Q3", "payouts", "mandates", "account", "models"),
         ],
         lab: ["reports", "models", "account", "works"],
         society: ["works", "mandates", "statements", "account"],
+        operator: ["titles", "operator"],
     }
     for somebody, addresses in pages.items():
         for address in addresses:
