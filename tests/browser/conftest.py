@@ -53,6 +53,7 @@ class Server:
     address: str
     database: Database
     sources: Sources
+    settings: Settings
     heard: list[bytes]
     """The bodies of all requests, as they came over the line; the browser does not tell what it sends of files."""
 
@@ -106,7 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     # Passkeys need a name, not an address; both are this machine.
-    yield Server(f"http://localhost:{running.port}", database, sources, heard)
+    yield Server(f"http://localhost:{running.port}", database, sources, settings, heard)
     running.shutdown()
     running.server_close()
     database.dispose()

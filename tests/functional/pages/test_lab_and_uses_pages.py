@@ -91,18 +91,16 @@ def market(app: Flask, settings: Settings, database: Database, sources: Sources,
 
 
 # -- labs ---------------------------------------------------------------------------------------------------
-def test_a_lab_sees_where_it_stands(market: Market) -> None:
+def test_a_lab_sees_where_it_stands_and_what_became_of_a_run(market: Market) -> None:
     text = market.lab.read("/en/lab")
 
-    assert "1 key in use" in text.replace("key in use 1", "1 key in use")
+    assert "key in use 1 run on record 1 licences in force 2" in text
     assert "Nothing has been published yet." in text
     assert market.run[:12] in text
     assert "1,240" in text
     assert "929" in text
     assert text.count("agreement_") == 2
 
-
-def test_a_run_says_why_what_is_denied_since_and_what_it_costs(market: Market) -> None:
     before = market.lab.read(f"/en/runs/{market.run}")
     assert "304 of 1,240 kept" in before
     assert "error.undecodable" in before
@@ -129,7 +127,9 @@ def test_nobody_else_sees_a_run(market: Market, person: Callable[..., Person]) -
 
 
 # -- makers and societies -----------------------------------------------------------------------------------
-def test_uses_are_listed_with_receipts_that_hold(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_are_listed_and_sampled_with_receipts_that_hold(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("registry.usage.uses_pages._PAGE", 2)
     for reader in (market.maker, market.society):
         first = reader.open("/en/uses").text
@@ -145,8 +145,6 @@ def test_uses_are_listed_with_receipts_that_hold(market: Market, monkeypatch: py
             assert proved.row.work in first + second
         assert f"/en/log/{market.index}" in first
 
-
-def test_a_sample_is_drawn_by_the_visitors_seed(market: Market) -> None:
     def drawn(query: str) -> list[str]:
         return re.findall(
             r"/en/uses/claim_\w+/(\d+)/receipt", market.society.open(f"/en/uses/sample?{query}").text

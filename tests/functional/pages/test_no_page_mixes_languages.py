@@ -42,7 +42,7 @@ def _foreign(text: str, others: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_pages_for_everybody(browser: Browser, texts: dict[str, list[str]], language: str) -> None:
-    for page in ("", "sign-in", "sign-up?role=lab", "nothing/here"):
+    for page in ("", "sign-in", "sign-up?role=lab", "nothing/here", "log", "receipts/check"):
         text = text_of(browser.open(f"/{language}/{page}").text)
         assert _foreign(text, texts[language]) == [], page
 
@@ -67,8 +67,8 @@ def test_pages_for_people_who_are_signed_in(
             f"works/chosen/disclosure?work={work}",
             *("statements", "statements/2026-Q3", "payouts", "mandates", "account", "models"),
         ],
-        lab: ["reports", "models", "account", "works"],
-        society: ["works", "mandates", "statements", "account"],
+        lab: ["lab", "reports", "models", "account", "works"],
+        society: ["works", "uses", "uses/sample?seed=", "mandates", "statements", "account"],
         operator: ["titles", "operator"],
     }
     for somebody, addresses in pages.items():
