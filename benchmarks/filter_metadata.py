@@ -5,7 +5,8 @@
 Whole runs in one process over parquet: reading, searching, both tables of papers, the output and all digests. First the
 SHA-256 of every original, as DataComp and img2dataset give it; then addresses; then 256-bit codes, which are compared
 by distance in all positions. The peer is a plain script of pyarrow and numpy that keeps the rows whose SHA-256 is in no
-list and writes them, with no papers and no proof. The near search alone is measured against so many random codes.
+list and writes them, with no papers and no proof. The near search alone is measured against so many random codes, of
+256 bits and of 64.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from crawler.runs.plan import Settings
 from crawler.sources import open_sources
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
-from registry.core.fingerprints import PHASH256, SHA256
+from registry.core.fingerprints import PHASH64, PHASH256, SHA256
 from registry.core.matching import KIND_CODES, ListColumns, Matcher
 
 _GOAL_EXACT, _GOAL_NEAR = 500_000, 13_900
@@ -116,19 +117,22 @@ def main() -> None:
         report("addresses and their domains", asked.rows // 5, seconds)
         seconds = timed(lambda: run(folder / "near.parquet", snapshot, folder / "run"))
         report("256-bit codes, by distance", asked.near_rows, seconds, _GOAL_NEAR)
-        _near_search(random, folder / "index", asked.codes, asked.near_rows)
+        for algorithm, width in ((PHASH256, 32), (PHASH64, 8)):
+            _near_search(random, folder / "index", algorithm, width, asked.codes, asked.near_rows)
 
 
-def _near_search(random: np.random.Generator, folder: Path, count: int, queries: int) -> None:
-    """The search alone, in all positions of a picture, against a larger registry."""
-    registered = np.frombuffer(random.bytes(32 * count), np.uint8).reshape(-1, 32)
+def _near_search(
+    random: np.random.Generator, folder: Path, algorithm: str, width: int, count: int, queries: int
+) -> None:
+    """The search alone, against a larger registry; of 256 bits in all positions of a picture."""
+    registered = np.frombuffer(random.bytes(width * count), np.uint8).reshape(-1, width)
     kinds = np.full(count, KIND_CODES["full"], np.uint8)
     columns = ListColumns(registered, np.arange(count, dtype=np.uint32), kinds, np.zeros(count, np.uint64))
-    matcher = Matcher({PHASH256: columns}, folder)
-    asked = np.frombuffer(random.bytes(32 * queries), np.uint8).reshape(-1, 32)
-    matcher.match_codes(PHASH256, asked[:100])
-    print(f"\n{count:,} codes on record, {queries:,} random queries, all positions")
-    report("near search alone", queries, timed(lambda: matcher.match_codes(PHASH256, asked)), _GOAL_NEAR)
+    matcher = Matcher({algorithm: columns}, folder)
+    asked = np.frombuffer(random.bytes(width * queries), np.uint8).reshape(-1, width)
+    matcher.match_codes(algorithm, asked[:100])
+    print(f"\n{count:,} codes of {8 * width} bits on record, {queries:,} random queries")
+    report("near search alone", queries, timed(lambda: matcher.match_codes(algorithm, asked)), _GOAL_NEAR)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,10 @@ def code_item(text: str, algorithm: str | None) -> Item:
                 f"A code of {len(code)} bytes could be anything; say of which algorithm with --algorithm."
             )
     elif algorithm == PHASH64:
-        raise InvalidInput(f"{PHASH64} is for exchange only: strangers share it, so it is never checked.")
+        raise InvalidInput(
+            f"{PHASH64} is for exchange only: strangers share it, so none is checked by itself. Tables that state it "
+            "are filtered with `vorbehalt filter --metadata-only`."
+        )
     else:
         fitting = [algorithm]
     codes = []
