@@ -235,16 +235,25 @@ class Settings:
     mail_password_file: Path | None = _option(
         _path, "none", "The file with the password, which only the server may read.", None
     )
+    legal_folder: Path | None = _option(
+        _path,
+        "`<home>/legal`",
+        "The folder with imprint, privacy notice and accessibility statement, filled in from the templates in "
+        "`deploy/legal`: `imprint.de.md` and so on. Pages link to those that are whole.",
+        None,
+    )
     log_level: str = _option(_log_level, "`info`", "The least severe log line that is written.", "info")
 
     def __post_init__(self) -> None:
-        """The two addresses follow the home folder unless they are given."""
+        """Addresses and the folder of notices follow the home folder unless they are given."""
         home = self.home.expanduser().absolute()
         object.__setattr__(self, "home", home)
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{home / 'registry.sqlite'}")
         if not self.files_url:
             object.__setattr__(self, "files_url", (home / "files").as_uri())
+        if self.legal_folder is None:
+            object.__setattr__(self, "legal_folder", home / "legal")
 
     @classmethod
     def load(cls, environ: Mapping[str, str], home: Path | None = None) -> Settings:

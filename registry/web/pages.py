@@ -16,7 +16,7 @@ from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
 from registry.core.fingerprints import FileFingerprints, fingerprint_image
 from registry.log import service as log
 from registry.publishing import service as publishing
-from registry.web import device, formats, furniture, i18n
+from registry.web import device, formats, furniture, i18n, legal
 from registry.web.answers import Answer, answer_for, refusal
 from registry.web.furniture import Pages
 
@@ -114,5 +114,6 @@ def init_app(app: Flask) -> None:
     i18n.init_app(app)
     formats.init_app(app)
     furniture.init_app(app)
+    legal.init_app(app)
     for own in (files, blueprint, rest):
         app.register_blueprint(own)
