@@ -260,6 +260,8 @@ _REASONS_DE = {
     "unchecked.no-content": "Eintrag eines Webarchivs ohne abgerufenen Inhalt",
     "unchecked.no-address": "nennt keine Adresse, wo eine stehen sollte",
     "unchecked.address-only": "liegt, wo alle ein Werk nutzen dürfen, wurde aber nicht angesehen",
+    "unchecked.no-colours": "umrissen wie ein neues Werk; der Lauf hat die Farben nicht, nur neues Filtern klärt es",
+    "unchecked.no-signature": "hat mit einem neuen Werk etwas gemeinsam; der Lauf hat keine Signatur des ganzen Textes",
     "unchecked.no-fingerprint": "hatte nichts zu vergleichen",
 }
 _MONTHS = {
@@ -346,8 +348,13 @@ class Texts:
     def reason(self, code: str) -> str:
         """A reason code in words."""
         if self.language == "de":
-            if code.startswith("signal."):
-                return f"seine Quelle sagt es ({code.removeprefix('signal.')})"
+            kind, _, name = code.partition(".")
+            if kind == "signal":
+                return f"seine Quelle sagt es ({name})"
+            if kind == "research":
+                return f"seine Quelle behält es vor ({name}), was für die Forschung nicht gilt"
+            if code.startswith("error.signal."):
+                return f"was seine Quelle vielleicht sagt, ließ sich nicht lesen ({code.removeprefix('error.signal.')})"
             return self.REASONS_DE.get(code, code)
         return words.reason(code)
 
