@@ -6,6 +6,7 @@ from registry.core.settlement.rules import Deductions
 from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
 from registry.remuneration.beancount import export_ledger
 from registry.remuneration.billing import issuer_of
+from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
 from registry.remuneration.earned import earned_by_work
 from registry.remuneration.invoice_models import Invoice
 from registry.remuneration.invoicing import IssueInvoices, issue_invoices, take_back
@@ -53,6 +54,7 @@ from registry.remuneration.unclaimed import (
 
 __all__ = [
     "BankDetails",
+    "CostPreview",
     "Deductions",
     "Invoice",
     "IssueInvoices",
@@ -60,6 +62,7 @@ __all__ = [
     "PayoutRun",
     "PoolDetails",
     "PreparePayouts",
+    "PreviewCosts",
     "RecordPayment",
     "Settlement",
     "SettlementDetails",
@@ -92,6 +95,7 @@ __all__ = [
     "payee_account",
     "payouts_to",
     "prepare_payouts",
+    "preview_costs",
     "project_settlements",
     "receivable_account",
     "record_payment",

@@ -78,6 +78,7 @@ __all__ = [
     "ClaimRow",
     "Declaration",
     "Declare",
+    "Run",
     "RunDetails",
     "SubmitClaim",
     "UseOfWork",

@@ -15,9 +15,8 @@ from registry.core.records.runs import RunManifest
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.publishing import service as publishing
-from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
+from registry.remuneration import service as remuneration
 from registry.usage import service as usage
-from registry.usage.models import Run
 from registry.web.furniture import Pages
 from registry.web.visitors import current_visitor, signed_in
 from registry.works import service as works
@@ -33,7 +32,7 @@ _PRICED = 2_000
 class ReportedRun:
     """A run as it was submitted."""
 
-    run: Run
+    run: usage.Run
     manifest: RunManifest
 
 
@@ -78,15 +77,17 @@ def show_run(run_id: str) -> str:
         )
 
 
-def _reported(run: Run) -> ReportedRun:
+def _reported(run: usage.Run) -> ReportedRun:
     return ReportedRun(run, RunManifest.parse(run.manifest))
 
 
-def _costs(session: Session, actor: Actor, run: Run) -> CostPreview | None:
+def _costs(session: Session, actor: Actor, run: usage.Run) -> remuneration.CostPreview | None:
     """By the functions that a settlement uses; `None` if nothing was reported, or more than a page can price."""
     units = usage.works_reported(session, run, _PRICED + 1)
     if not 0 < len(units) <= _PRICED:
         return None
     found = works.works_by_id(session, units.keys())
     named = {found[key].public_id: number for key, number in units.items()}
-    return preview_costs(session, actor, PreviewCosts(named, Purpose(run.purpose), run.territory), sources())
+    return remuneration.preview_costs(
+        session, actor, remuneration.PreviewCosts(named, Purpose(run.purpose), run.territory), sources()
+    )
