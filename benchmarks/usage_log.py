@@ -180,13 +180,13 @@ def item_receipt(levels: list[list[bytes]]) -> str:
     """One row of a claim of 100,000 rows, under a log of all those entries and its own."""
     rows = claim_rows(100_000)
     leaf = UseLeaf(
-        "sha256:" + "11" * 32,
-        f"party_{1:026d}",
-        f"model_{2:026d}",
-        100_000,
-        rows_root(rows).hex(),
-        9,
-        "33" * 32,
+        dataset="sha256:" + "11" * 32,
+        lab=f"party_{1:026d}",
+        model=f"model_{2:026d}",
+        rows=100_000,
+        root=rows_root(rows).hex(),
+        at=9,
+        who="33" * 32,
     )
     hashes = [*levels[0], merkle.leaf_hash(leaf.body())]
     place = len(levels[0])

@@ -125,7 +125,9 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def look(session: Session, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+def look(
+    session: Session, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]
+) -> Sequence[Row[Any]]:
     """The rows of one statement for plain columns, for half of what a transaction costs with it.
 
     A session of `Database.reading` that has asked nothing yet does not begin its transaction for it: one statement is

@@ -186,7 +186,11 @@ def _imports(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("crawler", ("spark", "datatrove")), ("registry/core", ("c2pa",)), ("registry", ("server", "demo", "c2pa"))],
+    [
+        ("crawler", ("spark", "datatrove")),
+        ("registry/core", ("c2pa",)),
+        ("registry", ("server", "demo", "c2pa")),
+    ],
 )
 def test_everything_that_is_imported_is_required(folder: str, extras: tuple[str, ...]) -> None:
     """By name: what only happens to be installed, because something else needs it, may be gone tomorrow."""

@@ -14,11 +14,11 @@ from registry.core.decisions import Purpose
 from registry.core.fingerprints import fingerprint_image
 from registry.core.ids import format_id
 from registry.core.records.runs import Counts
+from registry.core.settlement.periods import Period
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import CreateMandate, May, Repertoire
 from registry.remuneration import service as remuneration
-from registry.core.settlement.periods import Period
 from tests.factories import Clock
 from tests.support.axe import objections
 from tests.support.pictures import png

@@ -37,7 +37,8 @@ def test_a_file_is_taken_in_or_refused_with_every_record(
         "cwr": file,
         "members": [{"ipi": ANNA_IPI, "party": anna.id}],
     }
-    wrong = client.post(ADDRESS, json=body | {"cwr": file.replace("05000   10000", "05000   09000")}, headers=society.headers)
+    short = body | {"cwr": file.replace("05000   10000", "05000   09000")}
+    wrong = client.post(ADDRESS, json=short, headers=society.headers)
     assert wrong.status_code == 422
     assert "Line 3 (NWR): the mechanical shares sum to 90.00 %" in wrong.json["detail"]
     assert wrong.json["details"]["errors"][0]["line"] == 3

@@ -21,11 +21,11 @@ from registry.base.db import Database
 from registry.base.jobs import Job, State
 from registry.base.settings import Settings
 from registry.core.ids import format_id
+from registry.core.settlement.periods import Period
 from registry.log import service as log
 from registry.parties.models import Party
 from registry.publishing import service as publishing
 from registry.remuneration.models import Settlement
-from registry.core.settlement.periods import Period
 from registry.wiring import Registry, init_trust, trust_keys
 from registry.work import PUBLISH, TIDY
 from tests.factories import make_actor
