@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from crawler.exits import Exit
 from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput, OutputExists, VorbehaltError
 from registry.core.signals.emit import Declaration
-from registry.core.signals.emit.credentials import SigningKey
+
+if TYPE_CHECKING:
+    from registry.core.signals.emit.credentials import SigningKey
 
 
 @click.command(
@@ -132,6 +135,8 @@ def stamp(
     if len(set(names)) < len(names):
         raise InvalidInput("Two of the files have the same name; stamp them one after the other.")
     declaration = Declaration(frozenset(Purpose(name) for name in allowed), "/", policy, work, registry)
+    from registry.core.signals.emit.credentials import SigningKey
+
     key = None
     if sign_key is not None and certificates is not None:
         key = SigningKey(sign_key.read_bytes(), certificates.read_bytes())

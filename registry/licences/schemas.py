@@ -58,7 +58,7 @@ class TariffItem(Strict):
 class NewOffer(Strict):
     """Terms for works of one owner, or a society's repertoire. Without a tariff free, without licensees to anyone."""
 
-    works = fields.List(PublicId("work"), load_default=[], validate=validate.Length(1, MAX_WORKS))
+    works = fields.List(PublicId("work"), load_default=list, validate=validate.Length(1, MAX_WORKS))
     repertoire = fields.Boolean(
         load_default=False,
         metadata={

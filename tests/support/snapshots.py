@@ -87,7 +87,7 @@ def growing_content(
     public = [row for row in range(works) if row not in withdrawn]
     phrases = [row for row in public for _ in range(3)]
     common = np.array([(row + sequence) % 5 == 0 for row in phrases], np.uint64) << np.uint64(63)
-    words = np.array([word for row in public for word in (row % 97, row % 97, row % 89)], "<u4")
+    words = np.array([word for row in public for word in (row % 97, row % 97, row % 89)], "<u8")
     return replace(
         make_content(sequence, works, created),
         withdrawn=withdrawn,
@@ -102,7 +102,7 @@ def growing_content(
                 aux=np.array([row * 2**33 for row in public], np.uint64),
             ),
             "text.winnow32.v1": ListColumns(
-                codes=words.view(np.uint8).reshape(len(phrases), 4),
+                codes=words.view(np.uint8).reshape(len(phrases), 8),
                 work_rows=np.array(phrases, np.uint32),
                 kinds=np.zeros(len(phrases), np.uint8),
                 aux=np.arange(len(phrases), dtype=np.uint64) % 3 | common,

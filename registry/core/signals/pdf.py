@@ -25,7 +25,15 @@ def read(data: bytes, subject: Subject) -> list[Evidence]:
                 for spec in document.attachments.values()
                 if spec.obj.get("/AFRelationship") == pikepdf.Name("/C2PA_Manifest")
             ]
-    except (pikepdf.PdfError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError):
+    except (
+        pikepdf.PdfError,
+        pikepdf.PasswordError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+    ):
         return [unreadable("pdf", "iso32000", "pdf", "damaged")]
     found = xmp.read(packet, subject, "pdf xmp") if packet else []
     return found + [evidence for store in stores if store for evidence in c2pa.read(store, "pdf c2pa")]

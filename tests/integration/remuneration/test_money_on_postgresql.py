@@ -7,17 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from registry.base.db import Database
+from registry.base.db import Base, Database
+from registry.licences.models import Agreement
 from registry.models import metadata
 from registry.remuneration import service as remuneration
-from registry.remuneration.models import LedgerEntry, LedgerPosting
+from registry.remuneration.invoice_models import Invoice
+from registry.remuneration.models import (
+    DeclaredCharge,
+    LedgerEntry,
+    LedgerPosting,
+    SettlementHold,
+    SettlementPool,
+)
 from registry.remuneration.payout_models import BankReply, Payout, PayoutEvent, PayoutRun
 from registry.remuneration.safeguards import APPEND_ONLY
 from registry.usage import service as usage
+from registry.usage.models import Declaration
 from tests.factories import START, Clock, make_sources
 from tests.support import postgres
 from tests.support.usage import CENTS_PER_100_IMAGES, FLAT, Trade, name, open_trade, row
@@ -108,6 +117,36 @@ def paid(on_postgresql: Database, settled: tuple[Trade, list[int], list[int]]) -
         session.add(PayoutEvent(payout_id=payout.id, state="settled", reply_sha256=digest, recorded_at=START))
 
 
+@pytest.fixture(scope="module")
+def charged(on_postgresql: Database, settled: tuple[Trade, list[int], list[int]]) -> None:
+    """A declared income that was charged, a component that waits, and an invoice."""
+    trade, _, settlements = settled
+    with on_postgresql.writing() as session:
+        agreement = session.scalars(select(Agreement.id)).first()
+        pool = session.scalars(select(SettlementPool.id)).first()
+        assert agreement is not None
+        assert pool is not None
+        lab = trade.lab.party_id
+        declaration = Declaration(**_row(Declaration, agreement_id=agreement, lab_id=lab, models=[]))
+        session.add(declaration)
+        session.flush()
+        links: dict[str, object] = {"declaration_id": declaration.id, "settlement_id": settlements[0]}
+        links |= {"agreement_id": agreement, "pool_id": pool}
+        links |= {"lab_id": lab, "issued_by": trade.operator.party_id, "kind": "invoice"}
+        for kind in (DeclaredCharge, SettlementHold, Invoice):
+            session.add(kind(**_row(kind, **links)))
+
+
+def _row(table: type[Base], **known: object) -> dict[str, object]:
+    """Something for every column that must not be empty; what is known where there is such a column."""
+    columns = [
+        c for c in table.__table__.columns if not c.nullable and c.autoincrement is not True and c.key != "id"
+    ]
+    plain: dict[type, object] = {str: "x", bytes: bytes(16)}
+    some = {c.key: START if c.key.endswith("_at") else plain.get(c.type.python_type, 1) for c in columns}
+    return {key: known.get(key, value) for key, value in some.items()}
+
+
 def refused(database: Database, act: Callable[[Session], object], because: str) -> None:
     """The act, and with it its whole transaction, is refused by the database."""
     with pytest.raises(IntegrityError, match=because), database.writing() as session:
@@ -115,7 +154,7 @@ def refused(database: Database, act: Callable[[Session], object], because: str) 
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.usefixtures("settled", "paid")
+@pytest.mark.usefixtures("settled", "paid", "charged")
 def test_no_row_of_money_is_changed_or_removed(on_postgresql: Database, table: str) -> None:
     """Not even by emptying the table."""
     with on_postgresql.reading() as session:

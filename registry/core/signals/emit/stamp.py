@@ -145,7 +145,7 @@ def _pdf(data: bytes, declaration: Declaration) -> bytes:
             out = io.BytesIO()
             document.save(out, deterministic_id=True)
             return out.getvalue()
-    except pikepdf.PdfError:
+    except (pikepdf.PdfError, pikepdf.PasswordError):
         raise Undecodable("The PDF is damaged or protected by a password; nothing was written.") from None
 
 
