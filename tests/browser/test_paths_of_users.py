@@ -120,7 +120,9 @@ def test_what_is_wrong_with_the_form_is_shown_without_losing_the_files(
 def test_a_maker_registers_by_keyboard_alone(visit: Visits, files: list[str]) -> None:
     made = visit()
     page = made.open("/en/sign-up")
-    page.on("filechooser", lambda _: None)  # from now on: else a quick press comes before the browser knows of it
+    page.on(
+        "filechooser", lambda _: None
+    )  # from now on: else a quick press comes before the browser knows of it
     _tab_to(page, "input[name=role]")
     _tab_to(page, "#name")
     page.keyboard.type("Kira")
