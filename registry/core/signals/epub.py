@@ -9,7 +9,7 @@ from lxml import etree
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.documents.archives import Archive
 from registry.core.fingerprints.model import Limits
-from registry.core.signals import tdmrep
+from registry.core.signals import tdmrep, xml
 from registry.core.signals.model import Evidence, Subject, unreadable
 
 _CONTAINER: Final = "META-INF/container.xml"
@@ -25,20 +25,12 @@ def read(data: bytes, subject: Subject, limits: Limits) -> list[Evidence]:
     """What the package document says."""
     try:
         with Archive(data, limits) as archive:
-            container = _parse(archive.read(_CONTAINER))
+            container = xml.parse(archive.read(_CONTAINER))
             paths = [str(e.get("full-path")) for e in container.iter("{*}rootfile") if e.get("full-path")]
-            packages = [_parse(archive.read(path)) for path in paths]
+            packages = [xml.parse(archive.read(path)) for path in paths]
     except (InvalidInput, ValueError):
         return [unreadable(tdmrep.SIGNAL, tdmrep.VERSION, "epub", "damaged")]
     return [evidence for package in packages for evidence in _package(package, subject)]
-
-
-def _parse(document: bytes) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        return etree.fromstring(document, parser)
-    except etree.XMLSyntaxError as fault:
-        raise ValueError(str(fault)) from None
 
 
 def _package(package: etree._Element, subject: Subject) -> list[Evidence]:

@@ -182,6 +182,13 @@ class Observation:
         """Whether there is a body to read."""
         return self.error is None and self.status is not None and 200 <= self.status < 300
 
+    @property
+    def missing(self) -> bool:
+        """Whether the server says that there is no such file; 429 asks for patience and does not say so."""
+        return (
+            self.error is None and self.status is not None and 400 <= self.status < 500 and self.status != 429
+        )
+
     def as_mapping(self) -> Mapping[str, str]:
         """The headers with lower-case names; values of repeated ones joined by commas (RFC 9110, section 5.3)."""
         joined: dict[str, str] = {}

@@ -120,12 +120,7 @@ def _site_file(path: str, answer: Observation, subject: Subject) -> list[Evidenc
     if answer.found:
         reader = tdmrep.read_file if path == tdmrep.WELL_KNOWN else ai_txt.read
         return reader(answer.body, subject)
-    if (
-        answer.error is None
-        and answer.status is not None
-        and 400 <= answer.status < 500
-        and answer.status != 429
-    ):
+    if answer.missing:
         return []
     return [unreadable(signal, version, urljoin(subject.url, path), f"fetch.{answer.error or answer.status}")]
 

@@ -214,12 +214,11 @@ def read(robots: Robots, subject: Subject) -> list[Evidence]:
 def unavailable(observation: Observation) -> list[Evidence]:
     """What it means that there is no robots.txt: nothing at 4xx; otherwise that nothing may be fetched.
 
-    RFC 9309, section 2.3.1; 429 asks for patience and does not say that there is no file.
+    RFC 9309, section 2.3.1.
     """
-    status = observation.status
-    if observation.error is None and status is not None and 400 <= status < 500 and status != 429:
+    if observation.missing:
         return []
-    error = observation.error or f"http-{status}"
+    error = observation.error or f"http-{observation.status}"
     return [Evidence(SIGNAL, VERSION, observation.url, b"", acquire=Answer.DENY, error=f"fetch.{error}")]
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from registry.core.decisions import Purpose
+from registry.core.signals import xml
 from registry.core.signals.html import Page
 from registry.core.signals.model import LONGEST_RAW, MALFORMED, Evidence, Subject, answers
 from registry.core.signals.robots_paths import matcher, normal, target
@@ -140,10 +141,9 @@ def _contents(document: bytes, subject: Subject) -> list[etree._Element]:
         raise _Invalid("the document is too large")
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise _Invalid("a document type is not allowed")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(document, parser)
-    except (etree.XMLSyntaxError, ValueError) as fault:
+        root = xml.parse(document)
+    except ValueError as fault:
         raise _Invalid(f"no well-formed XML: {str(fault)[:120]}") from None
     if root.tag != _tag("rsl"):
         raise _Invalid("the root is no <rsl> in RSL's namespace")

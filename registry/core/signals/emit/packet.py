@@ -13,7 +13,7 @@ from lxml import etree
 
 from registry.core.decisions import Purpose, inside
 from registry.core.errors import Undecodable
-from registry.core.signals import iptc
+from registry.core.signals import iptc, xml
 from registry.core.signals.emit.declaration import Declaration
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -70,10 +70,9 @@ def _own() -> etree._Element:
 
 
 def _parse(packet: bytes) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_pis=True)
     try:
-        return etree.fromstring(packet.strip(b" \t\r\n\0"), parser)
-    except (etree.XMLSyntaxError, ValueError):
+        return xml.parse(packet.strip(b" \t\r\n\0"), keep_instructions=False)
+    except ValueError:
         raise Undecodable(
             "The file's XMP is damaged; remove it, or write it anew with another program."
         ) from None
