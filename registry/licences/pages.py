@@ -15,7 +15,6 @@ from registry.base.actor import Role
 from registry.base.context import reading, sources, writing
 from registry.base.periods import whole_second
 from registry.core.decisions import Purpose
-from registry.core.errors import InvalidInput
 from registry.core.ids import format_id, parse_id
 from registry.licences import consent
 from registry.licences.consent import ASKED, Answer, Entangled, Price, Reserved
@@ -30,8 +29,6 @@ from registry.works.service import Work
 
 blueprint = Pages("licence_pages", "registry.licences")
 
-_MOST = 500
-"""Works for one form."""
 _AMOUNT = re.compile(r"(\d{1,7})(?:[.,](\d{1,2}))?")
 _KINDS_FREE = {works.Kind.IMAGE.value, works.Kind.TEXT.value}
 
@@ -58,7 +55,11 @@ def terms() -> str | Response:
     if not request.args.getlist("work"):
         return redirect(url_for("works_pages.show_all"), 303)
     with reading() as session:
-        return _page(session, Form(), _chosen(session, request.args.getlist("work")))
+        return _page(
+            session,
+            Form(),
+            works.get_works(session, current_visitor().actor, sources(), request.args.getlist("work")),
+        )
 
 
 @blueprint.post("/works/terms")
@@ -71,7 +72,7 @@ def answer() -> Response | tuple[str, int]:
     if not form.errors:
         try:
             with writing() as session:
-                chosen = _chosen(session, named)
+                chosen = works.get_works(session, current_visitor().actor, sources(), named)
                 consent.set_consent(session, current_visitor().actor, chosen, answers, sources())
             return redirect(_back(named), 303)
         except Entangled as error:
@@ -85,21 +86,13 @@ def answer() -> Response | tuple[str, int]:
                 "You have expressly reserved something wider, which stands against this. Take that back first."
             )
     with reading() as session:
-        return _page(session, form, _chosen(session, named)), 422
+        return _page(session, form, works.get_works(session, current_visitor().actor, sources(), named)), 422
 
 
 def _back(named: Sequence[str]) -> str:
     if len(named) == 1:
         return url_for("works_pages.show", public_id=parse_id("work", named[0]), _anchor="consent")
     return url_for("works_pages.show_all")
-
-
-def _chosen(session: Session, named: Sequence[str]) -> list[Work]:
-    """The works that were named, which the visitor may see; `NotFound` for all others."""
-    ids = list(dict.fromkeys(parse_id("work", name) for name in named))
-    if not 0 < len(ids) <= _MOST:
-        raise InvalidInput(f"Choose 1 to {_MOST} works.")
-    return [works.get_work(session, current_visitor().actor, one, sources()).work for one in ids]
 
 
 def _answer(form: Form, purpose: Purpose) -> tuple[Answer, Price | None]:

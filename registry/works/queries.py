@@ -19,6 +19,8 @@ from registry.base.clock import Sources
 from registry.base.paging import Page, paginate
 from registry.base.periods import whole_second
 from registry.core.decisions import Denial, Purpose
+from registry.core.errors import InvalidInput
+from registry.core.ids import parse_id
 from registry.parties import service as parties
 from registry.parties.service import May
 from registry.works import access
@@ -26,6 +28,9 @@ from registry.works.contests import SeenContest, contests_of
 from registry.works.holdings import recorded, reservations_now, shares_now
 from registry.works.models import Identifier, Reservation, ShareRow, StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
+
+MOST_CHOSEN = 500
+"""Works of which one form may speak."""
 
 K = TypeVar("K", int, bytes)
 _CHUNK = 5_000
@@ -64,6 +69,14 @@ def get_work(session: Session, actor: Actor, public_id: bytes, sources: Sources)
     """One work; `NotFound` for all but its owner, the owner's agents and the operator."""
     now = whole_second(sources.now())
     return details(session, access.visible_work(session, actor, public_id, now), now)
+
+
+def get_works(session: Session, actor: Actor, sources: Sources, named: Sequence[str]) -> list[Work]:
+    """The works that are named, each once; `NotFound` as in `get_work`, `InvalidInput` for none or too many."""
+    ids = list(dict.fromkeys(parse_id("work", name) for name in named))
+    if not 0 < len(ids) <= MOST_CHOSEN:
+        raise InvalidInput(f"Choose 1 to {MOST_CHOSEN} works.")
+    return [get_work(session, actor, one, sources).work for one in ids]
 
 
 def details(session: Session, work: Work, now: datetime) -> WorkDetails:

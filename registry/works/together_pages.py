@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flask import Response, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,7 +11,6 @@ from registry.base.context import reading, sources, writing
 from registry.base.periods import whole_second
 from registry.base.ratelimits import Rate, spend
 from registry.core.errors import InvalidInput
-from registry.core.ids import parse_id
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -29,17 +25,8 @@ from registry.works.rules import Disclosure
 blueprint = Pages("works_together", "registry.works")
 
 _MAKERS = (Role.CREATOR, Role.SOCIETY)
-_MOST = 500
 _PAGE = 1_000
 _MOST_EXPORTED = 100_000
-
-
-def _chosen(session: Session, named: Sequence[str]) -> list[Work]:
-    """The works that were named, which the visitor may see; `NotFound` for all others."""
-    ids = list(dict.fromkeys(parse_id("work", name) for name in named))
-    if not 0 < len(ids) <= _MOST:
-        raise InvalidInput(f"Choose 1 to {_MOST} works.")
-    return [service.get_work(session, current_visitor().actor, one, sources()).work for one in ids]
 
 
 # -- change several -----------------------------------------------------------------------------------------
@@ -50,7 +37,7 @@ def ask(act: str) -> str | AnyResponse:
     if not request.args.getlist("work"):
         return redirect(url_for("works_pages.show_all", none_chosen=1), 303)
     with reading() as session:
-        chosen = _chosen(session, request.args.getlist("work"))
+        chosen = service.get_works(session, current_visitor().actor, sources(), request.args.getlist("work"))
     return render_template("works/together.html", act=act, chosen=chosen, form=Form())
 
 
@@ -59,7 +46,9 @@ def ask(act: str) -> str | AnyResponse:
 def withdraw() -> AnyResponse:
     """Withdraw all of them, or none."""
     with writing() as session:
-        for work in _chosen(session, Form.sent().values.getlist("work")):
+        for work in service.get_works(
+            session, current_visitor().actor, sources(), Form.sent().values.getlist("work")
+        ):
             service.withdraw_work(session, current_visitor().actor, work.public_id, sources())
     return redirect(url_for("works_pages.show_all", state=overview.State.WITHDRAWN.value), 303)
 
@@ -73,10 +62,10 @@ def disclose() -> AnyResponse | tuple[str, int]:
     wanted = form.take("disclosure", Disclosure, _("Choose one of these."))
     if wanted is None:
         with reading() as session:
-            chosen = _chosen(session, named)
+            chosen = service.get_works(session, current_visitor().actor, sources(), named)
         return render_template("works/together.html", act="disclosure", chosen=chosen, form=form), 422
     with writing() as session:
-        for work in _chosen(session, named):
+        for work in service.get_works(session, current_visitor().actor, sources(), named):
             opened = service.open_work(session, current_visitor().actor, work.public_id, sources())
             service.change_work(session, opened, {"disclosure": wanted})
     return redirect(url_for("works_pages.show_all"), 303)
