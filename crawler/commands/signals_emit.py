@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
     from registry.core.signals.emit.credentials import SigningKey
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _will_options(function: F) -> F:
+    """`--allow`, `--policy`: what is declared."""
+    for option in (
+        click.option("--policy", metavar="URL", help="Where a licence is to be had."),
+        click.option(
+            "--allow",
+            "allowed",
+            multiple=True,
+            type=click.Choice([p.value for p in Purpose]),
+            help="A use that is free for everybody; may be repeated. All else is refused.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command(
     "emit",
     cls=Command,
@@ -25,14 +45,7 @@ if TYPE_CHECKING:
         "vorbehalt signals emit --allow search --policy https://example.org/ai --site https://example.org --out files",
     ),
 )
-@click.option(
-    "--allow",
-    "allowed",
-    multiple=True,
-    type=click.Choice([p.value for p in Purpose]),
-    help="A use that is free for everybody; may be repeated. All else is refused.",
-)
-@click.option("--policy", metavar="URL", help="Where a licence is to be had.")
+@_will_options
 @click.option("--site", metavar="URL", help="The site's address, so that it can announce its RSL licence.")
 @click.option("--path", default="/", show_default=True, help="Where on the site it holds.")
 @click.option(
@@ -83,14 +96,7 @@ def emit_command(
     ),
 )
 @existing_files(required=True)
-@click.option(
-    "--allow",
-    "allowed",
-    multiple=True,
-    type=click.Choice([p.value for p in Purpose]),
-    help="A use that is free for everybody; may be repeated. All else is refused.",
-)
-@click.option("--policy", metavar="URL", help="Where a licence is to be had.")
+@_will_options
 @click.option("--work", metavar="ID", help="The work's id in the registry; for one file only.")
 @click.option("--registry", metavar="ORIGIN", help="The registry that keeps it, such as registry.example.")
 @click.option(
