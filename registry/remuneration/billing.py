@@ -14,8 +14,9 @@ from registry.base.clock import Sources
 from registry.base.periods import whole_second
 from registry.base.settings import Settings
 from registry.core.errors import Forbidden, InvalidInput
+from registry.core.territories import EUROPEAN_UNION
 from registry.remuneration.invoice_models import BillingDetails
-from registry.remuneration.vat import EU, Status, Trader, check_country, check_vat_id
+from registry.remuneration.vat import Status, Trader, check_country, check_vat_id
 
 _MAX_NAME, _MAX_LINE, _MAX_LINES = 200, 70, 5
 
@@ -50,7 +51,7 @@ def check_side(name: str, address: tuple[str, ...], country: str, vat_id: str | 
         raise InvalidInput(f"An address has 1 to {_MAX_LINES} lines of at most {_MAX_LINE} characters.")
     check_country(country)
     if vat_id is not None:
-        if country not in EU:
+        if country not in EUROPEAN_UNION:
             raise InvalidInput(f"{country} is outside the Union; leave the VAT number out.")
         vat_id = check_vat_id(vat_id, country)
     return Side(name, lines, Trader(country, vat_id))

@@ -21,13 +21,7 @@ from stdnum.exceptions import ValidationError
 
 from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput
-
-EU = frozenset(
-    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES"}
-    | {"FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU"}
-    | {"LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
-)
-"""ISO 3166-1 codes of the member states since 2020-02-01. Their VAT numbers begin with these, but Greece's with EL."""
+from registry.core.territories import EUROPEAN_UNION
 
 
 class Subject(StrEnum):
@@ -151,13 +145,13 @@ def vat_for(subject: Subject, supplier: Trader, customer: Trader, day: date) -> 
     """How this supply, finished on this day, is taxed; `InvalidInput` says what is missing where that is not known."""
     for side in (supplier, customer):
         check_country(side.country)
-        if side.vat_id is not None and side.country in EU:
+        if side.vat_id is not None and side.country in EUROPEAN_UNION:
             check_vat_id(side.vat_id, side.country)
-    if supplier.country not in EU:
+    if supplier.country not in EUROPEAN_UNION:
         raise InvalidInput(f"There are no rules on record for suppliers in {supplier.country}.")
     if supplier.country == customer.country:
         return _at_home(subject, supplier, day)
-    if customer.country not in EU:
+    if customer.country not in EUROPEAN_UNION:
         return Vat(Treatment.OUTSIDE, 0, _OUTSIDE)
     if supplier.status is Status.SMALL:
         raise InvalidInput(

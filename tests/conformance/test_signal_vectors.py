@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from registry.core.decisions import Purpose
+from registry.core.fingerprints.model import Limits
 from registry.core.signals import (
     Answer,
     Evidence,
@@ -22,6 +23,8 @@ from registry.core.signals import (
     combine,
     content_signal,
     content_usage,
+    embedded,
+    feeds,
     html,
     payment,
     robots,
@@ -93,6 +96,8 @@ READERS: dict[str, Reader] = {
     "tdmrep.headers": lambda given, subject: tdmrep.read_headers(headers(given), subject),
     "tdmrep.page": lambda given, subject: tdmrep.read_page(html.parse(content(given)), subject),
     "tdmrep.all": lambda given, subject: all_of_tdmrep(given, subject),
+    "feed": lambda given, subject: feeds.read(content(given), subject, "feed"),
+    "file": lambda given, subject: embedded.read(content(given), subject, Limits()),
     "html": lambda given, subject: meta_robots(given, subject),
     "rsl": lambda given, subject: rsl.read(content(given), subject, "document"),
     "rsl.unobtainable": lambda given, _: rsl.unobtainable("document", given["error"]),

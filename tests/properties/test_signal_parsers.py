@@ -23,6 +23,7 @@ from registry.core.signals import (
     content_signal,
     content_usage,
     embedded,
+    feeds,
     html,
     robots,
     rsl,
@@ -69,6 +70,7 @@ READERS: dict[str, Reader] = {
     "rsl": lambda body: rsl.read(body, SUBJECT, "document"),
     "xmp": lambda body: xmp.read(body, SUBJECT, "xmp"),
     "c2pa": lambda body: c2pa.read(body, "c2pa", body),
+    "feed": lambda body: feeds.read(body, SUBJECT, "feed") + feeds.read(body, SUBJECT, "feed", inside=True),
     "file": lambda body: embedded.read(body, SUBJECT, Limits()),
     "x-robots-tag": lambda body: x_robots.read_headers(
         Headers([("x-robots-tag", body.decode("latin-1"))]), SUBJECT
@@ -87,6 +89,12 @@ MAGIC = (
     b"%PDF-1.7\n",
     b"PK\3\4",
     b"<x:xmpmeta",
+    b"ID3\4\0\0\0\0\0\x20TXXX\0\0\0\x10",
+    b"ID3\2\0\x80\0\0\0\x20TXX\0\0\x10",
+    b"fLaC\4\0\0\x20",
+    b"OggS\0\2" + bytes(20) + b"\2\x08\x10",
+    b"FORM\0\0\0\x40AIFF",
+    b'<rss xmlns:rsl="https://rslstandard.org/rsl"><rsl:content',
 )
 WORDS = (
     b"User-agent: *\n",

@@ -1,4 +1,4 @@
-"""E-books: TDMRep in the package document (EPUB 2 `tdm:reservation` by name, EPUB 3 by property)."""
+"""E-books: TDMRep in the package document (EPUB 2 `tdm:reservation` by name, EPUB 3 by property), and RSL in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lxml import etree
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.documents.archives import Archive
 from registry.core.fingerprints.model import Limits
-from registry.core.signals import tdmrep, xml
+from registry.core.signals import rsl, rsl_licence, tdmrep, xml
 from registry.core.signals.model import Evidence, Subject, unreadable
 
 _CONTAINER: Final = "META-INF/container.xml"
@@ -45,4 +45,7 @@ def _package(package: etree._Element, subject: Subject) -> list[Evidence]:
         if prefix in prefixes and name in said:
             said[name].append(str(meta.get("content") or "".join(meta.itertext())).strip())
     policy = next(iter(said["policy"]), None)
-    return tdmrep.read_publication(said["reservation"], policy, "epub tdm:reservation", subject)
+    found = tdmrep.read_publication(said["reservation"], policy, "epub tdm:reservation", subject)
+    for document in package.iter(rsl_licence.tag("rsl")):
+        found += rsl.read(etree.tostring(document, with_tail=False), subject, "epub rsl:rsl", inside=True)
+    return found

@@ -114,6 +114,11 @@ class Evidence:
         """Whether it says anything about use; a statement that does not replaces nothing."""
         return any(answer is not Answer.UNKNOWN for _, answer in self.answers)
 
+    def only_refusing(self, note: str) -> Evidence:
+        """The same without its permissions, and with a note of why they do not count."""
+        refused = tuple((purpose, answer) for purpose, answer in self.answers if answer is Answer.DENY)
+        return replace(self, answers=refused, notes=tuple(dict.fromkeys([*self.notes, note])))
+
     def observed(self, at: int) -> Evidence:
         """The same, with the time at which it was obtained."""
         return replace(self, observed_at=at)

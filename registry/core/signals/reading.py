@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urljoin
@@ -18,6 +19,7 @@ from registry.core.signals import (
     content_signal,
     content_usage,
     embedded,
+    feeds,
     html,
     payment,
     robots,
@@ -54,41 +56,75 @@ class Obtained:
     site: Mapping[str, Observation] = field(default_factory=lambda: MappingProxyType({}))
     """The answers for `SITE_FILES`, by path; one that was not asked for is missing."""
     licences: Mapping[str, Observation] = field(default_factory=lambda: MappingProxyType({}))
-    """The answers for RSL documents, by address."""
+    """The answers for what the item and its site announce, RSL documents and feeds, by address."""
     sidecar: bytes | None = None
     """An XMP file that lay beside the item."""
 
 
+class _Door(Enum):
+    """How a document was announced, which says what may follow from it."""
+
+    LICENCE = "licence"
+    OTHER_AGENT = "other agent"
+    """To an AI agent who is not the asker: it may only deny."""
+    FEED = "feed"
+    """Of the site: it need not speak of licences, nor exist."""
+
+
 def wanted(obtained: Obtained, subject: Subject) -> Iterator[str]:
-    """The addresses of RSL documents that the item and its site announce and that nobody has asked for yet."""
-    announced: list[str] = []
+    """The addresses of documents that the item and its site announce and that nobody has asked for yet."""
+    yield from (address for address in _announced(obtained, subject) if address not in obtained.licences)
+
+
+def _announced(obtained: Obtained, subject: Subject) -> dict[str, _Door]:
+    """Addresses of RSL documents and feeds; what one door announces to all goes before what another does to few."""
+    own: list[str] = []
+    others: tuple[str, ...] = ()
+    feed: list[str] = []
     if (file := obtained.site.get("/robots.txt")) is not None and file.found:
-        announced += rsl_discovery.robots_documents(robots.Robots.parse(file.body), subject)
+        parsed = robots.Robots.parse(file.body)
+        own += rsl_discovery.robots_documents(parsed, subject)
+        others = rsl_discovery.documents_for_others(parsed, subject)
     if (item := obtained.item) is not None:
-        announced += rsl_discovery.header_documents(Headers(item.headers), subject)
+        own += rsl_discovery.header_documents(Headers(item.headers), subject)
         if _is_page(item):
-            announced += rsl_discovery.page_documents(html.parse(item.body), subject)
-    yield from (address for address in dict.fromkeys(announced) if address not in obtained.licences)
+            page = html.parse(item.body)
+            own += rsl_discovery.page_documents(page, subject)
+            feed += feeds.announced(page, subject)
+    found = dict.fromkeys(feed, _Door.FEED) | dict.fromkeys(others, _Door.OTHER_AGENT)
+    return found | dict.fromkeys(own, _Door.LICENCE)
 
 
 def read(obtained: Obtained, subject: Subject, limits: Limits) -> list[Evidence]:
     """All evidence, each with the time at which its bytes were obtained."""
     found = list(_site(obtained.site, subject))
-    for address, document in obtained.licences.items():
-        made = (
-            rsl.read(document.body, subject, address)
-            if document.found
-            else rsl.unobtainable(address, document.error or f"http-{document.status}")
-        )
-        found += (evidence.observed(document.observed_at) for evidence in made)
-    for address in wanted(obtained, subject):
-        found += rsl.unobtainable(address, "not-asked")
+    for address, door in _announced(obtained, subject).items():
+        found += _document(address, obtained.licences.get(address), door, subject)
     if obtained.item is not None:
         made = _item(obtained.item, subject, limits)
         found += (evidence.observed(obtained.item.observed_at) for evidence in made)
     if obtained.sidecar is not None:
         found += xmp.read(obtained.sidecar, subject, "xmp sidecar")
     return found
+
+
+def _document(address: str, answer: Observation | None, door: _Door, subject: Subject) -> list[Evidence]:
+    """What an announced document says; an RSL document that cannot be had leaves the item unlicensed."""
+    error = "not-asked" if answer is None else answer.error or f"http-{answer.status}"
+    if answer is not None and answer.found:
+        made = (
+            feeds.read(answer.body, subject, address)
+            if door is _Door.FEED
+            else rsl.read(answer.body, subject, address)
+        )
+    elif door is _Door.FEED:
+        missing = answer is not None and answer.missing
+        made = [] if missing else [unreadable(rsl.SIGNAL, rsl.VERSION, address, f"fetch.{error}")]
+    else:
+        made = rsl.unobtainable(address, error)
+    if door is _Door.OTHER_AGENT:
+        made = [evidence.only_refusing("other-agent") for evidence in made]
+    return [evidence.observed(answer.observed_at) for evidence in made] if answer is not None else made
 
 
 def media_of(observation: Observation) -> Media:

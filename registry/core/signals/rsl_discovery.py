@@ -37,6 +37,18 @@ def robots_documents(robots: Robots, subject: Subject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_joined(subject, line.value.decode("utf-8", "replace")) for line in lines))
 
 
+def documents_for_others(robots: Robots, subject: Subject) -> tuple[str, ...]:
+    """Addresses in groups of other AI agents, whose refusals count as ones to the asker."""
+    lines = (line for chosen in robots.selected(subject) if not chosen.own for line in chosen.group.lines)
+    return tuple(
+        dict.fromkeys(
+            _joined(subject, line.value.decode("utf-8", "replace"))
+            for line in lines
+            if line.name == b"license"
+        )
+    )
+
+
 def header_documents(headers: Headers, subject: Subject) -> tuple[str, ...]:
     """Addresses in `Link` headers with the relation `license` and RSL's media type."""
     found = []

@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from registry.core.signals import iptc, rsl, tdmrep, xml
+from registry.core.signals import iptc, rsl, rsl_licence, tdmrep, xml
 from registry.core.signals.model import Evidence, Subject, unreadable
 
 VERSION: Final = "xmp-iso16684"
@@ -39,8 +39,8 @@ def read(packet: bytes, subject: Subject, where: str) -> list[Evidence]:
     policy = next(_values(root, _TDM, "policy"), None)
     reservations = list(_values(root, _TDM, "reservation"))
     found += tdmrep.read_publication(reservations, policy, f"{where} tdm:reservation", subject)
-    for document in root.iter(f"{{{rsl.NAMESPACE}}}rsl"):
-        found += rsl.read(etree.tostring(document), subject, f"{where} rsl:rsl")
+    for document in root.iter(f"{{{rsl_licence.NAMESPACE}}}rsl"):
+        found += rsl.read(etree.tostring(document, with_tail=False), subject, f"{where} rsl:rsl", inside=True)
     for address in _values(root, (_DCTERMS,), "provenance"):
         raw, details = address.encode("utf-8", "surrogatepass"), (("manifest", address[:400]),)
         found.append(

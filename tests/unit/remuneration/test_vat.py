@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput
+from registry.core.territories import EUROPEAN_UNION
 from registry.remuneration.vat import (
-    EU,
     RATES,
     Status,
     Subject,
@@ -111,7 +111,7 @@ def test_a_vat_number_is_written_without_blanks_and_belongs_to_the_country() -> 
     """Greece writes EL."""
     assert check_vat_id("de 136 695 976", "DE") == "DE136695976"
     assert check_vat_id("EL 094259216", "GR") == "EL094259216"
-    assert len(EU) == 27
+    assert len(EUROPEAN_UNION) == 27
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """AVIF, HEIC, MP4, JPEG 2000 and JPEG XL, all made of boxes (ISO 14496-12).
 
 XMP stands in a `uuid` box, in an `xml ` box (JPEG XL), or is an item of type `application/rdf+xml` that `meta` lists
-(`iinf`) and locates (`iloc`). C2PA's boxes stand in a `uuid` box, or in `jumb` (JPEG XL).
+(`iinf`) and locates (`iloc`); QuickTime keeps it in `XMP_` in `udta`. C2PA's boxes stand in a `uuid` box, or in `jumb`
+(JPEG XL). An RSL document may be a text of any kind in `udta`, where also iTunes keeps what it knows.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from registry.core.signals.containers.model import LARGEST_PACKET, DamagedFile, Packet
+from registry.core.signals.containers.model import LARGEST_PACKET, DamagedFile, Packet, licences
 
 _XMP: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -40,6 +41,22 @@ def packets(data: bytes) -> Iterator[Packet]:
             yield Packet("c2pa", "jumb box", data[box.start - 8 : box.end])
         elif box.kind == b"meta":
             yield from _items(data, box)
+        elif box.kind == b"moov":
+            yield from _movie(data, box)
+
+
+def _movie(data: bytes, movie: _Box) -> Iterator[Packet]:
+    """What is said of a film or a recording as a whole."""
+    for box in _boxes(data, movie.start, movie.end):
+        if box.kind != b"udta":
+            continue
+        yield from licences(data[box.start : box.end], "udta")
+        at = data.find(b"XMP_", box.start, box.end)
+        if at >= box.start + 4:
+            length = int.from_bytes(data[at - 4 : at], "big")
+            if length < 8 or at - 4 + length > box.end:
+                raise DamagedFile
+            yield Packet("xmp", "udta xmp", data[at + 4 : at - 4 + length])
 
 
 def _store(content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""PNG: XMP in `iTXt`, as ImageMagick writes it in `zTXt` or `tEXt`, and C2PA's boxes in `caBX`."""
+"""PNG: XMP or an RSL document in `iTXt`, `zTXt` or `tEXt`, and C2PA's boxes in `caBX`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from registry.core.signals.containers.model import LARGEST_PACKET, DamagedFile, Packet
+from registry.core.signals.containers.model import LARGEST_PACKET, DamagedFile, Packet, licences
 
 _XMP: Final = b"XML:com.adobe.xmp"
 _RAW: Final = b"Raw profile type xmp"
@@ -33,16 +33,22 @@ def packets(data: bytes) -> Iterator[Packet]:
 
 def _text(kind: bytes, content: bytes) -> Iterator[Packet]:
     keyword, _, rest = content.partition(b"\0")
-    if kind == b"iTXt" and keyword == _XMP:
+    where = f"png {kind.decode()}"
+    if kind == b"iTXt":
         packed, body = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
-        yield Packet("xmp", "png iTXt", _unpacked(body) if packed else body)
-    elif kind != b"iTXt" and keyword == _RAW:
+        text = _unpacked(body) if packed else body
+    else:
         text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
-        digits = b"".join(text.split()[2:])  # a name and a length stand before them
+    if kind == b"iTXt" and keyword == _XMP:
+        yield Packet("xmp", where, text)
+    elif kind != b"iTXt" and keyword == _RAW:  # as ImageMagick writes it: a name, a length, and digits
+        digits = b"".join(text.split()[2:])
         try:
-            yield Packet("xmp", f"png {kind.decode()}", bytes.fromhex(digits.decode("ascii")))
+            yield Packet("xmp", where, bytes.fromhex(digits.decode("ascii")))
         except ValueError:
             raise DamagedFile from None
+    else:
+        yield from licences(text, where)
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -13,7 +13,7 @@ import orjson
 
 from registry.core.decisions import Purpose, inside
 from registry.core.errors import InvalidInput
-from registry.core.signals import agents, rsl
+from registry.core.signals import agents, rsl, rsl_licence
 from registry.core.signals.emit.declaration import Declaration
 
 _YES_NO: Final = {True: "no", False: "yes"}
@@ -102,7 +102,7 @@ def rsl_document(declaration: Declaration) -> bytes:
         free = ["all"]
     if not declaration.free:
         refused = ["all"]
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<rsl xmlns="{rsl.NAMESPACE}">']
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<rsl xmlns="{rsl_licence.NAMESPACE}">']
     lines += [f"  <content url={quoteattr(declaration.path)}>", "    <license>"]
     if free:
         lines += [f'      <permits type="usage">{" ".join(free)}</permits>', '      <payment type="free"/>']
