@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 from crawler import durable
 from crawler.modes import Mode, mode_of
-from crawler.report.drawings import Histogram, histogram
 from crawler.report.facts import Facts, Part, gather
 from crawler.report.pairs import Pair, make_pairs, samples_at
 from crawler.report.texts import Texts
@@ -29,6 +28,7 @@ from crawler.sources.base import Source
 from registry.core.decisions import Terms, Verdict
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import MINHASH128, PHASH256
+from registry.core.histograms import Histogram, histogram
 from registry.core.matching.grades import radius
 from registry.core.records.runs import RunManifest
 from registry.core.snapshots import Snapshot

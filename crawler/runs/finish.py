@@ -25,11 +25,12 @@ from crawler.runs.partial import Facts, Marker, Partial
 from crawler.runs.plan import Settings, licensee_of
 from crawler.sources.base import Listing, Source
 from registry.core import fingerprints
-from registry.core.decisions import Verdict
+from registry.core.decisions import Grade, Verdict
 from registry.core.fingerprints import ALGORITHMS
 from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
 from registry.core.snapshots import Snapshot
 
+_DECIDING = [grade.name.lower() for grade in Grade if grade is not Grade.TRACE]
 _DECODERS = ("lxml", "numpy", "orjson", "pyarrow", "pypdfium2")
 
 
@@ -40,6 +41,7 @@ class Totals:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     media: Counter[str] = field(default_factory=Counter)
+    distances: dict[str, Counter[str]] = field(default_factory=dict)
     licences: set[str] = field(default_factory=set)
     kept: int = 0
 
@@ -49,19 +51,31 @@ class Totals:
             self.verdicts[Verdict(verdict).name.lower()] += number
         self.reasons.update(dict(_tally(part, "reason")))
         self.media.update({media or "other": number for media, number in _tally(part, "media")})
+        for algorithm, distance, number in _distances(part):
+            self.distances.setdefault(algorithm, Counter())[str(distance)] += number
         self.licences.update(pc.list_flatten(part.column("uses")).field("licence_id").to_pylist())
         self.kept += pc.sum(part.column("kept")).as_py() or 0
 
     def counts(self) -> Counts:
         """As they stand in the manifest."""
         seen = self.verdicts.total()
-        return Counts(seen, self.kept, seen - self.kept, self.verdicts, self.reasons, self.media)
+        left_out = seen - self.kept
+        return Counts(seen, self.kept, left_out, self.verdicts, self.reasons, self.media, self.distances)
 
 
 def _tally(part: pa.RecordBatch, name: str) -> Iterator[tuple[Any, int]]:
     """Each value of a column, with how often it is there."""
     for found in part.column(name).value_counts().to_pylist():
         yield found["values"], found["counts"]
+
+
+def _distances(part: pa.RecordBatch) -> Iterator[tuple[str, int, int]]:
+    """Algorithm, distance and number of the matches that decided; a trace decides nothing, a passage has no radius."""
+    table = pa.Table.from_batches([part.select(["algorithm", "grade", "distance", "radius"])])
+    deciding = pc.is_in(table.column("grade"), value_set=pa.array(_DECIDING))
+    matched = table.filter(pc.and_(deciding, pc.is_valid(table.column("radius"))))
+    for found in matched.group_by(["algorithm", "distance"]).aggregate([([], "count_all")]).to_pylist():
+        yield found["algorithm"], found["distance"], found["count_all"]
 
 
 @dataclass(slots=True)

@@ -89,7 +89,7 @@ class FileUsed(Record):
 
 @dataclass(frozen=True)
 class Counts(Record):
-    """How many items there were. Kept and dropped add up to seen, and so does each breakdown."""
+    """How many items there were. Kept and dropped add up to seen, and so does each breakdown but by distance."""
 
     seen: int = member("seen", count)
     kept: int = member("kept", count)
@@ -98,12 +98,23 @@ class Counts(Record):
     """allow, deny, licensed, review, unknown."""
     by_reason: Mapping[str, int] = member("by_reason", table(count))
     by_media: Mapping[str, int] = member("by_media", table(count))
+    by_distance: Mapping[str, Mapping[str, int]] | None = member(
+        "by_distance", optional(table(table(count))), default=None
+    )
+    """Of the items that match a work: the algorithm of the match that decided, and how far apart the codes are. Runs of
+    earlier releases have none."""
 
     def __post_init__(self) -> None:
         """Refuse counts that do not add up: an item that is in no column was lost."""
         super().__post_init__()
         for verdict in self.by_verdict:
             one_of(*_VERDICTS)(verdict, "A key of by_verdict")
+        by_distance = self.by_distance or {}
+        if not all(distance.isdecimal() for distances in by_distance.values() for distance in distances):
+            raise InvalidInput("The keys of by_distance are algorithms, and of each of them whole distances.")
+        matched = sum(sum(distances.values()) for distances in by_distance.values())
+        if matched > self.seen:
+            raise InvalidInput(f"The counts do not add up: seen is {self.seen}, by_distance is {matched}.")
         sums = {
             "kept + dropped": self.kept + self.dropped,
             "by_verdict": sum(self.by_verdict.values()),

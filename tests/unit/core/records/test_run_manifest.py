@@ -155,6 +155,9 @@ def test_what_was_changed_afterwards_does_not_verify(edit: Edit) -> None:
         lambda m: m["counts"]["by_verdict"].update(deny=2),
         lambda m: m["counts"]["by_reason"].pop("error.undecodable"),
         lambda m: m["counts"]["by_verdict"].update(maybe=0),
+        lambda m: m["counts"].update(by_distance={"image.phash256.v1": {"near": 1}}),
+        lambda m: m["counts"].update(by_distance={"image.phash256.v1": {"0": 4}}),
+        lambda m: m["counts"].update(by_distance={"image.phash256.v1": 1}),
     ],
 )
 def test_a_malformed_manifest_is_refused(edit: Edit) -> None:
@@ -166,6 +169,16 @@ def test_a_malformed_manifest_is_refused(edit: Edit) -> None:
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         RunManifest.parse(data)
+
+
+def test_distances_are_counted_where_a_run_says_them() -> None:
+    run = manifest()
+    assert (
+        "by_distance" not in run.counts.as_json()
+    )  # as in runs of earlier releases, whose ids stay what they are
+    told = replace(run, counts=replace(run.counts, by_distance={"image.phash256.v1": {"0": 1, "30": 1}}))
+    assert RunManifest.parse(told.to_bytes()) == told
+    assert told.run_id != run.run_id
 
 
 def test_counts_that_do_not_add_up_are_refused_when_made() -> None:

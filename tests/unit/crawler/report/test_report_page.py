@@ -20,7 +20,7 @@ from crawler import words
 from crawler.cli import cli
 from crawler.engines.local import run_filter
 from crawler.report import facts as facts_module
-from crawler.report.drawings import grid, histogram
+from crawler.report.drawings import grid
 from crawler.report.facts import gather
 from crawler.report.page import write_report
 from crawler.report.pairs import samples_at
@@ -197,16 +197,6 @@ def test_a_drawing_has_256_cells_and_strikes_those_that_differ() -> None:
     assert (cells, drawn.distance, drawn.differing.count("z")) == (256, 2, 2)
     assert drawn.differing.startswith("M0.08 0.16")
     assert "M7.08 0.16" in drawn.differing
-
-
-def test_a_histogram_counts_every_match_once() -> None:
-    steps = [[31, "certain", "certain"], [33, "match", "match"], [47, "match", None]]
-    drawn = histogram({0: 9_000, 31: 7, 33: 1, 47: 3}, steps, 47)
-    assert drawn.total == sum(bar.number for bar in drawn.bars) == 9_011
-    assert (drawn.bars[0].low, drawn.bars[-1].high) == (0, 47)
-    assert all(0 <= bar.y <= 240 and bar.y + bar.height == pytest.approx(240, abs=0.2) for bar in drawn.bars)
-    assert [(at, grade) for _, at, grade in drawn.thresholds] == [(31, "certain"), (33, ""), (47, "match")]
-    assert drawn.bars[10].grade == "match"  # 30 to 32: as sure as the least sure of it
 
 
 def test_both_languages_say_everything() -> None:

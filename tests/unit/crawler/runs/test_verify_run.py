@@ -211,6 +211,25 @@ def test_forged_counts_and_input_digests_are_found(run: Path, snapshot_folder: P
         verify_run(run, snapshot_folder, papers_only=True)
 
 
+def test_distances_are_counted_and_forged_ones_found(run: Path, snapshot_folder: Path) -> None:
+    manifest = RunManifest.parse((run / "run.json").read_bytes())
+    counted = manifest.counts.by_distance
+    assert counted is not None
+    rows = [row for row in papers.read_parquet(run / "verdicts.parquet", papers.VERDICTS) if row["radius"]]
+    assert sum(counted["image.phash256.v1"].values()) == sum(
+        row["algorithm"] == "image.phash256.v1" for row in rows
+    )
+
+    def of_it(distances: Any) -> None:
+        _forge(run, "verdicts", lambda rows: None, counts=replace(manifest.counts, by_distance=distances))
+
+    of_it({**counted, "image.phash256.v1": {"0": 1}})
+    with pytest.raises(VerificationFailed, match="counts"):
+        verify_run(run, snapshot_folder, papers_only=True)
+    of_it(None)  # a run of an earlier release
+    verify_run(run, snapshot_folder, papers_only=True)
+
+
 def test_a_manifest_that_does_not_match_its_own_id_is_refused(run: Path, snapshot_folder: Path) -> None:
     members = json.loads((run / "run.json").read_bytes())
     members["purpose"] = "tdm"
