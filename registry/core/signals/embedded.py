@@ -23,7 +23,7 @@ def read(data: bytes, subject: Subject, limits: Limits) -> list[Evidence]:
         if epub.is_epub(data):
             return epub.read(data, subject, limits)
         if is_page(data):
-            return read_page(data, subject)
+            return read_page(html.parse(data), subject)
         if feeds.is_feed(data):
             return feeds.read(data, subject, "feed", inside=True)
         return xmp.read(data, subject, "xmp file") if b"<x:xmpmeta" in data[:4096] else []
@@ -52,8 +52,7 @@ def is_page(data: bytes) -> bool:
     return document_format(data) is DocumentFormat.HTML
 
 
-def read_page(body: bytes, subject: Subject) -> list[Evidence]:
+def read_page(page: html.Page, subject: Subject) -> list[Evidence]:
     """Evidence in an HTML page about its own text, and about what it shows."""
-    page = html.parse(body)
     found = [e for name, content in page.metas for e in x_robots.read_meta(name, content, subject)]
     return found + tdmrep.read_page(page, subject) + rsl.read_page(page, subject)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urljoin
@@ -30,9 +31,11 @@ from registry.core.signals import (
     xmp,
 )
 from registry.core.signals.headers import Headers
+from registry.core.signals.html import Page
 from registry.core.signals.model import Evidence, Media, Observation, Subject, unreadable
 
-SITE_FILES: Final = ("/robots.txt", tdmrep.WELL_KNOWN, "/ai.txt")
+ROBOTS: Final = "/robots.txt"
+SITE_FILES: Final = (ROBOTS, tdmrep.WELL_KNOWN, "/ai.txt")
 """What every site is asked for. `llms.txt` is not among them: it guides readers and reserves nothing."""
 
 _HTML: Final = ("text/html", "application/xhtml+xml")
@@ -47,7 +50,7 @@ _MEDIA: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Obtained:
     """What was obtained about one item."""
 
@@ -59,6 +62,17 @@ class Obtained:
     """The answers for what the item and its site announce, RSL documents and feeds, by address."""
     sidecar: bytes | None = None
     """An XMP file that lay beside the item."""
+
+    @cached_property
+    def robots(self) -> robots.Robots | None:
+        """The site's robots.txt, if there is one."""
+        file = self.site.get(ROBOTS)
+        return robots.Robots.parse(file.body) if file is not None and file.found else None
+
+    @cached_property
+    def page(self) -> Page | None:
+        """The item as an HTML page, if it is one."""
+        return html.parse(self.item.body) if self.item is not None and _is_page(self.item) else None
 
 
 class _Door(Enum):
@@ -81,27 +95,25 @@ def _announced(obtained: Obtained, subject: Subject) -> dict[str, _Door]:
     own: list[str] = []
     others: tuple[str, ...] = ()
     feed: list[str] = []
-    if (file := obtained.site.get("/robots.txt")) is not None and file.found:
-        parsed = robots.Robots.parse(file.body)
-        own += rsl_discovery.robots_documents(parsed, subject)
-        others = rsl_discovery.documents_for_others(parsed, subject)
-    if (item := obtained.item) is not None:
-        own += rsl_discovery.header_documents(Headers(item.headers), subject)
-        if _is_page(item):
-            page = html.parse(item.body)
-            own += rsl_discovery.page_documents(page, subject)
-            feed += feeds.announced(page, subject)
+    if obtained.robots is not None:
+        own += rsl_discovery.robots_documents(obtained.robots, subject)
+        others = rsl_discovery.documents_for_others(obtained.robots, subject)
+    if obtained.item is not None:
+        own += rsl_discovery.header_documents(Headers(obtained.item.headers), subject)
+    if obtained.page is not None:
+        own += rsl_discovery.page_documents(obtained.page, subject)
+        feed += feeds.announced(obtained.page, subject)
     found = dict.fromkeys(feed, _Door.FEED) | dict.fromkeys(others, _Door.OTHER_AGENT)
     return found | dict.fromkeys(own, _Door.LICENCE)
 
 
 def read(obtained: Obtained, subject: Subject, limits: Limits) -> list[Evidence]:
     """All evidence, each with the time at which its bytes were obtained."""
-    found = list(_site(obtained.site, subject))
+    found = list(_site(obtained, subject))
     for address, door in _announced(obtained, subject).items():
         found += _document(address, obtained.licences.get(address), door, subject)
     if obtained.item is not None:
-        made = _item(obtained.item, subject, limits)
+        made = _item(obtained.item, obtained.page, subject, limits)
         found += (evidence.observed(obtained.item.observed_at) for evidence in made)
     if obtained.sidecar is not None:
         found += xmp.read(obtained.sidecar, subject, "xmp sidecar")
@@ -133,23 +145,22 @@ def media_of(observation: Observation) -> Media:
     return _MEDIA.get(kind) or _MEDIA.get(kind.partition("/")[0]) or Media.OTHER
 
 
-def _site(site: Mapping[str, Observation], subject: Subject) -> Iterator[Evidence]:
+def _site(obtained: Obtained, subject: Subject) -> Iterator[Evidence]:
     for path in SITE_FILES:
-        answer = site.get(path)
-        if answer is not None:
-            yield from (
-                evidence.observed(answer.observed_at) for evidence in _site_file(path, answer, subject)
-            )
+        if (answer := obtained.site.get(path)) is None:
+            continue
+        if path != ROBOTS:
+            made = _site_file(path, answer, subject)
+        elif obtained.robots is not None:
+            made = robots.read(obtained.robots, subject)
+            made += content_usage.read_robots(obtained.robots, subject)
+            made += content_signal.read_robots(obtained.robots, subject)
+        else:
+            made = robots.unavailable(answer)
+        yield from (evidence.observed(answer.observed_at) for evidence in made)
 
 
 def _site_file(path: str, answer: Observation, subject: Subject) -> list[Evidence]:
-    if path == "/robots.txt":
-        if not answer.found:
-            return robots.unavailable(answer)
-        parsed = robots.Robots.parse(answer.body)
-        found = robots.read(parsed, subject)
-        found += content_usage.read_robots(parsed, subject)
-        return found + content_signal.read_robots(parsed, subject)
     signal, version = (
         (tdmrep.SIGNAL, tdmrep.VERSION) if path == tdmrep.WELL_KNOWN else (ai_txt.SIGNAL, ai_txt.VERSION)
     )
@@ -161,7 +172,7 @@ def _site_file(path: str, answer: Observation, subject: Subject) -> list[Evidenc
     return [unreadable(signal, version, urljoin(subject.url, path), f"fetch.{answer.error or answer.status}")]
 
 
-def _item(item: Observation, subject: Subject, limits: Limits) -> list[Evidence]:
+def _item(item: Observation, page: Page | None, subject: Subject, limits: Limits) -> list[Evidence]:
     headers = Headers(item.headers)
     found = payment.read(item.status, headers)
     found += x_robots.read_headers(headers, subject)
@@ -171,8 +182,8 @@ def _item(item: Observation, subject: Subject, limits: Limits) -> list[Evidence]
     if not item.found:
         error = item.error or f"http-{item.status}"
         return [*found, unreadable("item", "http", item.url, f"fetch.{error}")]
-    if _is_page(item):
-        return found + embedded.read_page(item.body, subject)
+    if page is not None:
+        return found + embedded.read_page(page, subject)
     return found + embedded.read(item.body, subject, limits)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from registry.core.decisions import Purpose
 from registry.core.fingerprints.model import Limits
-from registry.core.signals import Answer, Evidence, Observation, Subject, combine, embedded
+from registry.core.signals import Answer, Evidence, Observation, Subject, combine, embedded, html
 from registry.core.signals.reading import Obtained, read, wanted
 
 PAGE = "https://news.example/a/1.html"
@@ -157,6 +157,6 @@ def test_an_rsl_document_in_a_page_is_about_the_page_wherever_it_lies() -> None:
         '<prohibits type="usage">all</prohibits></license></content></rsl>'
     )
     body = f'<html><script type="application/rsl+xml">{script}</script></html>'.encode()
-    (found,) = embedded.read_page(body, Subject("https://copy.example/2"))
+    (found,) = embedded.read_page(html.parse(body), Subject("https://copy.example/2"))
     assert found.about(Purpose.TRAIN_AI) is Answer.DENY
     assert "elsewhere" in found.notes

@@ -28,6 +28,7 @@ from registry.core.signals import (
     content_signal,
     content_usage,
     embedded,
+    html,
     iptc,
     robots,
     rsl,
@@ -60,7 +61,7 @@ def all_formats(declaration: Declaration) -> dict[str, list[Evidence]]:
         "tdmrep": tdmrep.read_file(site.tdmrep_json(declaration), SUBJECT),
         "rsl": rsl.read(site.rsl_document(declaration), SUBJECT, "document"),
         "headers": read(Obtained(item=answer), SUBJECT, Limits()),
-        "page": embedded.read_page(page, SUBJECT),
+        "page": embedded.read_page(html.parse(page), SUBJECT),
         "xmp": xmp.read(merged(None, declaration), SUBJECT, "xmp"),
     }
 
