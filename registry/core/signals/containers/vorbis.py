@@ -45,13 +45,13 @@ def _second_packets(data: bytes) -> Iterator[bytes]:
     partial: dict[int, bytearray] = {}
     at = 0
     while not complete or any(count < 2 for count in complete.values()):
-        if data[at : at + 4] != b"OggS" or at + _PAGE_HEADER > len(data):
+        if at + _PAGE_HEADER > len(data) or data[at : at + 4] != b"OggS":
             raise DamagedFile
         serial = int.from_bytes(data[at + 14 : at + 18], "little")
-        sizes = data[at + _PAGE_HEADER : at + _PAGE_HEADER + data[at + 26]]
         body = at + _PAGE_HEADER + data[at + 26]
+        sizes = data[at + _PAGE_HEADER : body]
         at = body + sum(sizes)
-        if len(sizes) < data[body - _PAGE_HEADER - len(sizes) + 26] or at > len(data):
+        if at > len(data):
             raise DamagedFile
         count, whole = complete.get(serial, 0), partial.setdefault(serial, bytearray())
         for size in sizes:

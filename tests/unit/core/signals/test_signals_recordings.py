@@ -229,3 +229,9 @@ def test_a_size_of_eight_bits_in_the_latest_version_is_understood() -> None:
         body = filler + frame
         size = bytes((len(body) >> shift) & 0x7F for shift in (21, 14, 7, 0))
         assert "train_ai" in refused(read(b"ID3\4\0\0" + size + body + SOUND))
+
+
+def test_a_page_of_ogg_that_promises_more_than_there_is_is_damaged() -> None:
+    """Found by fuzzing: a table of 152 sizes in a file that has not so many bytes."""
+    (found,) = read(b"OggS\0\2" + bytes(20) + b"\x98OpusTags\0\0\0\0\1\0\0\0\x11\0\0@TDM-RESERVATION=0setup")
+    assert found.error == "damaged"
