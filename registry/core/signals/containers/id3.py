@@ -142,8 +142,10 @@ def _behind_text(encoding: int, rest: bytes) -> bytes:
     """What follows a text that ends with a zero, of two bytes in UTF-16."""
     if encoding not in (1, 2):
         return rest.partition(b"\0")[2]
-    stop = next((at for at in range(0, len(rest) - 1, 2) if rest[at : at + 2] == b"\0\0"), len(rest))
-    return rest[stop + 2 :]
+    stop = rest.find(b"\0\0")
+    while stop % 2 and stop > 0:
+        stop = rest.find(b"\0\0", stop + 1)
+    return rest[stop + 2 :] if stop >= 0 else b""
 
 
 def _text(encoding: int, content: bytes) -> str:

@@ -10,6 +10,8 @@ from registry.core.signals.containers.model import LARGEST_PACKET, DamagedFile, 
 _COMMENT_BLOCK: Final = 4
 _HEADS: Final = (b"\x03vorbis", b"OpusTags", b"\x81theora")
 _PAGE_HEADER: Final = 27
+_MOST_STREAMS: Final = 64
+"""Of one file; a file of millions would be made to keep us busy."""
 
 
 def flac(data: bytes) -> Iterator[Packet]:
@@ -51,7 +53,7 @@ def _second_packets(data: bytes) -> Iterator[bytes]:
         body = at + _PAGE_HEADER + data[at + 26]
         sizes = data[at + _PAGE_HEADER : body]
         at = body + sum(sizes)
-        if at > len(data):
+        if at > len(data) or len(complete) > _MOST_STREAMS:
             raise DamagedFile
         count, whole = complete.get(serial, 0), partial.setdefault(serial, bytearray())
         for size in sizes:
