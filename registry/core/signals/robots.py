@@ -78,8 +78,8 @@ class Rule:
     """One `Allow` or `Disallow`."""
 
     line: Line
-    length: int
-    """Octets of the pattern: the longest that matches wins."""
+    pattern: bytes
+    """In its comparable form; the longest that matches wins."""
     matches: Callable[[bytes], object]
 
     @property
@@ -150,7 +150,7 @@ class Robots:
             elif line.name == b"sitemap":
                 known = True
         for group in (*groups.values(), ungrouped):
-            group.rules.sort(key=lambda rule: (-rule.length, not rule.allows))
+            group.rules.sort(key=lambda rule: (-len(rule.pattern), not rule.allows))
         return cls(
             groups, ungrouped, malformed=bool(text.strip()) and not known, too_large=len(body) > LARGEST
         )
@@ -260,4 +260,4 @@ def _add(group: Group, line: Line) -> None:
         pattern = normal(line.value[:LONGEST_PATTERN])
         if not pattern.startswith((b"/", b"*")):
             pattern = b"/" + pattern
-        group.rules.append(Rule(line, len(pattern), matcher(pattern)))
+        group.rules.append(Rule(line, pattern, matcher(pattern)))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urljoin
 
 from registry.core.signals.headers import Headers
 from registry.core.signals.html import Page
 from registry.core.signals.model import Subject
-from registry.core.signals.robots import Robots
+from registry.core.signals.robots import Line, Robots
 from registry.core.signals.rsl import MEDIA_TYPE
 
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;]*))?)*)")
@@ -34,19 +35,19 @@ def robots_documents(robots: Robots, subject: Subject) -> tuple[str, ...]:
     grouped = own.group.lines if own is not None else []
     named = [line for line in grouped if line.name == b"license"]
     lines = named or [line for line in robots.ungrouped.lines if line.name == b"license"]
-    return tuple(dict.fromkeys(_joined(subject, line.value.decode("utf-8", "replace")) for line in lines))
+    return tuple(dict.fromkeys(_of_line(line, subject) for line in lines))
 
 
 def documents_for_others(robots: Robots, subject: Subject) -> tuple[str, ...]:
     """Addresses in groups of other AI agents, whose refusals count as ones to the asker."""
     lines = (line for chosen in robots.selected(subject) if not chosen.own for line in chosen.group.lines)
-    return tuple(
-        dict.fromkeys(
-            _joined(subject, line.value.decode("utf-8", "replace"))
-            for line in lines
-            if line.name == b"license"
-        )
-    )
+    return tuple(dict.fromkeys(_of_line(line, subject) for line in lines if line.name == b"license"))
+
+
+def _of_line(line: Line, subject: Subject) -> str:
+    """An address in robots.txt; one that is not absolute starts from there, whichever page is asked about."""
+    there = replace(subject, url=_joined(subject, "/robots.txt"))
+    return _joined(there, line.value.decode("utf-8", "replace"))
 
 
 def header_documents(headers: Headers, subject: Subject) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ the allowed purposes as bits in the order of `Purpose`, and whether something co
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from registry.core.decisions import Gap, Purpose, Signal, inside
 from registry.core.errors import Corrupt
+from registry.core.signals import tdmrep
 from registry.core.signals.combine import combine
 from registry.core.signals.model import Answer, Evidence
 
@@ -20,6 +21,10 @@ _BIT: dict[Purpose, int] = {purpose: 1 << i for i, purpose in enumerate(_PURPOSE
 _MASKS: Final = {purpose: sum(_BIT[part] for part in inside(purpose)) for purpose in Purpose}
 _PREFIX, _SUFFIX = "signal.", ".v1"
 KIND: Final = "signal"
+SITE: Final = "site."
+"""Before the name of a family where the files of a whole site say it, and not the item or its own answer."""
+_REPLACING: Final = frozenset({tdmrep.SIGNAL})
+"""Families in which what an item says itself replaces what the files of its site say."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,6 +85,25 @@ def summarise(evidence: Iterable[Evidence]) -> tuple[Said, ...]:
         allowed = (known.allowed | (_bits(e, Answer.ALLOW) if stands else 0)) & ~denied
         families[e.signal] = Said(e.signal, denied, allowed, known.unreadable or e.error is not None)
     return tuple(sorted(said for said in families.values() if said.denied or said.allowed or said.unreadable))
+
+
+def of_a_site(said: Iterable[Said]) -> tuple[Said, ...]:
+    """The same, as said by the files of a site."""
+    return tuple(replace(one, signal=SITE + one.signal) for one in said)
+
+
+def with_site(own: Sequence[Said], site: Sequence[Said]) -> tuple[Said, ...]:
+    """What an item says and what its site says, sorted; as `summarise` of all evidence together, but told apart.
+
+    What could not be read stays a gap, also where the item's own word replaces it.
+    """
+    if not site:
+        return tuple(own)
+    speaking = {s.signal for s in own if s.denied or s.allowed} & _REPLACING
+    standing = (
+        replace(s, denied=0, allowed=0) if s.signal.removeprefix(SITE) in speaking else s for s in site
+    )
+    return tuple(sorted([*own, *(s for s in standing if s.denied or s.allowed or s.unreadable)]))
 
 
 def weigh(said: Sequence[Said], purpose: Purpose) -> tuple[tuple[Signal, ...], Gap | None]:

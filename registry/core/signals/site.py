@@ -1,0 +1,105 @@
+"""What the files of a whole site say about each of its addresses: read once, asked as often as it has items.
+
+Every rule in these files is about paths, by patterns. So two addresses that fall under the same patterns are told the
+same, and what the families make of them (`reading.read`) is asked once for all of these. This module has to know where
+patterns stand, and nothing of what they mean; one too many does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlsplit
+
+import orjson
+from lxml import etree
+
+from registry.core.fingerprints.model import DEFAULT_LIMITS
+from registry.core.signals import tdmrep, xml
+from registry.core.signals.model import Observation, Subject
+from registry.core.signals.path_patterns import PathPatterns, Under
+from registry.core.signals.reading import ROBOTS, Obtained, read
+from registry.core.signals.robots import Robots
+from registry.core.signals.robots_paths import normal, target
+from registry.core.signals.rsl_licence import tag
+from registry.core.signals.summary import Said, of_a_site, summarise
+
+_MOST_KNOWN: Final = 4_096
+"""Answers that are held for one site; they are made anew when there would be more."""
+
+
+class Site:
+    """The files of one site, and the licences that they announce."""
+
+    def __init__(self, obtained: Obtained, subject: Subject) -> None:
+        """`subject` says in whose name is asked; its address does not matter."""
+        self._obtained = obtained
+        self._subject = subject
+        self._patterns = PathPatterns(_patterns(obtained, subject))
+        self._known: dict[Under, tuple[Said, ...]] = {}
+
+    @property
+    def oldest(self) -> int:
+        """When the first of all that is known of it was obtained (POSIX seconds)."""
+        answers = [*self._obtained.site.values(), *self._obtained.licences.values()]
+        return min((answer.observed_at for answer in answers), default=0)
+
+    def said(self, url: str) -> tuple[Said, ...]:
+        """What it says about an address of its own, in its normal form; under names of its own (`summary.SITE`)."""
+        under = self._patterns.under(target(url))
+        if (known := self._known.get(under)) is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            evidence = read(self._obtained, replace(self._subject, url=url), DEFAULT_LIMITS)
+            known = self._known[under] = of_a_site(summarise(evidence))
+        return known
+
+
+def _patterns(obtained: Obtained, subject: Subject) -> Iterator[bytes]:
+    """Every pattern by which anything in these files depends on a path."""
+    yield b"/robots.txt$"
+    for path, answer in obtained.site.items():
+        if answer.found:
+            if path == tdmrep.WELL_KNOWN:
+                yield from _tdmrep(answer)
+            else:
+                parsed = obtained.robots if path == ROBOTS else None
+                yield from _robots(parsed or Robots.parse(answer.body), subject)
+    for document in obtained.licences.values():
+        if document.found:
+            yield from _rsl(document)
+
+
+def _robots(parsed: Robots, subject: Subject) -> Iterator[bytes]:
+    """Of rules, and of the lines of other signals, which differ in where a path ends; ai.txt has the same grammar."""
+    groups = [parsed.ungrouped, *(chosen.group for chosen in parsed.selected(subject))]
+    for group in groups:
+        yield from (rule.pattern for rule in group.rules)
+        for value in (line.value for line in group.lines if line.value.startswith(b"/")):
+            yield normal(value.split(None, 1)[0])
+            yield normal(value.partition(b" ")[0])
+
+
+def _tdmrep(answer: Observation) -> Iterator[bytes]:
+    try:
+        rules = orjson.loads(answer.body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        return
+    for rule in rules if isinstance(rules, list) else [rules]:
+        if isinstance(rule, dict) and isinstance(rule.get("location"), str):
+            yield normal(rule["location"].encode("utf-8", "surrogatepass"))
+
+
+def _rsl(document: Observation) -> Iterator[bytes]:
+    try:
+        root: etree._Element = xml.parse(document.body)
+    except ValueError:
+        return
+    for content in root.iter(tag("content")):
+        try:
+            parts = urlsplit(str(content.get("url", "")).strip())
+        except ValueError:
+            continue
+        text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        yield normal(text.encode("utf-8", "surrogatepass"))
