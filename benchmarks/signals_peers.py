@@ -28,12 +28,13 @@ from PIL import Image
 from registry.core.decisions import Purpose
 from registry.core.fingerprints.model import Limits
 from registry.core.signals import Answer, Media, Observation, Subject, combine, robots
-from registry.core.signals.containers import jpeg
 from registry.core.signals.reading import Obtained, read
+from tests.support.makers_key import makers_key, signed
 
 VECTORS = Path(__file__).parent.parent / "tests" / "conformance" / "signals"
 PEERS = ("datadiligence==0.1.7", "protego==0.7.0", "robotspy==0.13.0")
 URL = "https://example.org/a.jpg"
+USES = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
 
 PROBE = """
 import sys
@@ -245,20 +246,22 @@ def file_cases() -> list[Case]:
     )
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(out, "JPEG")
     plain = out.getvalue()
-    vectors = {case["id"]: case for case in json.loads((VECTORS / "c2pa.json").read_text())}
     files = {
-        "JPEG with cawg.training-mining notAllowed": with_store(
-            plain, base64.b64decode(vectors["P9"]["input"]["base64"])
-        ),
-        "JPEG with c2pa.training-mining notAllowed": with_store(
-            plain, base64.b64decode(vectors["P3"]["input"]["base64"])
-        ),
+        f"JPEG signed with {family}.training-mining notAllowed": signed(
+            plain,
+            "image/jpeg",
+            f"{family}.training-mining",
+            {f"{family}.{use}": {"use": "notAllowed"} for use in USES},
+            makers_key(),
+        )
+        for family in ("cawg", "c2pa")
+    } | {
         "JPEG with IPTC DMI-PROHIBITED": plain[:2]
         + segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
         + plain[2:],
     }
     cut = "the first of these, cut off in its credentials"
-    files[cut] = next(iter(files.values()))[:120]
+    files[cut] = next(iter(files.values()))[:1200]
     return [
         Case(
             name,
@@ -273,13 +276,6 @@ def file_cases() -> list[Case]:
 def segment(marker: int, content: bytes) -> bytes:
     """A JPEG segment."""
     return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
-
-
-def with_store(plain: bytes, store: bytes) -> bytes:
-    """A JPEG with a manifest store in it."""
-    data = plain[:2] + segment(0xEB, b"JP\0\1\0\0\0\1" + store) + plain[2:]
-    assert any(packet.data == store for packet in jpeg.packets(data))
-    return data
 
 
 def robots_cases() -> list[Case]:

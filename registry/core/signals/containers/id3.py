@@ -33,9 +33,11 @@ def packets(data: bytes) -> Iterator[Packet]:
 
 def end(data: bytes) -> int:
     """Where the tag ends with which the bytes begin."""
+    if len(data) < 10:
+        raise DamagedFile
     footer = 10 if data[3] == 4 and data[5] & 0x10 else 0
     stop = 10 + _of_seven_bits(data[6:10]) + footer
-    if len(data) < 10 or stop > len(data):
+    if stop > len(data):
         raise DamagedFile
     return stop
 

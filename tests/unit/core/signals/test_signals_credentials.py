@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime, timedelta
+import wave
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
 from registry.core.decisions import Purpose
@@ -21,6 +17,8 @@ from registry.core.signals import Answer, Evidence, Subject, combine, embedded
 from registry.core.signals.emit import Declaration
 from registry.core.signals.emit.credentials import SigningKey, entries, sign
 from registry.core.signals.emit.stamp import stamp
+from tests.support.makers_key import makers_key
+from tests.support.makers_key import signed as signed_by_c2pa
 
 c2pa = pytest.importorskip("c2pa")
 
@@ -41,46 +39,7 @@ def picture(kind: str, side: int = 64) -> bytes:
 
 @pytest.fixture(scope="module")
 def key() -> SigningKey:
-    """A maker's key with a certificate by an authority that nobody knows."""
-    authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def certificate(name: str, public: ec.EllipticCurvePublicKey, *, ca: bool) -> bytes:
-        names = [
-            x509.Name(
-                [x509.NameAttribute(NameOID.COMMON_NAME, n), x509.NameAttribute(NameOID.ORGANIZATION_NAME, n)]
-            )
-            for n in (name, "Authority")
-        ]
-        usage = [not ca, False, False, False, False, ca, ca, False, False]
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(names[0])
-            .issuer_name(names[1])
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + timedelta(days=36_500))
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
-            .add_extension(x509.KeyUsage(*usage), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False
-            )
-        )
-        if not ca:
-            made = made.add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
-            )
-        return made.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    private = own.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    chain = certificate("Maker", own.public_key(), ca=False) + certificate(
-        "Authority", authority.public_key(), ca=True
-    )
-    return SigningKey(private, chain)
+    return makers_key()
 
 
 def by_its_own_reader(data: bytes, media_type: str) -> dict[str, object]:
@@ -144,6 +103,21 @@ def test_a_stamped_file_is_signed_and_a_signed_one_not_stamped(key: SigningKey) 
     assert {e.signal for e in read(signed)} == {"c2pa", "iptc", "tdmrep"}
     with pytest.raises(InvalidInput, match="content credentials"):
         stamp(signed, REFUSED)
+
+
+@pytest.mark.parametrize("kind", ["audio/mpeg", "audio/wav"])
+def test_recordings_that_others_signed_are_read(key: SigningKey, kind: str) -> None:
+    if kind == "audio/wav":
+        file = io.BytesIO()
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(800))
+        data = file.getvalue()
+    else:
+        data = (b"\xff\xfb\x90\x00" + bytes(413)) * 4
+    refused = {"cawg.ai_training": {"use": "notAllowed"}}
+    (found,) = read(signed_by_c2pa(data, kind, "cawg.training-mining", refused, key))
+    assert (found.signal, found.about(Purpose.TRAIN_AI)) == ("c2pa", Answer.DENY)
 
 
 def test_what_cannot_be_signed_is_refused(key: SigningKey) -> None:
