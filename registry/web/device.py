@@ -1,60 +1,112 @@
-"""Fingerprints that the page's own script made of a picture (`static/hash`): the file itself stays where it is.
+"""Fingerprints that the page's own script made of a file (`static/hash`): the file itself stays where it is.
 
-A form brings them as JSON: `{"media_type", "size", "width", "height", "codes": [{"algorithm", "kind", "code"}]}`.
-They are believed as far as those of the programming interface are: a work says who made its codes.
+A form brings them as JSON: `{"media_type", "size", "codes": [{"algorithm", "kind", "code"}]}`, of a picture with its
+"width" and "height", of a text with its "characters" and "normalised_bytes". A text's fingerprints for excerpts, which
+are long, come as a part of their own (`PASSAGES`), byte for byte as they are stored. All are believed as far as those
+of the programming interface are: a work says who made its codes. What our script does not send, or no file can have,
+is refused.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+
+from werkzeug.datastructures import FileStorage
 
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import (
     DHASH256,
     FULL,
+    MINHASH128,
     PHASH256,
+    SHA256,
+    WHOLE,
+    WINNOW32,
     FileFingerprints,
     Fingerprint,
     Note,
     check_code,
 )
+from registry.core.fingerprints.model import DEFAULT_LIMITS
+from registry.core.fingerprints.text import LEAST_BYTES
+from registry.core.fingerprints.winnow_records import GRAM, WINDOW, unpacked
 
-#: Of a form: the codes, and the name of the file that they are of.
-CODES, NAME = "codes", "name"
+#: Of a form: the codes, a text's fingerprints for excerpts, and the name of the file that they are of.
+CODES, PASSAGES, NAME = "codes", "passages", "name"
 
-_MOST_CODES = 16
-_MOST_PIXELS = 10**6
-_LARGEST = 2**53 - 1
-_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_MOST_CODES: Final = 16
+_MOST_PIXELS: Final = 10**6
+_MOST_LEFT: Final = 30
+"""Bytes that are left of one character after normalising (U+FDFA)."""
+_LARGEST: Final = 2**53 - 1
+_PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_TEXT: Final = "text/plain"
 
 
-def read_codes(text: str) -> FileFingerprints:
-    """What a browser says of a picture; `InvalidInput` if it is not what our script sends."""
+def passages_in(files: Mapping[str, FileStorage]) -> bytes | None:
+    """What a form brings as a text's fingerprints for excerpts."""
+    part = files.get(PASSAGES)
+    return None if part is None else part.read()
+
+
+def read_codes(text: str, passages: bytes | None = None) -> FileFingerprints:
+    """What a browser says of a picture or a text; `InvalidInput` if it is not what our script sends."""
     try:
         given = json.loads(text)
-        media_type, size = given["media_type"], _whole(given["size"], _LARGEST)
-        facts = {side: _whole(given[side], _MOST_PIXELS) for side in ("width", "height")}
-        codes = tuple(_code(item) for item in given["codes"])
+        media_type, codes = given["media_type"], _codes(given["codes"])
+        if media_type == _TEXT and passages is not None:
+            return _text(given, codes, passages)
+        if media_type in _PICTURES and passages is None:
+            return _picture(given, codes)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InvalidInput(
-            "These are no fingerprints of a picture as this page’s script makes them."
-        ) from None
-    if media_type not in _TYPES or not 0 < len(codes) <= _MOST_CODES:
-        raise InvalidInput("These are fingerprints of no picture.")
-    return FileFingerprints("image", media_type, size, codes, _notes(codes), facts)
+        raise InvalidInput("These are no fingerprints as this page’s script makes them.") from None
+    raise InvalidInput("These are fingerprints of neither a picture nor a text.")
+
+
+def _picture(given: dict[str, Any], codes: tuple[Fingerprint, ...]) -> FileFingerprints:
+    if not all(code.algorithm.startswith(("image.", "digest.")) for code in codes):
+        raise ValueError(codes)
+    size, width, height = (
+        _whole(given[name], most)
+        for name, most in (("size", _LARGEST), ("width", _MOST_PIXELS), ("height", _MOST_PIXELS))
+    )
+    return FileFingerprints(
+        "image", given["media_type"], size, codes, _notes(codes), {"width": width, "height": height}
+    )
+
+
+def _text(given: dict[str, Any], codes: tuple[Fingerprint, ...], passages: bytes) -> FileFingerprints:
+    """All three codes, and fingerprints from the beginning of the normalised text to its end."""
+    if sorted(code.algorithm for code in codes) != [SHA256, MINHASH128]:
+        raise ValueError(codes)
+    size = _whole(given["size"], DEFAULT_LIMITS.max_text_bytes)
+    characters = _whole(given["characters"], size)
+    length = _whole(given["normalised_bytes"], _MOST_LEFT * characters, least=LEAST_BYTES)
+    last = int(unpacked(passages).positions[-1])
+    if not length - GRAM - WINDOW < last <= length - GRAM:
+        raise ValueError(last)
+    facts = {"characters": characters, "normalised_bytes": length}
+    return FileFingerprints(
+        "text", _TEXT, size, (*codes, Fingerprint(WINNOW32, WHOLE, passages)), facts=facts
+    )
+
+
+def _codes(items: list[dict[str, Any]]) -> tuple[Fingerprint, ...]:
+    if not 0 < len(items) <= _MOST_CODES:
+        raise ValueError(len(items))
+    return tuple(_code(item) for item in items)
 
 
 def _code(item: dict[str, Any]) -> Fingerprint:
     code = Fingerprint(item["algorithm"], item["kind"], bytes.fromhex(item["code"]))
     check_code(code.algorithm, code.kind, code.code)
-    if not code.algorithm.startswith(("image.", "digest.")):
-        raise ValueError(code.algorithm)
     return code
 
 
-def _whole(value: object, most: int) -> int:
-    if type(value) is not int or not 0 < value <= most:
+def _whole(value: object, most: int, least: int = 1) -> int:
+    if type(value) is not int or not least <= value <= most:
         raise ValueError(value)
     return value
 
