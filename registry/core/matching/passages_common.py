@@ -3,7 +3,7 @@
 Single coincidences of unrelated texts are hardly ever collisions of hashes. They are set phrases: licence headers,
 verses, imprints, the same agency's line in three newspapers. Two sources tell which fingerprints are of such phrases:
 
-* a background list that ships with the package, `background.v1.npz`, see `passages_background`;
+* a background list that ships with the package, `background.v2.npz`, see `passages_background`;
 * the registry itself, whenever an edition is made: a fingerprint that works of three different owners have.
 
 The second rule has an exception, so that nobody can make another's text common by registering it, or a chapter of it,
@@ -29,12 +29,12 @@ from registry.core.matching.passages import COMMON, FILE_SHIFT
 
 OWNERS: Final = 3
 """Different owners whose works make a fingerprint common."""
-_FILE: Final = "background.v1.npz"
-_SHA256: Final = "17e24f163ae0beb22699810c4f3be00d8c11c3bc316e56808aba98f6b0edcdd9"
+_FILE: Final = "background.v2.npz"
+_SHA256: Final = "6973fa54d65d49d54a574719a3d47bc68ca43d0e7260e97803ee726a95477c12"
 _AROUND: Final = 65
 """Fingerprints of a text, some 230 words, among which a phrase is the smaller part; all, if the text has fewer."""
 KEPT_BITS: Final = 40
-"""Of each value in the background list. Of a billion registered fingerprints, some hundred are dropped by chance."""
+"""Of each value in the background list. Of a billion registered fingerprints, some four hundred are dropped by chance."""
 _MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
 
 
