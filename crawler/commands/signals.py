@@ -85,13 +85,13 @@ def signals() -> None:
     "--domains",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Ask whole sites: a file with a domain a line.",
+    help="Ask whole sites: a file with a host a line, or an origin such as http://example.org:8080.",
 )
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="With --domains: where the evidence goes.",
+    help="With --domains: where their answers go, for `vorbehalt filter --domain-signals`.",
 )
 @json_option
 def read(
@@ -110,7 +110,7 @@ def read(
     as_json: bool,
 ) -> None:
     """Read all signals about addresses or files. Nothing is fetched that robots.txt keeps us from."""
-    from crawler.fetch.verdicts import Asked, tell, write_domains
+    from crawler.fetch.verdicts import Asked, tell, write_sites
     from registry.core.signals import Subject
 
     if bool(targets) == (domains is not None):
@@ -121,7 +121,7 @@ def read(
     subject = Subject(agent=agent, any_ai_agent=any_ai_agent, strict=strict, territory=territory)
     asked = Asked(request, subject, evidence, refresh=refresh)
     if domains is not None and out is not None:
-        count = write_domains(domains, out, asked)
+        count = write_sites(domains, out, asked)
         note(f"{count} sites in {out}.")
         return
     told = [tell(target, asked) for target in targets]

@@ -5,7 +5,9 @@ With a folder of kept evidence, what is kept is taken from there and nothing is 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -16,6 +18,11 @@ from registry.core.errors import InvalidInput
 from registry.core.fingerprints.model import Limits
 from registry.core.signals import Observation, Subject, robots
 from registry.core.signals.reading import SITE_FILES, Obtained, media_of, wanted
+
+MOST_LICENCES: Final = 16
+"""Documents that are asked for on behalf of one site or item. One more that is announced counts as not to be had."""
+_REMEMBERED: Final = 64
+"""Answers that are held in memory, for other items of the same site."""
 
 _MEDIA_BY_SUFFIX: Final = {
     "image": {
@@ -44,7 +51,7 @@ class Gatherer:
         self._asker = asker
         self._kept = kept
         self._refresh = refresh
-        self._seen: dict[str, Observation] = {}
+        self._seen: OrderedDict[str, Observation] = OrderedDict()
 
     def address(self, url: str, subject: Subject) -> tuple[Obtained, Subject]:
         """What is to be known about an address; the item itself is asked for only where robots.txt lets us."""
@@ -57,11 +64,10 @@ class Gatherer:
         subject = replace(subject, url=url, media=media_of(item))
         return self._with_licences(Obtained(item, site), subject)
 
-    def domain(self, domain: str, subject: Subject) -> tuple[Obtained, Subject]:
+    def site(self, origin: str, subject: Subject) -> Obtained:
         """What a whole site says, by its files alone."""
-        url = f"https://{domain}/"
-        check_url(url)
-        return self._with_licences(Obtained(None, self._site(url)), replace(subject, url=url))
+        url = f"{origin}/"
+        return self._with_licences(Obtained(None, self._site(url)), replace(subject, url=url))[0]
 
     def file(self, path: Path, subject: Subject) -> tuple[Obtained, Subject]:
         """What a file says, and an XMP file beside it."""
@@ -81,7 +87,8 @@ class Gatherer:
         return {path: self._ask(urljoin(url, path)) for path in SITE_FILES}
 
     def _with_licences(self, obtained: Obtained, subject: Subject) -> tuple[Obtained, Subject]:
-        licences = {address: self._ask(address) for address in wanted(obtained, subject)}
+        asked = islice(wanted(obtained, subject), MOST_LICENCES)
+        licences = {address: self._ask(address) for address in asked}
         return replace(obtained, licences=licences), subject
 
     def _ask(self, url: str) -> Observation:
@@ -92,6 +99,8 @@ class Gatherer:
                 if self._kept is not None:
                     self._kept.write(kept)
             self._seen[url] = kept
+            if len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
         return self._seen[url]
 
 

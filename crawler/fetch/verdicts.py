@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-
-import orjson
 
 from crawler.durable import replacing
 from crawler.fetch.asking import Asker
 from crawler.fetch.gathering import Gatherer
 from crawler.fetch.kept import Kept
+from crawler.sites.lines import Head, Tail, oldest, site_line
+from crawler.sites.origins import listed_origin
 from registry.core.decisions import Decision, Request, decide
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.fingerprints.model import Limits
 from registry.core.signals import Evidence, Finding, Subject, combine
-from registry.core.signals.reading import SITE_FILES, Obtained, read
+from registry.core.signals.families import FAMILIES
+from registry.core.signals.reading import SITE_FILES, read
 
 _IN_FILES: Final = ("iptc", "c2pa", "tdmrep", "rsl")
 _AT_ADDRESSES: Final = ("x-robots-tag", "content-usage", "content-signal", "payment")
@@ -76,22 +77,36 @@ def tell(target: str, asked: Asked) -> Told:
     return Told(target, tuple(evidence), finding, decision, checked)
 
 
-def write_domains(domains: Path, out: Path, asked: Asked) -> int:
-    """The evidence of whole sites, a JSON line each, in order of domains; their number.
+def write_sites(listed: Path, out: Path, asked: Asked) -> int:
+    """Ask the sites of a list, one a line, and write what they answered (`crawler.sites.lines`); their number.
 
-    What holds for a part of a site is read for its start page; `obtained` keeps the files for those who need more.
+    A line that is no site is refused before anybody is asked. What holds for parts of a site is found in the answers
+    by whoever reads them.
     """
     if out.exists():
         raise OutputExists(f"{out} is there already; name another file.")
-    names = sorted({line.strip().lower() for line in domains.read_text("utf-8").splitlines() if line.strip()})
+    origins = _listed(listed)
+    subject, clock = asked.subject, asked.asker.clock
+    head = Head(int(clock()), subject.agent, subject.any_ai_agent, subject.strict, dict(FAMILIES))
+    first: int | None = None
     with replacing(out) as rough, rough.open("wb") as file:
-        for name in names:
-            obtained, subject = asked.gatherer.domain(name, asked.subject)
-            file.write(orjson.dumps(domain_line(name, obtained, subject)) + b"\n")
-    return len(names)
+        file.write(head.to_line())
+        for origin in origins:
+            obtained = asked.gatherer.site(origin, subject)
+            found = oldest(obtained)
+            first = found if first is None else min(first, found)
+            file.write(site_line(origin, obtained))
+        file.write(Tail(len(origins), first or 0, int(clock())).to_line())
+    return len(origins)
 
 
-def domain_line(name: str, obtained: Obtained, subject: Subject) -> dict[str, object]:
-    """One site's line."""
-    evidence = read(obtained, replace(subject, url=f"https://{name}/"), Limits())
-    return {"domain": name, "evidence": [e.as_json() for e in evidence]}
+def _listed(path: Path) -> list[str]:
+    """The origins that a file lists, each once, in ascending order."""
+    found = set()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if text := line.strip():
+            try:
+                found.add(listed_origin(text))
+            except InvalidInput as problem:
+                raise InvalidInput(f"{path}, line {number}: {problem.message}") from None
+    return sorted(found)

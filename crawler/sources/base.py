@@ -56,6 +56,8 @@ class Sample:
     sample is compared then."""
     answer: Observation | None = None
     """The answer in which it was captured, where that is stored: its headers may say what may be done with it."""
+    addresses: tuple[str, ...] = ()
+    """Where it was found, as the dataset states it."""
     before: bytes = b""
     """What lies before the item and is no part of one (a folder's entry in a tar): written back in any case."""
     origin: Any = None

@@ -8,7 +8,7 @@ folder; what a table calls it does not matter.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +21,8 @@ from registry.core.errors import InvalidInput
 
 TEXT = "text"
 """The column of that name is taken where several hold texts."""
+METADATA = "metadata"
+"""A column in which datatrove keeps what else it knows of a document."""
 _NOT_PICTURES = {"Audio", "Video"}
 """Features of Hugging Face `datasets` that lie in a table just as pictures do."""
 
@@ -67,12 +69,30 @@ def find_columns(schema: pa.Schema, asked: Sequence[str], where: str) -> list[Co
 
 def plain_values(batch: pa.RecordBatch, name: str) -> list[str | bytes | None]:
     """A column of texts or bytes, value by value; a text that is no UTF-8 as the bytes that it is."""
-    values = batch.column(batch.schema.get_field_index(name))
+    return _plain_values(batch.column(batch.schema.get_field_index(name)))
+
+
+def _plain_values(values: pa.Array) -> list[str | bytes | None]:
     if types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if not is_text(values.type):
         return cast("list[str | bytes | None]", values.to_pylist())
     return [_decoded(data) for data in values.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()]
+
+
+def named_values(batch: pa.RecordBatch, names: Collection[str]) -> list[list[str | bytes | None]]:
+    """All columns of texts of these names, in lower case, and those in a struct `metadata`, value by value."""
+    schema = batch.schema
+    found = [(field, batch.column(at)) for at, field in enumerate(schema)]
+    inner = schema.get_field_index(METADATA)
+    if inner >= 0 and types.is_struct(schema.field(inner).type):
+        of = batch.column(inner)
+        found += [(field, pc.struct_field(of, at)) for at, field in enumerate(of.type)]
+    return [
+        _plain_values(values)
+        for field, values in found
+        if field.name.lower() in names and is_plain(field.type)
+    ]
 
 
 def is_plain(kind: Any) -> bool:

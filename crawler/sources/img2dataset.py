@@ -20,9 +20,10 @@ from typing import Final, Self
 from crawler.sources.base import Listing, Part, Sample, Sink, Written
 from crawler.sources.folder import Entry, read_file, walk
 from crawler.sources.lists import write_list
+from crawler.sources.metadata import addresses_in_json
 from crawler.sources.names import is_companion
 from crawler.sources.places import LocalFile, Place, Watch, state_of
-from crawler.sources.webdataset import MAY_BE_EMPTY, part_of
+from crawler.sources.webdataset import MAY_BE_EMPTY, RECORD, part_of
 
 FORMAT: Final = "img2dataset"
 DUPLICATE: Final = "error.duplicate-key"
@@ -86,6 +87,7 @@ class ItemsShard:
     def _sample(self, row: int, key: str, files: Iterator[Entry], max_bytes: int, watch: Watch) -> Sample:
         pieces, parts = list[bytes](), list[Part]()
         where, gap, size = list[tuple[str, int]](), None, 0
+        addresses: tuple[str, ...] = ()
         for entry in files:
             size += entry.size
             data = b""
@@ -100,13 +102,16 @@ class ItemsShard:
             pieces.append(data)
             where.append((entry.path, len(data)))
             extension = entry.path[len(key) + 1 :].lower()
+            if extension == RECORD:
+                addresses = addresses_in_json(part_of(data, max_bytes).data)
             if (not self.columns or extension in self.columns) and (data or extension not in MAY_BE_EMPTY):
                 parts.append(part_of(data, max_bytes))
         if gap is None and not parts:
             gap = "error.no-bytes"
         shown = f"{self.name}/{Entry(key, 0, 0).key}"
         raw = b"".join(pieces) if gap is None else b""
-        return Sample(row, shown, raw, size, gap=gap, parts=tuple(parts) if gap is None else (), origin=where)
+        compared = tuple(parts) if gap is None else ()
+        return Sample(row, shown, raw, size, gap=gap, parts=compared, addresses=addresses, origin=where)
 
     def sink(self, data: Path) -> Sink:
         """Kept items go to a folder of the same name."""

@@ -20,7 +20,7 @@ import orjson
 
 from crawler.sources.attributes import AttributeLines
 from crawler.sources.base import Sample, Sink, Written
-from crawler.sources.metadata import METADATA, read_row, stated_columns
+from crawler.sources.metadata import METADATA, addresses_in, addresses_of_row, read_row, stated_columns
 from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
 
 _BOM = b"\xef\xbb\xbf"
@@ -102,12 +102,14 @@ class JsonLinesShard:
         name = record.get("id")
         key = str(name) if isinstance(name, (str, int)) and not isinstance(name, bool) else str(row + 1)
         if self.stated is not None:
-            codes, gap = read_row(record, stated_columns(tuple(record), self.stated))
-            return Sample(row, key, line, len(line), stated=codes, gap=gap)
+            columns = stated_columns(tuple(record), self.stated)
+            codes, gap = read_row(record, columns)
+            addresses = addresses_of_row(record, columns)
+            return Sample(row, key, line, len(line), stated=codes, gap=gap, addresses=addresses)
         text = record.get(self.column)
         if not isinstance(text, str):
             return Sample(row, key, line, len(line), gap="error.no-text")
-        return Sample(row, key, line, len(line), text=text)
+        return Sample(row, key, line, len(line), text=text, addresses=addresses_in(record))
 
 
 def _pass_over(file: BinaryIO, piece: int) -> int:

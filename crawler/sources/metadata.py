@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+import orjson
 
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import (
@@ -143,6 +144,35 @@ def read_row(row: Mapping[str, Any], columns: Stated) -> tuple[tuple[Fingerprint
         return _readable(row, columns), MALFORMED
     placed = any(row.get(column) not in (None, "") for column in columns.places)
     return found, None if placed or (found and not columns.places) else NO_ADDRESS
+
+
+def addresses_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[str, ...]:
+    """Where the item of a row lies, as it is written there."""
+    return tuple(value for column in columns.urls if isinstance(value := row.get(column), str) and value)
+
+
+def addresses_in(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a record says that its item was found: in one of `URLS`, or there in its `metadata`.
+
+    So do img2dataset's JSON and what datatrove and Dolma write. What is no text is no address, and comes as what it is.
+    """
+    found = _named_addresses(record)
+    inner = record.get("metadata")
+    return tuple(dict.fromkeys(found + (_named_addresses(inner) if isinstance(inner, dict) else [])))
+
+
+def addresses_in_json(data: bytes) -> tuple[str, ...]:
+    """The same of a file of JSON that lies beside an item; none of what is no object."""
+    try:
+        record = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return ()
+    return addresses_in(record) if isinstance(record, dict) else ()
+
+
+def _named_addresses(record: Mapping[str, Any]) -> list[str]:
+    values = (value for name, value in record.items() if name.lower() in URLS)
+    return [str(value) for value in values if value not in (None, "")]
 
 
 def require_columns(names: Sequence[str], asked: tuple[str, ...], where: str) -> Stated:

@@ -20,8 +20,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.sources.base import Part, Sample, Sink
-from crawler.sources.columns import Column, find_columns, is_plain, plain_values
-from crawler.sources.metadata import METADATA, Stated, read_row, require_columns
+from crawler.sources.columns import Column, find_columns, is_plain, named_values, plain_values
+from crawler.sources.metadata import (
+    METADATA,
+    URLS,
+    Stated,
+    addresses_of_row,
+    read_row,
+    require_columns,
+)
 from crawler.sources.parquet_sink import ParquetSink, Row
 from crawler.sources.places import Place, Watch, at_hand, state_of
 from registry.core.errors import InvalidInput
@@ -173,9 +180,15 @@ class _Rows:
         return Batch(batch, row, f"{self._name}#", number, self._contents(batch), self._sample)
 
     def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
-        """What is compared of each row of a batch, given its index."""
+        """What is compared of each row of a batch, given its index, and where it says that it was found."""
         cells = [column.cells(batch) for column in self._columns]
-        return lambda index: [part for own in cells for part in own(index, self._max_bytes)]
+        stated = named_values(batch, URLS)
+
+        def content(index: int) -> tuple[list[Part], tuple[str, ...]]:
+            parts = [part for own in cells for part in own(index, self._max_bytes)]
+            return parts, tuple(dict.fromkeys(str(v[index]) for v in stated if v[index] not in (None, "")))
+
+        return content
 
     def _batch_rows(self, group: int) -> int:
         facts = self._file.metadata.row_group(group)
@@ -184,14 +197,16 @@ class _Rows:
 
     def _sample(self, row: int, key: str, contents: Any, origin: Row) -> Sample:
         """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
-        parts: Sequence[Part] = contents
+        parts: Sequence[Part]
+        parts, addresses = contents
         size = sum(len(part.data) for part in parts)
         gap = next((part.gap for part in parts if part.gap is not None), None)
         if gap is not None:
             return Sample(row, key, b"", size, gap=gap)
         if len(parts) == 1:
-            return Sample(row, key, parts[0].data, size, text=parts[0].text, origin=origin)
-        return Sample(row, key, b"", size, parts=tuple(parts), origin=origin)
+            one = parts[0]
+            return Sample(row, key, one.data, size, text=one.text, addresses=addresses, origin=origin)
+        return Sample(row, key, b"", size, parts=tuple(parts), addresses=addresses, origin=origin)
 
 
 class _StatedRows(_Rows):
@@ -214,7 +229,8 @@ class _StatedRows(_Rows):
         values: Mapping[str, str | bytes | None] = contents
         size = sum(len(value) for value in values.values() if value is not None)
         codes, gap = read_row(values, self._stated)
-        return Sample(row, key, b"", size, stated=codes, gap=gap, origin=origin)
+        addresses = addresses_of_row(values, self._stated)
+        return Sample(row, key, b"", size, stated=codes, gap=gap, addresses=addresses, origin=origin)
 
 
 def find_stated(schema: pa.Schema, asked: tuple[str, ...], where: str) -> Stated:

@@ -153,7 +153,16 @@ class _Captures:
         answer = next(
             (_answer(main, found) for record, found, _ in contents if record is main and found), None
         )
-        return Sample(self._row, key, raw, size, parts=tuple(parts), answer=answer, before=capture.before)
+        return Sample(
+            self._row,
+            key,
+            raw,
+            size,
+            parts=tuple(parts),
+            answer=answer,
+            addresses=_web_addresses(main),
+            before=capture.before,
+        )
 
     def _refusal(self, capture: _Capture, main: Record) -> str | None:
         """Why a capture is not kept, whatever is in it."""
@@ -229,13 +238,18 @@ def _of_text(text: str) -> Part:
 
 
 def _address(record: Record) -> Iterator[Part]:
-    """Where it was captured. What has no address on the web (a name in the DNS, a part of the file) has none."""
-    uri = bare(record.fields.get("warc-target-uri", ""))
-    if uri.lower().startswith(("http:", "https:")):
+    """Where it was captured, as what is compared."""
+    for uri in _web_addresses(record):
         try:
             yield Part(b"", stated=fingerprint_url(uri))
         except InvalidInput:
             yield Part(b"", gap=MALFORMED)
+
+
+def _web_addresses(record: Record) -> tuple[str, ...]:
+    """Where it was captured. What has no address on the web (a name in the DNS, a part of the file) has none."""
+    uri = bare(record.fields.get("warc-target-uri", ""))
+    return (uri,) if uri.lower().startswith(("http:", "https:")) else ()
 
 
 # -- writing -------------------------------------------------------------------------------------------------

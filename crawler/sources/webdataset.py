@@ -20,6 +20,7 @@ from typing import Self
 
 from crawler.sources.base import Part, Sample, Sink, Written
 from crawler.sources.lists import write_list
+from crawler.sources.metadata import addresses_in_json
 from crawler.sources.names import stem
 from crawler.sources.places import Output, Place, Watch, reading, state_of
 from crawler.sources.tar import Damaged, Kind, Member, end_of_archive, members
@@ -32,6 +33,8 @@ _MOST_MEMBERS = 1_000
 """Of one sample."""
 MAY_BE_EMPTY = frozenset({"txt", "text", "caption", "json", "cls"})
 """Captions are often empty; a picture never is."""
+RECORD = "json"
+"""The member in which img2dataset writes where the item was found."""
 INDEX_VERSIONS = ("v1.1", "v1.2")
 """Of DALI's `wds2idx`; the second also has the members' names."""
 
@@ -111,6 +114,7 @@ class _Group:
     parts: list[Part] = field(default_factory=list)
     where: list[_Where] = field(default_factory=list)
     extensions: set[str] = field(default_factory=set)
+    addresses: tuple[str, ...] = ()
 
 
 class _Groups:
@@ -152,7 +156,15 @@ class _Groups:
         origin = tuple(group.where)
         key = f"{self._name}/{_shown(group.key)}"
         yield Sample(
-            self._row, key, raw, group.size, gap=group.gap, parts=parts, before=group.before, origin=origin
+            self._row,
+            key,
+            raw,
+            group.size,
+            gap=group.gap,
+            parts=parts,
+            addresses=group.addresses,
+            before=group.before,
+            origin=origin,
         )
         self._row += 1
 
@@ -189,10 +201,13 @@ class _Groups:
             return
         assert member.data is not None
         group.pieces += (member.header, member.data, member.padding)
-        if self._columns and extension.lower() not in self._columns:
-            return
-        if member.data or extension.lower() not in MAY_BE_EMPTY:
-            group.parts.append(part_of(member.data, self._max_bytes))
+        is_compared = not self._columns or extension.lower() in self._columns
+        is_record = extension.lower() == RECORD
+        part = part_of(member.data, self._max_bytes) if is_compared or is_record else None
+        if part is not None and is_record:
+            group.addresses = addresses_in_json(part.data)
+        if part is not None and is_compared and (member.data or extension.lower() not in MAY_BE_EMPTY):
+            group.parts.append(part)
 
     def _excess(self, group: _Group, size: int, member: Member) -> str | None:
         most = self._max_bytes

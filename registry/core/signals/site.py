@@ -39,12 +39,6 @@ class Site:
         self._patterns = PathPatterns(_patterns(obtained, subject))
         self._known: dict[Under, tuple[Said, ...]] = {}
 
-    @property
-    def oldest(self) -> int:
-        """When the first of all that is known of it was obtained (POSIX seconds)."""
-        answers = [*self._obtained.site.values(), *self._obtained.licences.values()]
-        return min((answer.observed_at for answer in answers), default=0)
-
     def said(self, url: str) -> tuple[Said, ...]:
         """What it says about an address of its own, in its normal form; under names of its own (`summary.SITE`)."""
         under = self._patterns.under(target(url))

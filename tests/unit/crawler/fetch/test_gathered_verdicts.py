@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from crawler.fetch.asking import Asker
-from crawler.fetch.verdicts import Asked, tell, write_domains
+from crawler.fetch.verdicts import Asked, tell, write_sites
+from crawler.sites.lines import parse_head, parse_site, parse_tail
 from registry.core.decisions import Policy, Purpose, Request, Verdict
 from registry.core.errors import InvalidInput, OutputExists
-from registry.core.signals import Evidence, Subject
+from registry.core.signals import Subject
 from registry.core.signals.emit import Declaration
 from registry.core.signals.emit.packet import merged
 from tests.unit.crawler.fetch.conftest import Site
@@ -119,14 +119,72 @@ def test_what_is_neither_address_nor_file_is_refused(asker: Asker, tmp_path: Pat
             tell(target, asked(asker))
 
 
-def test_sites_are_written_as_lines_that_are_evidence_again(asker: Asker, tmp_path: Path) -> None:
+# -- whole sites ---------------------------------------------------------------------------------------------
+def sites_file(tmp_path: Path, asker: Asker, *lines: str, **more: object) -> Path:
+    """What `vorbehalt signals --domains` writes for these lines."""
+    (tmp_path / "list.txt").write_text("".join(f"{line}\n" for line in lines))
+    out = tmp_path / "sites.jsonl"
+    assert write_sites(tmp_path / "list.txt", out, asked(asker, **more)) > 0  # type: ignore[arg-type]
+    return out
+
+
+def test_sites_are_written_in_order_each_once_and_never_over_another_file(
+    asker: Asker, tmp_path: Path
+) -> None:
     asker.resolver = lambda host: []
-    (tmp_path / "domains.txt").write_text("b.example\n\na.example\nB.example\n")
-    out = tmp_path / "out.jsonl"
-    assert write_domains(tmp_path / "domains.txt", out, asked(asker)) == 2
-    lines = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [line["domain"] for line in lines] == ["a.example", "b.example"]
-    evidence = [Evidence.from_json(e) for line in lines for e in line["evidence"]]
-    assert {e.error for e in evidence} == {"fetch.no-such-host"}
+    out = sites_file(
+        tmp_path, asker, "b.example", "", "A.example.", "B.example", "http://bücher.example:8080/"
+    )
+    head, *sites, tail = out.read_bytes().splitlines(keepends=True)
+    assert [parse_site(line)[0] for line in sites] == [
+        "http://xn--bcher-kva.example:8080",
+        "https://a.example",
+        "https://b.example",
+    ]
+    answers = [answer for line in sites for answer in parse_site(line)[1].site.values()]
+    assert {answer.error for answer in answers} == {"no-such-host"}
+    assert parse_head(head).begun == parse_tail(tail).ended == 1_800_000_000  # type: ignore[union-attr]
     with pytest.raises(OutputExists):
-        write_domains(tmp_path / "domains.txt", out, asked(asker))
+        sites_file(tmp_path, asker, "b.example")
+
+
+def test_a_site_is_kept_with_what_it_announces(site: Site, asker: Asker, tmp_path: Path) -> None:
+    site.says("/robots.txt", "License: l.xml\nUser-agent: *\nDisallow: /b\n")
+    site.says("/l.xml", site_licence('<prohibits type="usage">ai-train</prohibits>'))
+    out = sites_file(tmp_path, asker, site.origin, agent="mybot")
+    head, line, _ = out.read_bytes().splitlines(keepends=True)
+    origin, obtained = parse_site(line)
+    assert (origin, list(obtained.licences)) == (site.origin, [f"{site.origin}/l.xml"])
+    assert obtained.site["/robots.txt"].body == site.answers["/robots.txt"][2]  # type: ignore[index]
+    assert "/" not in site.asked
+    assert parse_head(head).agent == "mybot"
+
+
+def test_a_site_that_announces_no_end_of_licences_is_asked_for_some(
+    site: Site, asker: Asker, tmp_path: Path
+) -> None:
+    site.says("/robots.txt", "".join(f"License: /{n}.xml\n" for n in range(100)))
+    sites_file(tmp_path, asker, site.origin)
+    assert len(site.asked) == 3 + 16
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a.example/path",
+        "user@a.example",
+        "ftp://a.example",
+        "https://",
+        "a b.example",
+        "a.example:x",
+        "?",
+        "a.example?x",
+    ],
+)
+def test_a_line_that_is_no_site_is_refused_before_anybody_is_asked(
+    site: Site, asker: Asker, tmp_path: Path, line: str
+) -> None:
+    with pytest.raises(InvalidInput, match="line 2"):
+        sites_file(tmp_path, asker, site.origin, line)
+    assert site.asked == []
+    assert not (tmp_path / "sites.jsonl").exists()
