@@ -34,7 +34,7 @@ _SHA256: Final = "6973fa54d65d49d54a574719a3d47bc68ca43d0e7260e97803ee726a95477c
 _AROUND: Final = 65
 """Fingerprints of a text, some 230 words, among which a phrase is the smaller part; all, if the text has fewer."""
 KEPT_BITS: Final = 40
-"""Of each value in the background list. Of a billion registered fingerprints, some four hundred are dropped by chance."""
+"""Of each value in the background list. Of 10^9 registered fingerprints, some 400 are dropped by chance."""
 _MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
 
 

@@ -15,9 +15,8 @@ from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints import WINNOW32, Fingerprint, fingerprint_text
 from registry.core.fingerprints.winnow_records import unpacked
-from registry.core.matching import ListColumns, Match, Matcher
+from registry.core.matching import ListColumns, Match, Matcher, passages_background
 from registry.core.matching import passages as tables
-from registry.core.matching import passages_background
 from registry.core.matching.passages import COMMON, PassageIndex
 from registry.core.matching.passages_background import background
 from registry.core.matching.passages_common import is_background, mark_common
@@ -37,8 +36,8 @@ PSALM = (
 )
 HAMLET = (
     "To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer the slings and arrows of "
-    "outrageous fortune, or to take arms against a sea of troubles, and by opposing end them? To die, to sleep, no more; "
-    "and by a sleep to say we end the heartache, and the thousand natural shocks that flesh is heir to."
+    "outrageous fortune, or to take arms against a sea of troubles, and by opposing end them? To die, to sleep, no more;"
+    " and by a sleep to say we end the heartache, and the thousand natural shocks that flesh is heir to."
 )
 
 
