@@ -36,8 +36,8 @@ PSALM = (
 )
 HAMLET = (
     "To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer the slings and arrows of "
-    "outrageous fortune, or to take arms against a sea of troubles, and by opposing end them? To die, to sleep, no more;"
-    " and by a sleep to say we end the heartache, and the thousand natural shocks that flesh is heir to."
+    "outrageous fortune, or to take arms against a sea of troubles, and by opposing end them? To die, to sleep, no "
+    "more; and by a sleep to say we end the heartache, and the thousand natural shocks that flesh is heir to."
 )
 
 
