@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from crawler.filter import Judge, Reading, split_parts
 from crawler.modes import mode_of
 from crawler.runs.changes import changed_rows, lists_of_rows
-from crawler.runs.layout import CODES, VERDICTS
+from crawler.runs.codes_table import CodesTable
+from crawler.runs.layout import VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.papers import Places, places_in
 from crawler.runs.reach import Reach
-from crawler.runs.rereading import check_tables, joined, matcher_of, reading_of, request_of
+from crawler.runs.rereading import check_file, joined, matcher_of, reading_of, request_of
 from registry.core.decisions import Verdict
 from registry.core.errors import InvalidInput, NotFound, VerificationFailed
 from registry.core.fingerprints import MINHASH128, WINNOW32, Fingerprint
@@ -74,11 +75,12 @@ def changes_since(run: Path, snapshot: Path | None, new: Snapshot, *, at: int) -
     has no codes of.
     """
     manifest = open_manifest(run)
-    check_tables(run, manifest)
+    check_file(run / VERDICTS, manifest.verdicts)
+    codes = CodesTable(run, manifest.codes, indexed=False)
     _refuse_another_standing(run, manifest, new)
     kept = _kept(run)
-    judged = _near(run, manifest, snapshot, new, kept, at)
-    denied = tuple(_denied(run, manifest, new, judged, at)) if len(judged) else ()
+    judged = _near(run, manifest, codes, snapshot, new, kept, at)
+    denied = tuple(_denied(run, manifest, codes, new, judged, at)) if len(judged) else ()
     return Changes(manifest, new.sequence, at, len(kept), len(judged), denied)
 
 
@@ -115,7 +117,13 @@ def _kept(run: Path) -> Places:
 
 
 def _near(
-    run: Path, manifest: RunManifest, snapshot: Path | None, new: Snapshot, kept: Places, at: int
+    run: Path,
+    manifest: RunManifest,
+    codes: CodesTable,
+    snapshot: Path | None,
+    new: Snapshot,
+    kept: Places,
+    at: int,
 ) -> Places:
     """The kept items that have to be judged again: all of them if the run's own edition is not at hand."""
     try:
@@ -123,18 +131,19 @@ def _near(
     except NotFound:
         return kept
     changed = changed_rows(old, new, manifest.at, at)
-    found = Reach(lists_of_rows(edition, changed) for edition in (old, new)).places(run / CODES)
-    places = [np.uint64(shard) << np.uint64(32) | rows.astype(np.uint64) for shard, rows in found.items()]
-    return np.intersect1d(np.concatenate(places), kept, assume_unique=True) if places else kept[:0]
+    near = codes.near(Reach(lists_of_rows(edition, changed) for edition in (old, new)))
+    return np.intersect1d(near, kept, assume_unique=True)
 
 
-def _denied(run: Path, manifest: RunManifest, new: Snapshot, places: Places, at: int) -> Iterator[Denied]:
+def _denied(
+    run: Path, manifest: RunManifest, codes: CodesTable, new: Snapshot, places: Places, at: int
+) -> Iterator[Denied]:
     judge = Judge(matcher_of(manifest, new), new, request_of(manifest, at), mode_of(manifest))
-    rows = iter(joined(run, places))
+    rows = iter(joined(run, codes.rows(places), places))
     while part := list(islice(rows, _BATCH)):
-        codes = [reading_of(*row) for row in part]
-        missing = [_Missing(_lacks_signature(reading)) for reading in codes]
-        readings = [_waiting(reading, later) for reading, later in zip(codes, missing, strict=True)]
+        stored = [reading_of(*row) for row in part]
+        missing = [_Missing(_lacks_signature(reading)) for reading in stored]
+        readings = [_waiting(reading, later) for reading, later in zip(stored, missing, strict=True)]
         for (row, _), later, judgement in zip(part, missing, judge.judge(readings), strict=True):
             decision = judgement.decision
             if decision.kept and later.wanted is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
@@ -19,17 +19,24 @@ import pyarrow.compute as pc
 import registry
 from crawler import durable
 from crawler.modes import Mode
-from crawler.runs import papers
-from crawler.runs.layout import CODES, DATA, VERDICTS
+from crawler.runs import code_index, papers
+from crawler.runs.layout import CODES, DATA, INDEX, VERDICTS
 from crawler.runs.partial import Facts, Marker, Partial
 from crawler.runs.plan import Settings, licensee_of
 from crawler.sources.base import Listing, Source
 from registry.core import fingerprints
 from registry.core.decisions import Grade, Verdict
+from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import ALGORITHMS
 from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
 from registry.core.snapshots import Snapshot
 
+COUNTED = frozenset(
+    {"verdict", "reason", "media", "algorithm", "grade", "distance", "radius", "uses", "kept"}
+)
+"""Columns of the verdict table that `Totals` counts."""
+LISTED = frozenset({"key", "sha256", "bytes", "kept"})
+"""Those that `Files` reads."""
 _DECIDING = [grade.name.lower() for grade in Grade if grade is not Grade.TRACE]
 _DECODERS = ("lxml", "numpy", "orjson", "pyarrow", "pypdfium2")
 
@@ -71,6 +78,8 @@ def _tally(part: pa.RecordBatch, name: str) -> Iterator[tuple[Any, int]]:
 
 def _distances(part: pa.RecordBatch) -> Iterator[tuple[str, int, int]]:
     """Algorithm, distance and number of the matches that decided; a trace decides nothing, a passage has no radius."""
+    if part.column("radius").null_count == part.num_rows:
+        return
     table = pa.Table.from_batches([part.select(["algorithm", "grade", "distance", "radius"])])
     deciding = pc.is_in(table.column("grade"), value_set=pa.array(_DECIDING))
     matched = table.filter(pc.and_(deciding, pc.is_valid(table.column("radius"))))
@@ -94,14 +103,45 @@ class Files:
                 self.kept.add(key, digest, size)
 
 
+class Listings:
+    """Digests over the files of each source that is a folder, from the verdicts of all sources in order."""
+
+    def __init__(self, sources: Iterable[tuple[str | None, int]]) -> None:
+        """Of each source the format, and how many items it has."""
+        self._sources = list(sources)
+        self.files = [Files() for _ in self._sources]
+        self._at = 0
+
+    def add(self, verdicts: pa.RecordBatch) -> None:
+        """Some verdicts, of the first source that is not used up and those behind it."""
+        begin = 0
+        while begin < verdicts.num_rows:
+            while (
+                self._at < len(self.files) and self.files[self._at].read.files == self._sources[self._at][1]
+            ):
+                self._at += 1
+            if self._at == len(self.files):
+                raise VerificationFailed("There are more verdicts than the inputs have items.")
+            (form, items), files = self._sources[self._at], self.files[self._at]
+            part = verdicts.slice(begin, items - files.read.files)
+            if form == "folder":
+                files.add(part)
+            else:
+                files.read.files += part.num_rows
+            begin += part.num_rows
+
+
 class Tables(Protocol):
     """The lines of all shards."""
 
-    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
-        """Those of one shard among the verdicts; asked for in ascending order."""
+    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
+        """Write the table of the verdicts of so many shards, and show what `Totals` and `Files` count of it."""
 
-    def write_codes(self, path: Path, shards: int) -> int:
-        """Write the table of the codes of so many shards; returns its rows."""
+    def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
+        """Write the table of the codes of so many shards, and its index."""
+
+    def signals(self, codes: Path) -> Mapping[str, int]:
+        """How many items carry which opt-out signal, by family; asked when the table of codes is written."""
 
 
 class WorkedOff:
@@ -110,15 +150,45 @@ class WorkedOff:
     def __init__(self, partial: Partial) -> None:
         self._partial = partial
 
-    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
+    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
         """See `Tables`."""
-        return self._partial.batches(self._partial.verdicts(number))
+        parts = (p for n in range(shards) for p in self._partial.batches(self._partial.verdicts(n)))
+        return write_verdicts(path, parts, see)
 
-    def write_codes(self, path: Path, shards: int) -> int:
+    def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
         """See `Tables`."""
-        partial = self._partial
-        parts = (part for n in range(shards) for part in partial.batches(partial.codes(n)))
-        return papers.write_parquet(path, papers.CODES, parts)
+        parts = (p for n in range(shards) for p in self._partial.batches(self._partial.codes(n)))
+        return write_codes(path, index, parts)
+
+    def signals(self, codes: Path) -> Mapping[str, int]:
+        """See `Tables`."""
+        return papers.signals_in(codes)
+
+
+def write_verdicts(
+    path: Path, parts: Iterable[pa.RecordBatch], see: Callable[[pa.RecordBatch], None]
+) -> FileUsed:
+    """All verdicts as one table, each shown before it is written."""
+
+    def seen() -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            see(part)
+            yield part
+
+    return table_used(path, VERDICTS, papers.write_parquet(path, papers.VERDICTS, seen()))
+
+
+def write_codes(path: Path, index: Path, parts: Iterable[pa.RecordBatch]) -> FileUsed:
+    """All codes as one table, and its index."""
+    with code_index.writing(index) as written:
+        rows = papers.write_parquet(path, papers.CODES, parts, written.add)
+        written.finish(path)
+    return table_used(path, CODES, rows)
+
+
+def table_used(path: Path, name: str, rows: int) -> FileUsed:
+    """A table that lies at this path and will have this name."""
+    return FileUsed(name, path.stat().st_size, durable.sha256_of(path), rows, "parquet")
 
 
 def finish(
@@ -132,32 +202,28 @@ def finish(
 ) -> RunManifest:
     """Write the two tables and the manifest, and put everything in its place. `markers`: per source, per shard."""
     totals = Totals()
-    inputs, outputs = list[FileUsed](), list[FileUsed]()
-    numbers = iter(range(sum(map(len, markers))))
+    listings = Listings(
+        (source.format, sum(marker.done.seen for marker in done))
+        for source, done in zip(sources, markers, strict=True)
+    )
 
-    def all_batches() -> Iterator[pa.RecordBatch]:
-        for source, done in zip(sources, markers, strict=True):
-            files = Files()
-            for _ in done:
-                for part in tables.verdicts(next(numbers)):
-                    totals.add(part)
-                    if source.format == "folder":
-                        files.add(part)
-                    yield part
-            whole = done[0] if source.format != "folder" else None
-            read = whole.source if whole else None
-            inputs.append(_file_used(source.name, source.format, read or _listed(files.read)))
-            if whole is not None or not _writes_data(settings):
-                outputs.extend(chain.from_iterable(_files_written(source, m, settings) for m in done))
-                continue
-            (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
-            uri = f"{DATA}/{source.data_uri}".rstrip("/")
-            outputs.append(_file_used(uri, source.format, _listed(files.kept)))
+    def see(part: pa.RecordBatch) -> None:
+        totals.add(part)
+        listings.add(part)
 
+    shards = sum(map(len, markers))
     with durable.replacing(partial.folder / VERDICTS) as path:
-        verdict_rows = papers.write_parquet(path, papers.VERDICTS, all_batches())
-    with durable.replacing(partial.folder / CODES) as path:
-        code_rows = tables.write_codes(path, sum(map(len, markers)))
+        verdicts = tables.write_verdicts(path, shards, see)
+    with (
+        durable.replacing(partial.folder / CODES) as path,
+        durable.replacing(partial.folder / INDEX) as index,
+    ):
+        codes = tables.write_codes(path, index, shards)
+    inputs, outputs = list[FileUsed](), list[FileUsed]()
+    for source, done, files in zip(sources, markers, listings.files, strict=True):
+        read, written = _files_of(source, done, files, partial, settings)
+        inputs.append(read)
+        outputs.extend(written)
     request = settings.request
     manifest = RunManifest(
         tool=tool_used(),
@@ -171,16 +237,30 @@ def finish(
         parameters=settings.parameters(snapshot),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        verdicts=_table_used(partial.folder / VERDICTS, verdict_rows),
-        codes=_table_used(partial.folder / CODES, code_rows),
+        verdicts=verdicts,
+        codes=codes,
         counts=totals.counts(),
-        signals=papers.signals_in(partial.folder / CODES),
+        signals=tables.signals(partial.folder / CODES),
         runtime=runtime,
         licensee=licensee_of(snapshot),
         licences=tuple(sorted(totals.licences)),
     )
     partial.complete(manifest.to_bytes())
     return manifest
+
+
+def _files_of(
+    source: Source, done: Sequence[Marker], files: Files, partial: Partial, settings: Settings
+) -> tuple[FileUsed, list[FileUsed]]:
+    """What was read and written of one source, as the manifest states it."""
+    whole = done[0] if source.format != "folder" else None
+    read = whole.source if whole else None
+    used = _file_used(source.name, source.format, read or _listed(files.read))
+    if whole is not None or not _writes_data(settings):
+        return used, list(chain.from_iterable(_files_written(source, m, settings) for m in done))
+    (partial.data / source.data_uri).mkdir(parents=True, exist_ok=True)
+    uri = f"{DATA}/{source.data_uri}".rstrip("/")
+    return used, [_file_used(uri, source.format, _listed(files.kept))]
 
 
 def tool_used() -> Tool:
@@ -230,7 +310,3 @@ def _files_written(source: Source, marker: Marker, settings: Settings) -> Iterat
 
 def _file_used(uri: str, form: str, facts: Facts) -> FileUsed:
     return FileUsed(uri=uri, bytes=facts.bytes, sha256=facts.sha256, rows=facts.rows, format=form)
-
-
-def _table_used(path: Path, rows: int) -> FileUsed:
-    return FileUsed(path.name, path.stat().st_size, durable.sha256_of(path), rows, "parquet")

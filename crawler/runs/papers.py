@@ -7,7 +7,7 @@ order (shard, row), written by one process with fixed settings, so that equal ru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,13 @@ CODES = pa.schema(
     ]
 )
 
-ROWS_PER_GROUP = 65_536
+ROWS_PER_GROUP = 8_192
+"""So few that a row group stays in the near caches: a table of sixteen times as many takes three times as long."""
 _LEVEL = 1
 """Of Zstandard. Digests and codes fill these tables: the third level takes twice the time and gains nothing."""
+_CODES_PACKED = {name: "none" if name == "code" else "zstd" for name in CODES.names}
+"""Codes are stored as they are: packing them would save a seventh, and writing and reading take three times as long."""
+_CODES_LEVELS = {name: _LEVEL for name, packing in _CODES_PACKED.items() if packing == "zstd"}
 _SOUGHT = ["shard", "row", "key"]
 """Columns by which lines are looked for: only they have statistics."""
 _REPETITIVE = ["media", "reason", "mark", "algorithm", "kind", "variant", "grade", "work_id", "error"]
@@ -166,31 +170,50 @@ def batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(list(rows), schema=schema)
 
 
-def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches in row groups of a fixed size, however they were cut; returns the number of rows."""
-    dictionary = [name for name in schema.names if name in _REPETITIVE]
+def write_parquet(
+    path: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    each_group: Callable[[pa.Table], None] | None = None,
+) -> int:
+    """Write batches in row groups of a fixed size, however they were cut; returns the number of rows.
+
+    `each_group` is shown the rows of each row group.
+    """
     rows, waiting, held = 0, list[pa.RecordBatch](), 0
-    with pq.ParquetWriter(
-        path,
-        schema,
-        version="2.6",
-        compression="zstd",
-        compression_level=_LEVEL,
-        use_dictionary=dictionary,
-        write_statistics=_SOUGHT,
-    ) as writer:
+    with open_writer(path, schema) as writer:
+
+        def write(group: pa.Table) -> None:
+            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+            if each_group is not None:
+                each_group(group)
+
         for part in batches:
             waiting.append(part)
             held += part.num_rows
             rows += part.num_rows
-            while held >= ROWS_PER_GROUP:
-                table = pa.Table.from_batches(waiting, schema).combine_chunks()
-                writer.write_table(table.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
-                waiting = table.slice(ROWS_PER_GROUP).to_batches()
-                held -= ROWS_PER_GROUP
+            if held >= ROWS_PER_GROUP:
+                table = pa.Table.from_batches(waiting, schema)
+                whole = held - held % ROWS_PER_GROUP
+                for begin in range(0, whole, ROWS_PER_GROUP):
+                    write(table.slice(begin, ROWS_PER_GROUP).combine_chunks())
+                waiting, held = table.slice(whole).to_batches(), held - whole
         if held:
-            writer.write_table(pa.Table.from_batches(waiting, schema).combine_chunks(), row_group_size=held)
+            write(pa.Table.from_batches(waiting, schema).combine_chunks())
     return rows
+
+
+def open_writer(sink: Path | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    """What writes one of the tables: equal rows in equal groups are equal bytes."""
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        version="2.6",
+        compression="zstd" if schema is VERDICTS else _CODES_PACKED,
+        compression_level=_LEVEL if schema is VERDICTS else _CODES_LEVELS,
+        use_dictionary=[name for name in schema.names if name in _REPETITIVE],
+        write_statistics=_SOUGHT,
+    )
 
 
 Places = NDArray[np.uint64]
@@ -210,15 +233,41 @@ def _are_among(asked: Places, places: Places) -> NDArray[np.bool_]:
     return after > np.searchsorted(places, asked)
 
 
-def read_parquet(path: Path, schema: pa.Schema, places: Places | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a table that `write_parquet` wrote, a batch at a time in memory. With `places` only these items'."""
+def read_parquet(
+    path: Path, schema: pa.Schema, places: Places | None = None, check: Callable[[int], None] | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of a table that `write_parquet` wrote, a batch at a time in memory. With `places` only these items'.
+
+    `check` is told the number of each row group before it is read.
+    """
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
                 raise VerificationFailed(f"{path} does not have the columns of this version.")
-            for part in file.iter_batches(batch_size=8_192):
-                if places is not None:
-                    part = part.filter(pa.array(_are_among(places_in(part), places)))
-                yield from part.to_pylist()
+            groups = range(file.num_row_groups) if places is None else groups_with(file.metadata, places)
+            for number in groups:
+                if check is not None:
+                    check(number)
+                for part in file.iter_batches(ROWS_PER_GROUP, [number]):
+                    if places is not None:
+                        part = part.filter(pa.array(_are_among(places_in(part), places)))
+                    yield from part.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise VerificationFailed(f"{path} cannot be read: {error}") from error
+
+
+def groups_with(metadata: pq.FileMetaData, places: Places) -> Iterator[int]:
+    """The row groups in which some of these items, in ascending order, may be."""
+    for number in range(metadata.num_row_groups):
+        if _may_hold(metadata.row_group(number), places):
+            yield number
+
+
+def _may_hold(group: pq.RowGroupMetaData, places: Places) -> bool:
+    """Whether one of these items may be in a row group, by the least and the largest that its columns state."""
+    shard, row = (group.column(at).statistics for at in (0, 1))
+    if shard is None or row is None or not (shard.has_min_max and row.has_min_max):
+        return True
+    rows = (row.min, row.max) if shard.min == shard.max else (0, 0xFFFFFFFF)
+    first, last = (np.uint64(one << 32 | two) for one, two in zip((shard.min, shard.max), rows, strict=True))
+    return bool(np.searchsorted(places, first) < np.searchsorted(places, last, side="right"))

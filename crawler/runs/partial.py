@@ -25,14 +25,14 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from crawler import durable
-from crawler.runs.layout import CODES, DATA, LICENCES, RUN, VERDICTS
+from crawler.runs.layout import CODES, DATA, INDEX, LICENCES, RUN, VERDICTS
 from crawler.sources.base import Shard
 from crawler.sources.folder import digest_of
 from crawler.watching import Done
 from registry.core.errors import InvalidInput, OutputExists
 from registry.core.records.canonical import canonical, parse_canonical
 
-_MOVED = (DATA, VERDICTS, CODES, LICENCES)
+_MOVED = (DATA, VERDICTS, CODES, INDEX, LICENCES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import registry
 from crawler.modes import Mode
 from crawler.runs.layout import RUN
 from crawler.runs.rereading import request_of
+from crawler.sites.evidence import Sites
 from crawler.sources.base import Source
 from registry.core.decisions import Request
 from registry.core.errors import InvalidInput
@@ -51,6 +52,8 @@ class Settings:
     """A passage of fewer words that is not half of the registered text counts for nothing."""
     lazy_signatures: bool = False
     """Texts were compared as a whole only if they met a work by another code. Not in a deep search."""
+    sites: Sites | None = None
+    """What the sites say on which the items were found, if that was asked."""
 
     def parameters(self, snapshot: Snapshot) -> dict[str, Any]:
         """As they stand in the manifest, beside purpose, policy, territory and date."""
@@ -76,15 +79,24 @@ class Settings:
             "min_words": self.min_words,
             "research": self.request.research,
             "signals": dict(WITH_ITEMS),
+            "sites": self.sites.as_json() if self.sites else None,
             "passages": dict(passages_search.PARAMETERS),
             "mode": self.mode.value,
             "licences_sha256": sha256(licences.to_bytes()).hexdigest() if licences else None,
         }
 
 
-def settings_of(manifest: RunManifest, *, at: int) -> Settings:
-    """The settings by which a run was made, for another date; `InvalidInput` if its papers do not state them all."""
+def settings_of(manifest: RunManifest, *, at: int, sites: Sites | None = None) -> Settings:
+    """The settings by which a run was made, for another date; `InvalidInput` if its papers do not state them all.
+
+    `sites` is the file of sites by which it was judged, if there is one: papers do not say where that lies.
+    """
     stated = manifest.parameters
+    if stated.get("sites") != (sites.as_json() if sites else None):
+        raise InvalidInput(
+            "The run was not judged by this file of sites, or by one and none was named; say which with "
+            "--domain-signals."
+        )
     try:
         return Settings(
             request=request_of(manifest, at),
@@ -99,6 +111,7 @@ def settings_of(manifest: RunManifest, *, at: int) -> Settings:
             limits=replace(DEFAULT_LIMITS, **stated["limits"]),
             min_words=stated["min_words"],
             lazy_signatures=stated["lazy_signatures"],
+            sites=sites,
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise InvalidInput(f"The run's papers do not state all of its settings ({problem}).") from problem

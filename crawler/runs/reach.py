@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs.code_columns import flat
+from crawler.runs.code_keys import KEYED, Keys, KeySet, keys_of_codes
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import (
     ANCHORS256,
@@ -53,7 +53,6 @@ Found = Callable[[NDArray[np.uint8]], NDArray[np.integer]]
 """From (N, width) codes to the positions of those that are near one."""
 
 _HEAD = LEAN_HEADER.size
-_COLUMNS = ["shard", "row", "algorithm", "code"]
 
 
 class Reach:
@@ -69,10 +68,14 @@ class Reach:
             for name, listed in some.items():
                 columns[name].append(listed)
         self._finders: dict[str, tuple[int, Found]] = {}
+        self._keys: dict[str, Callable[[], KeySet]] = {}
         for name, parts in columns.items():
             if any(map(len, parts)):
-                for algorithm, width, find in _finders(name, _together(parts), index):
+                listed = _together(parts)
+                for algorithm, width, find in _finders(name, listed, index):
                     self._finders[algorithm] = width, find
+                if name in KEYED:
+                    self._keys[name] = cache(partial(_key_set, name, listed.codes))  # few ask for them
 
     def near(self, algorithm: str, codes: pa.BinaryArray) -> NDArray[np.int64]:
         """Which of these codes of one algorithm come near; ascending. `VerificationFailed` if one is no code."""
@@ -86,21 +89,18 @@ class Reach:
         found = find(own.table(width))
         return np.unique(np.searchsorted(np.cumsum(whole), found, side="right"))
 
-    def places(self, codes: Path) -> dict[int, NDArray[np.uint32]]:
-        """The items of a run whose codes come near, from its table of codes: rows by shard."""
-        found: dict[int, list[NDArray[np.uint32]]] = defaultdict(list)
-        with pq.ParquetFile(codes, read_dictionary=["algorithm"]) as file:
-            for part in file.iter_batches(batch_size=16_384, columns=_COLUMNS):
-                shard, row = (part.column(name).to_numpy() for name in ("shard", "row"))
-                kinds = part.column("algorithm")
-                numbers = kinds.indices.to_numpy()
-                for number, algorithm in enumerate(kinds.dictionary.to_pylist()):
-                    at = np.flatnonzero(numbers == number)
-                    if algorithm in self._finders and len(at):
-                        at = at[self.near(algorithm, part.column("code").take(pa.array(at)))]
-                        for one in np.unique(shard[at]).tolist():
-                            found[one].append(row[at[shard[at] == one]])
-        return {one: np.unique(np.concatenate(rows)) for one, rows in found.items()}
+    def covers(self, algorithm: str) -> bool:
+        """Whether codes of this algorithm can come near."""
+        return algorithm in self._finders
+
+    def met(self, algorithm: str, keys: Keys) -> NDArray[np.int64]:
+        """Which of these `code_keys` the works have, too: of all other codes none comes near. Ascending."""
+        known = self._keys.get(algorithm)
+        return np.empty(0, np.int64) if known is None else known().met_by(keys)
+
+
+def _key_set(name: str, codes: NDArray[np.uint8]) -> KeySet:
+    return KeySet(keys_of_codes(name, codes))
 
 
 def _together(parts: Sequence[ListColumns]) -> ListColumns:

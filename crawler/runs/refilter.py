@@ -16,11 +16,13 @@ from pathlib import Path
 
 from crawler.modes import Mode
 from crawler.runs.changes import changed_rows, lists_of_rows
+from crawler.runs.codes_table import CodesTable
 from crawler.runs.finish import algorithms_used, decoders_used, tool_used
+from crawler.runs.layout import VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.plan import Settings, look, make_plan, settings_of
 from crawler.runs.reach import Reach
-from crawler.runs.rereading import check_tables
+from crawler.runs.rereading import check_file
 from crawler.runs.revising import revise
 from crawler.runs.taking_over import IN_FULL, EarlierRun
 from crawler.sources.base import Source
@@ -38,7 +40,8 @@ def compare(
     `VerificationFailed` if the run's papers were changed.
     """
     manifest = open_manifest(run)
-    check_tables(run, manifest)
+    check_file(run / VERDICTS, manifest.verdicts)
+    codes = CodesTable(run, manifest.codes)
     _refuse_another_program(manifest)
     old = open_edition(run, manifest, snapshot)
     if new.sequence < old.sequence:
@@ -59,7 +62,7 @@ def compare(
         )
     changed = changed_rows(old, new, manifest.at, at)
     reach = Reach(lists_of_rows(edition, changed) for edition in (old, new))
-    revised = revise(run, settings, reach, new)
+    revised = revise(run, codes, settings, reach, new)
     return EarlierRun(run, manifest, settings, looked, revised, int(changed.sum())), settings
 
 

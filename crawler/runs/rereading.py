@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,12 @@ def matcher_of(manifest: RunManifest, edition: Snapshot) -> Matcher:
     return Matcher(edition.lists, edition.path / "index", min_words=least)
 
 
-def joined(run: Path, places: Places | None = None) -> Iterator[tuple[Row, list[Row]]]:
-    """Every verdict with the codes of its item; `VerificationFailed` if an order is broken or a code is left over.
+def joined(run: Path, rows_of_codes: Iterable[Row], places: Places) -> Iterator[tuple[Row, list[Row]]]:
+    """The verdicts on these items, each with its codes.
 
-    With `places` only of these items.
+    `VerificationFailed` if an order is broken or a code is left over.
     """
-    codes = groupby(papers.read_parquet(run / CODES, papers.CODES, places), key=_place)
+    codes = groupby(rows_of_codes, key=_place)
     waiting = next(codes, None)
     last: Place = (-1, -1)
     for row in papers.read_parquet(run / VERDICTS, papers.VERDICTS, places):

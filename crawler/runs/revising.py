@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +14,25 @@ from numpy.typing import NDArray
 
 from crawler.filter import Judge, Judgement, Reading
 from crawler.runs import papers
+from crawler.runs.codes_table import CodesTable
+from crawler.runs.papers import places_in
 from crawler.runs.plan import Settings
 from crawler.runs.reach import Reach
-from crawler.runs.rereading import Row
+from crawler.runs.rereading import Row, joined
 from crawler.runs.restoring import NotKept, restored
-from crawler.runs.stretches import stretches
 from crawler.sources.base import Sample
 from registry.core.matching import Matcher
 from registry.core.snapshots import Snapshot
 
+_BATCH = 512
+
 
 @dataclass(slots=True)
 class Revised:
-    """The lines that differ, by shard and row."""
+    """The lines that differ: of the verdicts by shard and row, of the codes by place (`papers.places_in`)."""
 
     verdicts: dict[int, dict[int, Row]] = field(default_factory=lambda: defaultdict(dict))
-    codes: dict[int, dict[int, list[Row]]] = field(default_factory=lambda: defaultdict(dict))
+    codes: dict[int, list[Row]] = field(default_factory=dict)
     """Of items of which the newer edition wants fewer codes."""
     unclear: set[int] = field(default_factory=set)
     """Shards with an item of which it wants codes that were not made."""
@@ -40,6 +44,12 @@ class Revised:
         """Items of which the verdicts say something else now."""
         return sum(map(len, self.verdicts.values()))
 
+    def lines(self) -> dict[int, list[Row]]:
+        """Of the verdicts, by place."""
+        return {
+            shard << 32 | row: [line] for shard, rows in self.verdicts.items() for row, line in rows.items()
+        }
+
     def kept(self, shard: int, was: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which rows of a shard are kept now, given those that were."""
         now = was.copy()
@@ -48,20 +58,18 @@ class Revised:
         return now
 
 
-def revise(run: Path, settings: Settings, reach: Reach, new: Snapshot) -> Revised:
+def revise(run: Path, codes: CodesTable, settings: Settings, reach: Reach, new: Snapshot) -> Revised:
     """Judge all items within `reach` again by the edition `new` and these settings."""
     revised = Revised()
-    judge: Judge | None = None
-    for part in stretches(run):
-        near = part.near(reach)
-        if not near.any():
-            continue
-        if judge is None:
-            matcher = Matcher(new.lists, new.path / "index", min_words=settings.min_words)
-            judge = Judge(matcher, new, settings.request, settings.mode)
-        items = list(part.items(near))
-        revised.near += len(items)
-        _judge(items, judge, settings, revised)
+    near = codes.near(reach)
+    revised.near = len(near)
+    if not revised.near:
+        return revised
+    matcher = Matcher(new.lists, new.path / "index", min_words=settings.min_words)
+    judge = Judge(matcher, new, settings.request, settings.mode)
+    rows = iter(joined(run, codes.rows(near), near))
+    while part := list(islice(rows, _BATCH)):
+        _judge(part, judge, settings, revised)
     return revised
 
 
@@ -101,17 +109,16 @@ def _note(row: Row, codes: list[Row], judgement: Judgement, revised: Revised) ->
         revised.verdicts[shard][row["row"]] = line
     own = papers.code_rows(shard, sample, judgement.reading)
     if own != codes:
-        revised.codes[shard][row["row"]] = own
+        revised.codes[shard << 32 | row["row"]] = own
 
 
-def with_rows(part: pa.RecordBatch, rows: dict[int, list[Row]]) -> pa.RecordBatch:
-    """Some lines of one shard, those of these items in place of the ones that they had."""
-    numbers = part.column("row").to_numpy()
-    changed = sorted(row for row in rows if row in numbers)
-    if not changed:
+def with_rows(part: pa.RecordBatch, lines: Mapping[int, list[Row]]) -> pa.RecordBatch:
+    """Some lines of a table, those of these items (`papers.places_in`) in place of the ones that they had."""
+    places = places_in(part)
+    changed = np.intersect1d(places, np.array([*lines], np.uint64))
+    if not len(changed):
         return part
-    lines = [line for row in changed for line in rows[row]]
-    stay = part.filter(pa.array(~np.isin(numbers, changed)))
-    joined = pa.concat_batches([stay, papers.batch(lines, part.schema)])
-    order = np.argsort(joined.column("row").to_numpy(), kind="stable")
-    return joined.take(pa.array(order))
+    new = [line for place in changed.tolist() for line in lines[place]]
+    stay = part.filter(pa.array(~np.isin(places, changed)))
+    joined = pa.concat_batches([stay, papers.batch(new, part.schema)])
+    return joined.take(pa.array(np.argsort(places_in(joined), kind="stable")))

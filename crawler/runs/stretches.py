@@ -30,8 +30,8 @@ from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
 from registry.core.signals.summary import is_signal
 
-_ITEMS = 4_096
-_CODE_ROWS = 16_384
+_ITEMS = 2_048
+_CODE_ROWS = 8_192
 _REPEATED = ["algorithm", "kind"]
 
 

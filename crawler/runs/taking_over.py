@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -14,14 +14,19 @@ from stat import S_ISREG
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs import papers
 from crawler.runs.by_shard import ByShard
-from crawler.runs.layout import CODES, DATA, VERDICTS
+from crawler.runs.finish import COUNTED, LISTED, table_used, write_codes, write_verdicts
+from crawler.runs.layout import CODES, DATA, INDEX, VERDICTS
 from crawler.runs.partial import Facts, Marker, Partial
 from crawler.runs.plan import Looked, Settings
+from crawler.runs.rereading import Row
 from crawler.runs.revising import Revised, with_rows
+from crawler.runs.row_groups import replace_row_groups
+from crawler.runs.stretches import table_batches
 from crawler.sources.base import Shard, Source
 from crawler.sources.folder import walk
 from crawler.sources.img2dataset import FORMAT as ITEMS
@@ -55,9 +60,8 @@ class EarlierRun:
     _facts: ByShard = field(init=False)
 
     def __post_init__(self) -> None:
-        self._facts = ByShard(
-            self.folder / VERDICTS, papers.VERDICTS, ["row", "kept", "bytes", "sha256", "error"]
-        )
+        facts = ["kept", "bytes", *(["sha256"] if self.has_folders else []), "error"]
+        self._facts = ByShard(self.folder / VERDICTS, papers.VERDICTS, facts)
         self._outputs = _outputs_by_input(self.manifest)
         self._inputs = {used.uri: used for used in self.manifest.inputs}
 
@@ -65,6 +69,11 @@ class EarlierRun:
     def run_id(self) -> str:
         """Which run."""
         return self.manifest.run_id
+
+    @property
+    def has_folders(self) -> bool:
+        """Whether some of its items are files."""
+        return any(used.format == "folder" for used in self.manifest.inputs)
 
     def take_over(self, number: int, source: Source, shard: Shard, partial: Partial) -> Marker | None:
         """Put what is kept of a shard into `partial`; `None` if the shard has to be worked off.
@@ -123,7 +132,7 @@ class EarlierRun:
             with shard.sink(new) as sink:
                 for sample in shard.read(self.settings.limits.max_file_bytes, unwatched):
                     if wanted[sample.row]:
-                        if sha256(sample.raw).hexdigest() != lines.digests[sample.row].as_py():
+                        if sha256(sample.raw).hexdigest() != lines.digest(sample.row):
                             raise VerificationFailed(f"{sample.key} was changed after the run. {IN_FULL}")
                         sink.write(sample)
 
@@ -148,8 +157,13 @@ class _Lines:
 
     kept: NDArray[np.bool_]
     sizes: NDArray[np.int64]
-    digests: pa.ChunkedArray
+    digests: pa.ChunkedArray | None
+    """Only where files lie loose."""
     errors: int
+
+    def digest(self, row: int) -> str | None:
+        """Of one item."""
+        return None if self.digests is None else self.digests[row].as_py()
 
     @classmethod
     def of(cls, parts: Iterator[pa.RecordBatch]) -> _Lines:
@@ -159,7 +173,7 @@ class _Lines:
         return cls(
             np.asarray(table.column("kept")),
             np.asarray(table.column("bytes")).astype(np.int64),
-            table.column("sha256"),
+            table.column("sha256") if "sha256" in table.column_names else None,
             pc.sum(errors).as_py() or 0,
         )
 
@@ -170,37 +184,63 @@ class Pieces:
     def __init__(self, earlier: EarlierRun, partial: Partial) -> None:
         self._earlier = earlier
         self._partial = partial
-        self._verdicts = ByShard(earlier.folder / VERDICTS, papers.VERDICTS)
 
-    def verdicts(self, number: int) -> Iterator[pa.RecordBatch]:
-        """See `finish.Tables`."""
-        if number not in self._earlier.taken:
-            yield from self._partial.batches(self._partial.verdicts(number))
-            return
-        lines = {row: [line] for row, line in self._earlier.revised.verdicts.get(number, {}).items()}
-        for part in self._verdicts.take(number):
-            yield with_rows(part, lines) if lines else part
+    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
+        """See `finish.Tables`. Where no shard was worked off, only row groups with another line are written anew."""
+        lines = self._earlier.revised.lines()
+        if not self._is_whole(shards):
+            return write_verdicts(path, self._pieces(VERDICTS, papers.VERDICTS, lines, shards), see)
+        old = self._earlier.folder / VERDICTS
+        replace_row_groups(old, path, papers.VERDICTS, _changed_groups(old, lines))
+        for part in table_batches(path, papers.VERDICTS, papers.ROWS_PER_GROUP, columns=self._counted()):
+            see(part)
+        return table_used(path, VERDICTS, self._earlier.manifest.verdicts.rows)
 
-    def write_codes(self, path: Path, shards: int) -> int:
-        """See `finish.Tables`. Where no code is another one, the table is the same file."""
-        earlier = self._earlier
-        used = earlier.manifest.codes
-        if len(earlier.taken) == shards and not earlier.revised.codes:
-            _link(earlier.folder / CODES, path, used.bytes)
-            return used.rows
-        return papers.write_parquet(path, papers.CODES, self._codes(shards))
+    def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
+        """See `finish.Tables`. Where no code is another one, the table is the same file, and is not read."""
+        earlier, known = self._earlier, self._earlier.folder / INDEX
+        if self._is_whole(shards) and not earlier.revised.codes and known.is_file():
+            _link(known, index, known.stat().st_size)
+            _link(earlier.folder / CODES, path, earlier.manifest.codes.bytes)
+            return earlier.manifest.codes
+        return write_codes(path, index, self._pieces(CODES, papers.CODES, earlier.revised.codes, shards))
 
-    def _codes(self, shards: int) -> Iterator[pa.RecordBatch]:
-        table = ByShard(self._earlier.folder / CODES, papers.CODES)
+    def signals(self, codes: Path) -> Mapping[str, int]:
+        """See `finish.Tables`: what items say does not depend on the registry."""
+        linked = codes.samefile(self._earlier.folder / CODES)
+        return self._earlier.manifest.signals if linked else papers.signals_in(codes)
+
+    def _is_whole(self, shards: int) -> bool:
+        return len(self._earlier.taken) == shards
+
+    def _counted(self) -> list[str]:
+        names = COUNTED | LISTED if self._earlier.has_folders else COUNTED
+        return [name for name in papers.VERDICTS.names if name in names]
+
+    def _pieces(
+        self, name: str, schema: pa.Schema, lines: Mapping[int, list[Row]], shards: int
+    ) -> Iterator[pa.RecordBatch]:
+        """The lines of all shards in one of the tables."""
+        table = ByShard(self._earlier.folder / name, schema)
         for number in range(shards):
             if number not in self._earlier.taken:
-                yield from self._partial.batches(self._partial.codes(number))
-                continue
-            rows = self._earlier.revised.codes.get(number, {})
-            if not rows:
-                yield from table.take(number)
-            elif parts := list(table.take(number)):  # an item may lie in two of them
-                yield with_rows(pa.concat_batches(parts), rows)
+                path = self._partial.codes(number) if name == CODES else self._partial.verdicts(number)
+                yield from self._partial.batches(path)
+            elif parts := list(table.take(number)):  # an item's codes may lie in two of them
+                yield with_rows(pa.concat_batches(parts), lines)
+
+
+def _changed_groups(table: Path, lines: Mapping[int, list[Row]]) -> dict[int, pa.Table]:
+    """The row groups of a table of verdicts in which there are other lines, with these."""
+    changed = {}
+    places = np.sort(np.array([*lines], np.uint64))
+    with pq.ParquetFile(table) as file:
+        for number in papers.groups_with(file.metadata, places):
+            (part,) = file.read_row_group(number, use_threads=False).combine_chunks().to_batches()
+            new = with_rows(part, lines)
+            if new is not part:
+                changed[number] = pa.Table.from_batches([new])
+    return changed
 
 
 def _outputs_by_input(manifest: RunManifest) -> dict[str, list[FileUsed] | None]:

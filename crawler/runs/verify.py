@@ -18,7 +18,7 @@ from crawler import durable
 from crawler.filter import Judge
 from crawler.modes import mode_of
 from crawler.runs import papers
-from crawler.runs.finish import Files, Totals
+from crawler.runs.finish import Listings, Totals
 from crawler.runs.layout import CODES, DATA, LICENCES
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.reach import Reach
@@ -125,7 +125,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     """Judge every item again, in order, and count: those that come near no work as columns, the others one by one."""
     judge = Judge(matcher_of(manifest, edition), edition, request_of(manifest), mode_of(manifest))
     reach = Reach([edition.lists], edition.path / "index")
-    totals, folders = Totals(), _Folders(manifest)
+    totals, listings = Totals(), Listings((used.format, used.rows) for used in manifest.inputs)
     for part in stretches(run):
         alone = (
             np.ones(part.verdicts.num_rows, np.bool_)
@@ -136,7 +136,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
         totals.add(part.verdicts)
-        folders.add(part.verdicts)
+        listings.add(part.verdicts)
     try:
         counts = totals.counts()
     except InvalidInput as problem:
@@ -147,7 +147,7 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
         raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
     if papers.signals_in(run / CODES) != dict(manifest.signals):
         raise VerificationFailed("The manifest's counts of signals are not those of the codes.")
-    folders.compare()
+    _compare_inputs(manifest, listings)
 
 
 def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:
@@ -182,36 +182,9 @@ def _difference(row: Row, again: Row) -> str:
     )
 
 
-class _Folders:
-    """The inputs that are folders: their digests follow from the verdicts."""
-
-    def __init__(self, manifest: RunManifest) -> None:
-        self._inputs = list(manifest.inputs)
-        self._files = [Files() for _ in manifest.inputs]
-        self._at = 0
-
-    def add(self, verdicts: pa.RecordBatch) -> None:
-        """Some verdicts, of the first input that is not used up and those behind it."""
-        begin = 0
-        while begin < verdicts.num_rows:
-            while (
-                self._at < len(self._inputs)
-                and self._files[self._at].read.files == self._inputs[self._at].rows
-            ):
-                self._at += 1
-            if self._at == len(self._inputs):
-                raise VerificationFailed("There are more verdicts than the manifest's inputs have items.")
-            used, files = self._inputs[self._at], self._files[self._at]
-            part = verdicts.slice(begin, used.rows - files.read.files)
-            if used.format == "folder":
-                files.add(part)
-            else:
-                files.read.files += part.num_rows
-            begin += part.num_rows
-
-    def compare(self) -> None:
-        """`VerificationFailed` if an input's digest or number of items is not that of its verdicts."""
-        for used, files in zip(self._inputs, self._files, strict=True):
-            same = used.format != "folder" or files.read.hexdigest() == used.sha256
-            if files.read.files != used.rows or not same:
-                raise VerificationFailed(f"The verdicts are not those of the input {used.uri}.")
+def _compare_inputs(manifest: RunManifest, listings: Listings) -> None:
+    """`VerificationFailed` if an input's digest or number of items is not that of its verdicts."""
+    for used, files in zip(manifest.inputs, listings.files, strict=True):
+        same = used.format != "folder" or files.read.hexdigest() == used.sha256
+        if files.read.files != used.rows or not same:
+            raise VerificationFailed(f"The verdicts are not those of the input {used.uri}.")
