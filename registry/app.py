@@ -7,6 +7,8 @@ from contextlib import suppress
 from flask import Flask
 
 from registry import operating
+from registry.addresses import api as addresses_api
+from registry.addresses import pages as addresses_pages
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import open_store
@@ -55,6 +57,7 @@ from registry.works import pages as works_pages
 
 _ROOMS = (
     parties_api,
+    addresses_api,
     works_api,
     bulk_api,
     repertoire_api,
@@ -83,6 +86,7 @@ _PAGES = (
     log_pages.blueprint,
     receipt_pages.blueprint,
     *parties_pages.blueprints,
+    addresses_pages.blueprint,
     own_data_pages.blueprint,
     notices_pages.blueprint,
     works_pages.blueprint,

@@ -9,7 +9,7 @@ import click
 
 from registry.base.actor import Role, Scope
 from registry.command_options import HOME, JSON, say, settings_of
-from registry.core.errors import MissingExtra, VorbehaltError
+from registry.core.errors import MissingExtra, NotReady, VorbehaltError
 from registry.core.ids import format_id
 from registry.invoice_commands import invoice
 from registry.log_commands import log
@@ -190,6 +190,26 @@ def account_create(
     with Registry.open(settings_of(home)) as registry:
         party = registry.create_account(Role(role), name, email, password)
     say(as_json, {"account": party}, f"Account {party} ({role}) is created.")
+
+
+@account.command("ask-to-confirm")
+@HOME
+@JSON
+def account_ask_to_confirm(home: Path | None, as_json: bool) -> None:
+    """Write to all who have not confirmed their e-mail address and were not asked in the last thirty days.
+
+    For once after an upgrade from a release that asked nobody, or after a mail server was set up.
+
+    Example: vorbehalt-server account ask-to-confirm
+    """
+    from registry.wiring import Registry
+
+    settings = settings_of(home)
+    if not settings.sends_mail:
+        raise NotReady("This registry sends no mails: set VORBEHALT_MAIL_HOST and VORBEHALT_MAIL_FROM first.")
+    with Registry.open(settings) as registry:
+        asked = registry.ask_for_confirmations()
+    say(as_json, {"letters": asked}, f"{asked:,} letters are in the outbox; the worker sends them.")
 
 
 @cli.group()

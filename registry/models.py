@@ -2,6 +2,7 @@
 
 from sqlalchemy import MetaData
 
+import registry.addresses.models
 import registry.base.idempotency
 import registry.base.jobs
 import registry.base.ratelimits

@@ -18,6 +18,7 @@ from typing import Self
 
 from sqlalchemy.orm import Session
 
+from registry.addresses import service as addresses
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
@@ -217,6 +218,11 @@ class Registry:
         with self.database.writing() as session:
             make = parties.register_operator if role is Role.OPERATOR else parties.register_party
             return format_id("party", make(session, command, self.sources).public_id)
+
+    def ask_for_confirmations(self) -> int:
+        """Write to all who have not confirmed their address and were not asked lately; how many."""
+        with self.database.writing() as session:
+            return addresses.ask_everybody(session, self.sources)
 
     def create_api_key(self, party: str, name: str, scopes: frozenset[Scope]) -> tuple[str, str]:
         """A key for this account, with all its role allows unless scopes are named; its id and its text."""

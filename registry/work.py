@@ -11,17 +11,19 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from registry.base import jobs
+from registry.addresses import service as addresses
+from registry.addresses.mail import LetterOutbox
+from registry.base import jobs, outbox
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.jobs import Handler, Periodic, Worker
 from registry.base.locks import exclusive
+from registry.base.outbox import Outbox
 from registry.base.settings import Settings
 from registry.checking import hints
 from registry.core.errors import Conflict
 from registry.domains.service import recheck_domains
-from registry.notices import mail
-from registry.notices import service as notices
+from registry.notices.mail import NoticeOutbox
 from registry.parties import service as parties
 from registry.wiring import Registry
 from registry.works import bulk
@@ -34,7 +36,7 @@ PERIODICS = (
     Periodic(PUBLISH, timedelta(minutes=45)),  # a lab has 15 minutes left to sync: denied within the hour
     Periodic(RECHECK_DOMAINS, timedelta(hours=1)),
     Periodic(hints.KIND, timedelta(days=1)),
-    Periodic(notices.SEND_MAIL, timedelta(hours=1)),  # what a mail server was too long away for
+    Periodic(outbox.SEND_MAIL, timedelta(hours=1)),  # what a mail server was too long away for
     Periodic(TIDY, timedelta(days=1)),
 )
 
@@ -57,8 +59,14 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         hints.KIND: hints.look_for_hints,
         TIDY: tidy,
         bulk.KIND: bulk.register_bulk,
-        notices.SEND_MAIL: partial(mail.send_due, registry.settings),
+        outbox.SEND_MAIL: partial(outbox.send_due, registry.settings, outboxes(registry.settings)),
     }
+
+
+def outboxes(settings: Settings) -> tuple[Outbox, ...]:
+    """All that becomes mails; what somebody waits for at the screen goes out first."""
+    site = f"https://{settings.origin}"
+    return (LetterOutbox(site), NoticeOutbox(site))
 
 
 def tidy(database: Database, _payload: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
@@ -68,6 +76,7 @@ def tidy(database: Database, _payload: Mapping[str, Any], sources: Sources) -> d
         return {
             "jobs": jobs.forget(session, now),
             "sessions": parties.forget_sessions(session, now),
+            "letters": addresses.forget_letters(session, now),
         }
 
 

@@ -8,6 +8,7 @@ the start, because a misspelt option is otherwise an option that silently keeps 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -220,14 +221,17 @@ class Settings:
         PUBLIC,
     )
     mail_host: str = _option(
-        _text, "none", "The mail server (SMTP) that takes what people are told. Without it no mail is sent."
+        _text,
+        "none",
+        "The mail server (SMTP) that takes what people are told. Without it no mail is sent, and no address can be "
+        "confirmed.",
     )
     mail_port: int = _option(_port, "587", "Its port.", 587)
     mail_tls: str = _option(
         _mail_mode,
         "`starttls`",
         "How the conversation is encrypted: `starttls`, `tls` from the first byte (port 465), or `none`, "
-        "for a server on this machine.",
+        "which is taken for a server on this machine only. The server's certificate is verified.",
         MAIL_STARTTLS,
     )
     mail_from: str = _option(_address, "none", "The sender of these mails: one address.")
@@ -255,11 +259,28 @@ class Settings:
         if self.legal_folder is None:
             object.__setattr__(self, "legal_folder", home / "legal")
 
+    @property
+    def sends_mail(self) -> bool:
+        """Whether there is a mail server, so that addresses can be confirmed."""
+        return bool(self.mail_host)
+
+    @property
+    def mail_fault(self) -> str:
+        """What is wrong with the settings of the mail server, in one sentence; empty if nothing is."""
+        if self.mail_host and not self.mail_from:
+            return "Mails need a sender: set VORBEHALT_MAIL_FROM."
+        if self.mail_host and self.mail_tls == MAIL_NONE and not _is_here(self.mail_host):
+            return (
+                f"Mails and passwords are not sent in the clear to {self.mail_host}: set VORBEHALT_MAIL_TLS to "
+                "starttls or tls. Only a server on this machine may go without."
+            )
+        return ""
+
     @classmethod
     def load(cls, environ: Mapping[str, str], home: Path | None = None) -> Settings:
         """The settings that the environment asks for; `home`, from the command line, wins over VORBEHALT_HOME.
 
-        `InvalidInput` names the variable that is unknown or has a value we cannot use.
+        `InvalidInput` names the variable that is unknown or has a value we cannot use, or that mails lack.
         """
         options = {PREFIX + f.name.upper(): f for f in fields(cls)}
         values: dict[str, Any] = {}
@@ -275,7 +296,20 @@ class Settings:
         if home is not None:
             values["home"] = home
         values.setdefault("home", user_data_path("vorbehalt", appauthor=False))
-        return cls(**values)
+        settings = cls(**values)
+        if settings.mail_fault:
+            raise InvalidInput(settings.mail_fault)
+        return settings
+
+
+def _is_here(host: str) -> bool:
+    """Whether a server by this name is on this machine: a loopback address, or the name of one."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _unknown(name: str, known: list[str]) -> str:

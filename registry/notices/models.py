@@ -27,7 +27,7 @@ class Notice(Base):
     message: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
     """Names the mail (Message-ID): should one be sent again after a crash, the receiving end knows it."""
     mail: Mapped[str] = mapped_column(String(8))
-    """See `rules.Mail`."""
+    """See `registry.base.outbox.Mail`."""
     mailed_at: Mapped[datetime | None]
 
 

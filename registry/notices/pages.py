@@ -36,7 +36,7 @@ def show() -> str:
             unwanted=service.unwanted(session, me),
             email=party.email,
             spoken=party.language,
-            mail_is_on=bool(settings().mail_host),
+            mail_is_on=settings().sends_mail,
         )
 
 

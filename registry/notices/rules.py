@@ -1,4 +1,4 @@
-"""What people are told of, and where a mail is in its life."""
+"""What people are told of."""
 
 from __future__ import annotations
 
@@ -12,14 +12,3 @@ class Kind(StrEnum):
     CONTESTED = "contested"
     REQUEST = "request"
     PAID = "paid"
-
-
-class Mail(StrEnum):
-    """What became of the mail about it."""
-
-    DUE = "due"
-    SENT = "sent"
-    REFUSED = "refused"
-    """By the receiving end, for good."""
-    NONE = "none"
-    """Not wanted, or the account has no address."""

@@ -10,21 +10,20 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from registry.base import jobs
 from registry.base.actor import Actor
-from registry.base.clock import Sources
+from registry.base.outbox import Mail, Waiting, ask_to_send, waiting
 from registry.notices.models import Notice, NoticeOptOut
-from registry.notices.rules import Kind, Mail
+from registry.notices.rules import Kind
 from registry.parties import service as parties
 
-__all__ = ["SEND_MAIL", "Kind", "Mail", "Notice", "choose", "newest", "tell", "unwanted"]
-
-SEND_MAIL = "send-mail"
-"""The kind of job that empties the outbox."""
+__all__ = ["Kind", "Notice", "choose", "newest", "outbox", "tell", "unwanted"]
 
 
 def tell(session: Session, kind: Kind, told: Mapping[int, Mapping[str, Any]], now: datetime) -> None:
-    """Tell each of these accounts (private keys) what its facts say, and put the mails into the outbox."""
+    """Tell each of these accounts (private keys) what its facts say.
+
+    Mails go into the outbox for those whose address is confirmed: nobody else can have asked for them.
+    """
     if not told:
         return
     people = parties.parties_by_id(session, told)
@@ -36,7 +35,7 @@ def tell(session: Session, kind: Kind, told: Mapping[int, Mapping[str, Any]], no
             "facts": dict(facts),
             "told_at": now,
             "message": secrets.token_bytes(16),
-            "mail": (Mail.DUE if people[key].email and key not in refusing else Mail.NONE).value,
+            "mail": (Mail.DUE if people[key].email_confirmed_at and key not in refusing else Mail.NONE).value,
             "mailed_at": None,
         }
         for key, facts in told.items()
@@ -45,7 +44,12 @@ def tell(session: Session, kind: Kind, told: Mapping[int, Mapping[str, Any]], no
     if rows:
         session.execute(insert(Notice), rows)
     if any(row["mail"] == Mail.DUE for row in rows):
-        jobs.enqueue(session, SEND_MAIL, {}, Sources(now=lambda: now))
+        ask_to_send(session, now)
+
+
+def outbox(session: Session, now: datetime) -> Waiting:
+    """How many notices wait to be mailed."""
+    return waiting(session, Notice.mail, Notice.told_at, now)
 
 
 def newest(session: Session, actor: Actor, limit: int) -> Sequence[Notice]:

@@ -6,25 +6,15 @@ A worker has no page whose language it could take, so the catalogue is asked dir
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from babel.support import NullTranslations, Translations
-
 from registry.notices.rules import Kind
-
-
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    with resources.as_file(resources.files("registry.web") / "translations") as folder:
-        return Translations.load(folder, [language])
+from registry.web.i18n import catalogue
 
 
 def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
     """What happened, in one or two sentences."""
-    catalogue = _catalogue(language)
-    _, ngettext = catalogue.gettext, catalogue.ngettext
+    _, ngettext = catalogue(language).gettext, catalogue(language).ngettext
     if kind == Kind.USED:
         text = ngettext(
             "%(who)s reported the use of %(num)d work of yours.",
@@ -54,7 +44,7 @@ def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
 
 def subject(kind: str, language: str) -> str:
     """The subject of the mail: nothing that others have written."""
-    _ = _catalogue(language).gettext
+    _ = catalogue(language).gettext
     return {
         Kind.USED: _("Your works were used"),
         Kind.CONTESTED: _("A title is contested"),
@@ -65,7 +55,7 @@ def subject(kind: str, language: str) -> str:
 
 def body(kind: str, facts: Mapping[str, Any], language: str, address: str) -> str:
     """The mail: what happened, where to look, how to end these mails. It says nothing that is private."""
-    _ = _catalogue(language).gettext
+    _ = catalogue(language).gettext
     more = _("Sign in to see more: %(address)s") % {"address": f"{address}/{language}/account/notices"}
     end = _("There you also choose of what you are told by mail.")
     return f"{sentence(kind, facts, language)}\n\n{more}\n{end}\n\nVorbehalt\n"

@@ -80,6 +80,8 @@ SECTIONS = (
     Section("invoice", ("lab_id",), without=frozenset({"pdf"})),
     Section("notice", ("party_id",)),
     Section("notice_opt_out", ("party_id",)),
+    Section("letter", ("party_id",)),
+    Section("address_link", ("party_id",), without=frozenset({"digest"})),
     Section("job", ("party_id",)),
 )
 
@@ -98,6 +100,7 @@ LEFT_OUT = {
     "settlement": "about all whom it pays; the account's own lines are in statement_line",
     "settlement_file": "about all whom it pays",
     "settled_claim": "about nobody alone",
+    "released_line": "about nobody alone",
     "settlement_hold": "about prices",
     "flat_charge": "about prices",
     "declared_charge": "about prices; what was declared is in declaration",

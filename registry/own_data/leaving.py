@@ -217,6 +217,8 @@ def _erase(session: Session, party: int, now: datetime) -> None:
         ("job", "party_id"),
         ("notice", "party_id"),
         ("notice_opt_out", "party_id"),
+        ("letter", "party_id"),
+        ("address_link", "party_id"),
     ):
         _delete(session, table, _table(table).c[column] == party)
     if not session.scalar(select(_table("invoice").c.id).where(_table("invoice").c.lab_id == party).limit(1)):
@@ -239,7 +241,8 @@ def _erase(session: Session, party: int, now: datetime) -> None:
     _set(session, "licence_request", sides.licensee_id == party, message=None)
     _set(session, "licence_request", sides.owner_id == party, reason=None)
     _set(session, "tariff", _table("tariff").c.owner_id == party, name="")
-    _set(session, "party", _table("party").c.id == party, name="", email=None, password=None, deleted_at=now)
+    erased = {"name": "", "email": None, "email_confirmed_at": None, "password": None}
+    _set(session, "party", _table("party").c.id == party, **erased, deleted_at=now)
     session.expire_all()
 
 

@@ -12,7 +12,7 @@ from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from registry.core.ids import format_id
-from registry.parties import rules
+from registry.parties import emails, rules
 from registry.parties.models import Party
 from registry.parties.passwords import hash_password, verify_password
 
@@ -29,6 +29,8 @@ class RegisterParty:
     email: str | None = None
     password: str | None = None
     language: str = "en"
+    silently: bool = False
+    """Take an address that somebody else has, too, and say nothing: where mails to it tell its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class PublicProfile:
 def register_party(session: Session, command: RegisterParty, sources: Sources) -> Party:
     """Open an account for a creator, lab or society; open to anyone.
 
-    `InvalidInput` for a bad name, address or password, `Conflict` if the address is taken.
+    `InvalidInput` for a bad name, address or password, `Conflict` if the address is taken and that may be said.
     """
     if command.role is Role.OPERATOR:
         raise Forbidden("An operator's account is made on the server: vorbehalt-server account create.")
@@ -68,7 +70,8 @@ def _add_party(session: Session, command: RegisterParty, sources: Sources) -> Pa
         password = hash_password(
             rules.check_password(command.password, personal=(name, email, email.partition("@")[0]))
         )
-        if session.scalar(select(Party.id).where(Party.email == email)) is not None:
+        taken = select(Party.id).where(Party.email == email).limit(1)
+        if not command.silently and session.scalar(taken) is not None:
             raise Conflict("There is an account with this e-mail address already.")
     party = Party(
         public_id=sources.new_id(),
@@ -101,13 +104,21 @@ def command_line(session: Session, sources: Sources) -> Actor:
 def log_in(session: Session, email: str, password: str) -> Actor:
     """The party with this address and password; one `Unauthenticated` for all that can be wrong.
 
-    It takes the same time whether or not there is such an account.
+    Of the accounts with this address two are looked at, the one that has confirmed it and the newest that has not.
+    So it takes the same time, and who has just opened an account gets in, whether or not somebody has the address.
     """
     try:
-        party = session.scalar(select(Party).where(Party.email == rules.normalise_email(email)))
+        address = rules.normalise_email(email)
     except InvalidInput:
-        party = None
-    if not verify_password(party.password if party else None, password) or party is None:
+        candidates: tuple[Party | None, ...] = (None, None)
+    else:
+        candidates = (
+            emails.holder(session, address),
+            next(iter(emails.unconfirmed(session, address, limit=1)), None),
+        )
+    found = [p for p in candidates if verify_password(p.password if p else None, password)]
+    party = next(filter(None, found), None)
+    if party is None:
         raise Unauthenticated("E-mail address and password do not fit together.")
     return actor_of(party)
 

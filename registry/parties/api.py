@@ -18,8 +18,7 @@ from registry.base.http import (
 )
 from registry.base.schemas import page_query
 from registry.core.errors import InvalidInput
-from registry.parties import schemas, service
-from registry.parties.logging_in import log_in_counted
+from registry.parties import logging_in, schemas, service
 from registry.parties.rules import May
 
 blueprint = Blueprint("parties", __name__, url_prefix="/v1", description="Accounts, keys, mandates, models")
@@ -29,10 +28,14 @@ blueprint = Blueprint("parties", __name__, url_prefix="/v1", description="Accoun
 @blueprint.arguments(schemas.NewAccount)
 @blueprint.response(201, schemas.OwnAccount)
 def open_account(data: dict[str, Any]) -> Any:
-    """Open an account as a creator, lab or society."""
-    command = service.RegisterParty(Role(data["role"]), data["name"], data["email"], data["password"])
-    with writing() as session:
-        return service.register_party(session, command, sources())
+    """Open an account as a creator, lab or society.
+
+    It works at once. Where the registry sends mails, a letter with a link goes to the address, and the answer is the
+    same whether or not somebody has that address already.
+    """
+    language = data["language"]
+    who = service.RegisterParty(Role(data["role"]), data["name"], data["email"], data["password"], language)
+    return logging_in.open_account(who, language)
 
 
 @blueprint.get("/accounts/me")
@@ -71,7 +74,7 @@ def _by_password_or_key(email: str | None, password: str | None) -> Actor:
         return current_actor()
     if email is None or password is None or optional_actor() is not None:
         raise InvalidInput("Send either email and password, both, or an API key.")
-    return log_in_counted(email, password)
+    return logging_in.log_in_counted(email, password)
 
 
 @blueprint.get("/keys")

@@ -1,4 +1,6 @@
-"""Asking for a password at the edge, for pages and API alike: counted first, then checked, then forgotten.
+"""Opening an account and asking for a password at the edge, for pages and API alike.
+
+Passwords are counted first, then checked, then forgotten.
 
 Transactions of their own, so that the count stands whatever comes of the attempt, and no lock is held while the
 password is hashed.
@@ -7,13 +9,30 @@ password is hashed.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from flask import request
 
+from registry.addresses import service as addresses
 from registry.base.actor import Actor
-from registry.base.context import reading, sources, writing
+from registry.base.context import reading, settings, sources, writing
 from registry.core.errors import RateLimited, Unauthenticated
 from registry.parties import service
+from registry.parties.service import Party, RegisterParty
+
+
+def open_account(command: RegisterParty, language: str) -> Party:
+    """Open an account, which works at once, and write to its address, if the registry can.
+
+    Then the answer is the same whether or not somebody has the address: a letter tells its owner. Where no letter can
+    be written, nobody could be told otherwise: `Conflict` if the address is taken.
+    """
+    letters = settings().sends_mail
+    with writing() as session:
+        party = service.register_party(session, replace(command, silently=letters), sources())
+        if letters:
+            addresses.ask_to_confirm(session, party, language, sources())
+        return party
 
 
 def log_in_counted(email: str, password: str) -> Actor:
@@ -45,6 +64,8 @@ def change_password_counted(actor: Actor, session_kept: bytes, current: str, new
     with writing() as session:
         service.set_password(session, actor, password)
         service.end_other_sessions(session, actor, session_kept, sources().now())
+        if settings().sends_mail:
+            addresses.password_changed(session, actor, sources())
         service.forget_attempts(session, email)
 
 

@@ -28,12 +28,21 @@ class Party(Identified, Base):
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email_lower"),
         CheckConstraint(f"role IN ({', '.join(repr(r.value) for r in Role)})", name="role_known"),
+        Index(
+            "uq_party_email_confirmed",
+            "email",
+            unique=True,
+            sqlite_where=text("email_confirmed_at IS NOT NULL"),
+            postgresql_where=text("email_confirmed_at IS NOT NULL"),
+        ),
     )
 
     role: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(200))
-    email: Mapped[str | None] = mapped_column(String(254), unique=True)
-    """Private. Lower case; `None` for parties that never log in."""
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    """Private. Lower case; `None` for parties that never log in. Confirmed, it belongs to one party alone."""
+    email_confirmed_at: Mapped[datetime | None]
+    """When it was proved that mails to this address are read by whoever has the account."""
     password: Mapped[str | None] = mapped_column(String(200))
     """Private. An argon2id hash in its encoded form; `None` for parties that never log in."""
     language: Mapped[str] = mapped_column(String(2), server_default="en")

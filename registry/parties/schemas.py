@@ -10,6 +10,7 @@ from registry.base.actor import Role, Scope
 from registry.base.schemas import PublicId, Strict, Time, line, page_of
 from registry.core.errors import InvalidInput
 from registry.parties.rules import May, Repertoire
+from registry.web.i18n import DEFAULT, LANGUAGES
 
 _OPEN_ROLES = [r.value for r in Role if r is not Role.OPERATOR]
 _BOUNDED = validate.Length(max=1000)
@@ -54,6 +55,11 @@ class NewAccount(Strict):
     name = line(200, required=True)
     email = line(254, required=True)
     password = fields.String(required=True, validate=_BOUNDED, load_only=True)
+    language = fields.String(
+        load_default=DEFAULT,
+        validate=validate.OneOf(list(LANGUAGES)),
+        metadata={"description": "In which letters are written to you."},
+    )
 
 
 class OwnAccount(Strict):
@@ -63,6 +69,7 @@ class OwnAccount(Strict):
     role = fields.String()
     name = fields.String()
     email = fields.String(allow_none=True)
+    email_confirmed_at = Time(allow_none=True)
     created_at = Time()
 
 

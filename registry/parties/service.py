@@ -33,6 +33,13 @@ from registry.parties.accounts import (
     register_party,
     set_password,
 )
+from registry.parties.emails import (
+    confirm_email,
+    hash_new_password,
+    holder,
+    recover,
+    unconfirmed,
+)
 from registry.parties.keys import (
     CreateApiKey,
     authenticate_key,
@@ -49,8 +56,16 @@ from registry.parties.mandates import (
     principals,
     repertoires,
 )
-from registry.parties.models import LoginSession, Model
-from registry.parties.rules import May, Repertoire, WorkRef, check_name
+from registry.parties.models import LoginSession, Model, Party
+from registry.parties.rules import (
+    PASSWORD_MAX,
+    PASSWORD_MIN,
+    May,
+    Repertoire,
+    WorkRef,
+    check_name,
+    normalise_email,
+)
 from registry.parties.sessions import (
     SESSION_LONGEST,
     SESSION_SEEN_EVERY,
@@ -65,6 +80,8 @@ from registry.parties.sessions import (
 from registry.parties.throttle import count_attempt, forget_attempts
 
 __all__ = [
+    "PASSWORD_MAX",
+    "PASSWORD_MIN",
     "SESSION_LONGEST",
     "SESSION_SEEN_EVERY",
     "CreateApiKey",
@@ -73,6 +90,7 @@ __all__ = [
     "May",
     "Model",
     "NewPassword",
+    "Party",
     "PublicProfile",
     "RegisterParty",
     "Repertoire",
@@ -82,6 +100,7 @@ __all__ = [
     "actor_of",
     "authenticate_key",
     "command_line",
+    "confirm_email",
     "count_attempt",
     "create_api_key",
     "create_mandate",
@@ -91,6 +110,8 @@ __all__ = [
     "end_session",
     "forget_attempts",
     "forget_sessions",
+    "hash_new_password",
+    "holder",
     "list_api_keys",
     "list_mandates",
     "list_models",
@@ -98,6 +119,7 @@ __all__ = [
     "log_in",
     "model_of",
     "models_by_id",
+    "normalise_email",
     "note_use",
     "open_session",
     "own_party",
@@ -106,12 +128,14 @@ __all__ = [
     "principals",
     "public_ids",
     "public_profile",
+    "recover",
     "register_operator",
     "register_party",
     "repertoires",
     "revoke_api_key",
     "session_of",
     "set_password",
+    "unconfirmed",
 ]
 
 

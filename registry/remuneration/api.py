@@ -14,7 +14,7 @@ from registry.core.ids import format_id
 from registry.remuneration import schemas, service
 from registry.remuneration.export import to_csv
 from registry.remuneration.statements import Statement
-from registry.web.confirming import confirm_password
+from registry.web.confirming import check_address_confirmed, confirm_password
 
 blueprint = Blueprint("remuneration", __name__, url_prefix="/v1", description="Statements and settlements")
 
@@ -93,7 +93,11 @@ def get_bank_account() -> Any:
 @blueprint.arguments(schemas.BankAccountArguments)
 @blueprint.response(200, schemas.BankAccountView)
 def put_bank_account(arguments: dict[str, Any]) -> Any:
-    """Be paid to this account, from two weeks on. Needs your password, whatever the key may do."""
+    """Be paid to this account, from two weeks on.
+
+    Needs your password, whatever the key may do, and an address that is confirmed.
+    """
+    check_address_confirmed(current_actor())
     confirm_password(current_actor(), arguments["password"])
     with writing() as session:
         return service.set_bank_account(

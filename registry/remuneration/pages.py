@@ -18,7 +18,7 @@ from registry.remuneration import service
 from registry.remuneration.export import to_csv
 from registry.remuneration.statement_letter import statement_pdf
 from registry.remuneration.statements import Statement
-from registry.web.confirming import confirm_password
+from registry.web.confirming import check_address_confirmed, confirm_password
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -87,6 +87,7 @@ def show_payouts() -> str:
 def set_bank_account() -> AnyResponse | tuple[str, int]:
     """Take another bank account, if this is my password."""
     form, actor = Form.sent(), current_visitor().actor
+    check_address_confirmed(actor)
     holder = form.take(
         "holder", service.check_holder, _("Enter the name as your bank has it: 1 to 70 characters.")
     )

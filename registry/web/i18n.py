@@ -5,7 +5,11 @@ The language is part of a page's address, so that a link means the same page for
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import resources
+
 import flask_babel
+from babel.support import NullTranslations, Translations
 from flask import Flask, g, request
 from flask_babel import Babel
 
@@ -28,6 +32,13 @@ def gettext(text: str, **values: object) -> str:
 def ngettext(one: str, many: str, number: int, **values: object) -> str:
     """The text for this number, as `%(num)d` in it, in the language of the page."""
     return str(flask_babel.ngettext(one, many, number, **values))
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    """The texts of a language, for what is written without a page: a mail is in the language of whom it goes to."""
+    with resources.as_file(resources.files("registry.web") / "translations") as folder:
+        return Translations.load(folder, [language])
 
 
 def init_app(app: Flask) -> None:

@@ -16,7 +16,7 @@ from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from registry.base.actor import Actor, Role
-from registry.base.context import reading, sources, writing
+from registry.base.context import reading, settings, sources, writing
 from registry.core.errors import Forbidden
 from registry.parties import service as parties
 
@@ -35,6 +35,8 @@ class Visitor:
     name: str
     session: bytes
     """Public id of the session."""
+    unconfirmed: bool = False
+    """Whether the address waits to be confirmed, at a registry that can ask for it."""
 
     @property
     def role(self) -> str:
@@ -139,7 +141,9 @@ def _recognise(token: str | None) -> Visitor | None:
         row = parties.session_of(session, token, now)
         if row is None:
             return None
-        found = Visitor(parties.actor_of(row.party), row.party.name, row.public_id)
+        party = row.party
+        unconfirmed = party.email is not None and party.email_confirmed_at is None and settings().sends_mail
+        found = Visitor(parties.actor_of(party), party.name, row.public_id, unconfirmed)
     if now - row.seen_at >= parties.SESSION_SEEN_EVERY:
         with writing() as session:
             parties.note_use(session, row.id, now)

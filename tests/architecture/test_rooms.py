@@ -11,6 +11,7 @@ import registry
 ROOT = Path(registry.__file__).parent
 ROOMS = {
     "parties",
+    "addresses",
     "works",
     "licences",
     "log",

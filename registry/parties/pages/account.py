@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import jsonify, redirect, render_template, url_for
+from flask import jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from registry.addresses import service as addresses
 from registry.base.actor import Scope
-from registry.base.context import reading, sources, writing
+from registry.base.context import reading, settings, sources, writing
 from registry.core.errors import Conflict, InvalidInput, RateLimited, Unauthenticated
 from registry.parties import passkeys, rules, service
 from registry.parties.logging_in import change_password_counted
@@ -133,8 +134,9 @@ def _page(
     password_form: Form | None = None,
     password_changed: bool = False,
 ) -> str:
-    me = current_visitor()
+    me, now = current_visitor(), sources().now()
     with reading() as session:
+        party = service.own_party(session, me.actor)
         return render_template(
             "parties/account.html",
             form=key_form or Form(),
@@ -142,9 +144,12 @@ def _page(
             password_form=password_form or Form(),
             password_changed=password_changed,
             least=rules.PASSWORD_MIN,
-            party=service.own_party(session, me.actor),
+            party=party,
+            pending=addresses.pending_change(session, party, now),
+            mail_is_on=settings().sends_mail,
+            asked="asked" in request.args,
             keys=service.list_api_keys(session, me.actor, limit=500).items,
-            sessions=service.list_sessions(session, me.actor, sources().now()),
+            sessions=service.list_sessions(session, me.actor, now),
             passkeys=passkeys.list_passkeys(session, me.actor),
             scopes=[(s.value, scope_in_words(s)) for s in Scope if s in me.actor.scopes],
         )

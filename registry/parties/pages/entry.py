@@ -9,11 +9,12 @@ from flask import abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from registry.base.actor import Actor, Role
-from registry.base.context import sources, writing
+from registry.base.context import settings, sources, writing
+from registry.base.ratelimits import Rate, spend
 from registry.base.strictness import strict_json
 from registry.core.errors import Conflict, InvalidInput, RateLimited, Unauthenticated
 from registry.parties import passkeys, rules, service
-from registry.parties.logging_in import log_in_counted
+from registry.parties.logging_in import log_in_counted, open_account
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import current_language
@@ -40,14 +41,14 @@ def sign_up() -> str:
 
 
 @blueprint.post("/sign-up")
-def open_account() -> Response | tuple[str, int]:
+def sign_up_sent() -> Response | tuple[str, int]:
     """Open an account and sign in to it."""
     form = Form.sent()
+    spend(Rate.ANONYMOUS)
     command = _new_account(form)
     if command is not None:
         try:
-            with writing() as session:
-                actor = service.actor_of(service.register_party(session, command, sources()))
+            actor = service.actor_of(open_account(command, command.language))
         except Conflict:
             form.errors["email"] = _("There is an account with this address already. Sign in instead.")
         else:
@@ -73,7 +74,9 @@ def _new_account(form: Form) -> service.RegisterParty | None:
 
 
 def _sign_up_page(form: Form) -> str:
-    return render_template("parties/sign_up.html", form=form, least=rules.PASSWORD_MIN)
+    return render_template(
+        "parties/sign_up.html", form=form, least=rules.PASSWORD_MIN, mail_is_on=settings().sends_mail
+    )
 
 
 @blueprint.get("/sign-in")
@@ -82,7 +85,7 @@ def sign_in() -> Response | str:
     found = visitor()
     if found is not None:
         return redirect(_after_signing_in(found.actor, request.args.get("next", "")), 303)
-    return render_template("parties/sign_in.html", form=Form.of(next=request.args.get("next", "")))
+    return _sign_in_page(Form.of(next=request.args.get("next", "")))
 
 
 @blueprint.post("/sign-in")
@@ -93,12 +96,16 @@ def sign_in_by_password() -> Response | tuple[str, int]:
         actor = log_in_counted(form.text("email"), form.values.get("password", ""))
     except RateLimited as error:
         form.errors[""] = too_many_attempts(error)
-        return render_template("parties/sign_in.html", form=form), 429
+        return _sign_in_page(form), 429
     except Unauthenticated:
         form.errors[""] = _("E-mail address and password do not fit together.")
-        return render_template("parties/sign_in.html", form=form), 401
+        return _sign_in_page(form), 401
     begin(actor, "password")
     return redirect(_after_signing_in(actor, form.text("next")), 303)
+
+
+def _sign_in_page(form: Form) -> str:
+    return render_template("parties/sign_in.html", form=form, mail_is_on=settings().sends_mail)
 
 
 @blueprint.post("/sign-in/passkey/question")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,16 +16,18 @@ from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.jobs import FIRST_RETRY, Job, State, Worker
+from registry.base.outbox import SEND_MAIL, Mail, send_due
 from registry.base.settings import Settings
 from registry.core.decisions import Purpose
-from registry.core.errors import InvalidInput, NetworkFailed, NotReady
+from registry.core.errors import InvalidInput, NetworkFailed
 from registry.licences import service as licences
-from registry.notices import mail, texts
 from registry.notices import service as notices
-from registry.notices.rules import Kind, Mail
+from registry.notices import texts
+from registry.notices.rules import Kind
 from registry.notices.service import Notice
 from registry.parties import service as parties
 from registry.parties.models import Party
+from registry.work import outboxes
 from tests.factories import PASSWORD, Clock
 from tests.support.browsing import signed_in
 from tests.support.mail_server import MailServer, mail_server
@@ -54,19 +57,25 @@ def mailing(tmp_path: Path, server: MailServer) -> Settings:
 
 @pytest.fixture
 def maker(database: Database, sources: Sources) -> Callable[..., Actor]:
-    """Makes somebody with an address: `maker("Anna", "de")`."""
+    """Makes somebody with a confirmed address: `maker("Anna", "de")`."""
 
     def make(name: str, language: str = "en") -> Actor:
         address = f"{name.lower()}@example.org"
         command = parties.RegisterParty(Role.CREATOR, name, address, PASSWORD, language)
         with database.writing() as session:
-            return parties.actor_of(parties.register_party(session, command, sources))
+            party = parties.register_party(session, command, sources)
+            parties.confirm_email(session, party, address, sources.now())
+            return parties.actor_of(party)
 
     return make
 
 
 def worker(settings: Settings, database: Database, sources: Sources) -> Worker:
-    return Worker(database, {notices.SEND_MAIL: partial(mail.send_due, settings)}, sources=sources)
+    return Worker(database, {SEND_MAIL: partial(send_due, settings, outboxes(settings))}, sources=sources)
+
+
+def send(settings: Settings, database: Database, sources: Sources) -> dict[str, Any]:
+    return send_due(settings, outboxes(settings), database, {}, sources)
 
 
 def states(database: Database) -> list[str]:
@@ -150,7 +159,7 @@ def test_a_mail_goes_out_once_however_often_the_job_runs(
 ) -> None:
     told(database, maker("Anna"), clock=clock)
     for _ in range(3):
-        mail.send_due(mailing, database, {}, sources)
+        send(mailing, database, sources)
     assert len(server.taken) == 1
     assert states(database) == [Mail.SENT]
 
@@ -186,10 +195,10 @@ def test_one_who_is_refused_does_not_hold_up_the_others(
     server.answers = {"gone@example.org": "550 no such user", "full@example.org": "452 later"}
     told(database, maker("Gone"), maker("Full"), maker("Anna"), clock=clock)
     with pytest.raises(NetworkFailed):
-        mail.send_due(mailing, database, {}, sources)
+        send(mailing, database, sources)
     assert states(database) == [Mail.REFUSED, Mail.DUE, Mail.SENT]
     clock.advance(days=6)
-    assert mail.send_due(mailing, database, {}, sources) == {"refused": 1}
+    assert send(mailing, database, sources) == {"refused": 1}
     assert [message["To"] for message in server.taken] == ["anna@example.org"]
 
 
@@ -207,12 +216,12 @@ def test_without_a_server_or_a_wish_no_mail_goes_out(
         notices.choose(session, anna, {Kind.USED}, "de")
     told(database, anna, clock=clock)
     assert states(database) == [Mail.NONE]
-    assert mail.send_due(Settings(tmp_path), database, {}, sources) == {"mail": "off"}
-    assert mail.send_due(mailing, database, {}, sources) == {}
+    assert send(Settings(tmp_path), database, sources) == {"mail": "off"}
+    assert send(mailing, database, sources) == {}
     assert server.taken == []
 
 
-def test_an_unsafe_or_incomplete_setting_sends_nothing(
+def test_only_a_confirmed_address_gets_mails(
     database: Database,
     sources: Sources,
     clock: Clock,
@@ -220,15 +229,16 @@ def test_an_unsafe_or_incomplete_setting_sends_nothing(
     mailing: Settings,
     server: MailServer,
 ) -> None:
-    told(database, maker("Anna"), clock=clock)
-    with pytest.raises(InvalidInput, match="in the clear"):
-        mail.send_due(replace(mailing, mail_user="registry"), database, {}, sources)
-    with pytest.raises(NotReady, match="MAIL_FROM"):
-        mail.send_due(replace(mailing, mail_from=""), database, {}, sources)
-    with pytest.raises(NetworkFailed):  # it offers no encryption, so it is told nothing
-        mail.send_due(replace(mailing, mail_tls="starttls"), database, {}, sources)
+    command = parties.RegisterParty(Role.CREATOR, "Ben", "ben@example.org", PASSWORD)
+    with database.writing() as session:
+        ben = parties.actor_of(parties.register_party(session, command, sources))
+    anna = maker("Anna")
+    told(database, anna, ben, clock=clock)
+    assert states(database) == [Mail.DUE, Mail.NONE]
+    with database.writing() as session:  # between what happened and the mail
+        parties.own_party(session, anna).email_confirmed_at = None
+    assert send(mailing, database, sources) == {"none": 1}
     assert server.taken == []
-    assert states(database) == [Mail.DUE]
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

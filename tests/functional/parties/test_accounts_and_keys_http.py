@@ -35,7 +35,7 @@ def test_from_account_to_key_to_oneself(client: Client) -> None:
     assert opened.json["id"].startswith("party_")
     assert opened.json["email"] == "anna@example.org"
     assert opened.json["created_at"] == "2026-08-02T09:30:00Z"
-    assert set(opened.json) == {"id", "role", "name", "email", "created_at"}
+    assert set(opened.json) == {"id", "role", "name", "email", "email_confirmed_at", "created_at"}
 
     key = new_key(client, email="ANNA@example.org", password=PASSWORD)
     assert key.status_code == 201

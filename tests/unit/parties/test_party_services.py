@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
-from registry.core.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, VorbehaltError
+from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, VorbehaltError
 from registry.parties import passwords, service
 from registry.parties.models import MandateVersion, Party
 from registry.parties.rules import May, Repertoire, WorkRef
@@ -216,11 +216,16 @@ def test_a_log_in_gives_all_that_the_role_allows(session: Session, sources: Sour
         service.log_in(session, "l@b.org", PASSWORD.upper())
 
 
-def test_a_log_in_always_costs_one_hash(
+def test_a_log_in_always_costs_two_hashes(
     session: Session, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the time it takes does not tell whether there is such an account."""
-    service.register_party(session, RegisterParty(Role.LAB, "Lab", "l@b.org", PASSWORD), sources)
+    lab = service.register_party(session, RegisterParty(Role.LAB, "Lab", "l@b.org", PASSWORD), sources)
+    service.confirm_email(session, lab, "l@b.org", sources.now())
+    for _ in range(3):
+        again = RegisterParty(Role.LAB, "Lab", "l@b.org", PASSWORD, silently=True)
+        service.register_party(session, again, sources)
+    service.register_party(session, RegisterParty(Role.LAB, "New", "new@b.org", PASSWORD), sources)
     make_actor(session, sources)
     hashed: list[str] = []
 
@@ -230,11 +235,34 @@ def test_a_log_in_always_costs_one_hash(
             return super().verify(hash, password)
 
     monkeypatch.setattr(passwords, "_HASHER", Watched.from_parameters(CHEAPEST))
-    for email in ("l@b.org", "nobody@b.org", "no address"):
+    for email in ("l@b.org", "new@b.org", "nobody@b.org", "no address"):
         with pytest.raises(Unauthenticated):
             service.log_in(session, email, "wrong password here")
-    assert len(hashed) == 3
+    assert len(hashed) == 2 * 4
     assert len(set(hashed)) == 1  # the algorithm with its costs
+
+
+def test_an_address_belongs_to_whoever_has_confirmed_it(session: Session, sources: Sources) -> None:
+    """Others who name it get in with their own password, as long as they are the newest, and cannot confirm it."""
+    first, second, third = (
+        service.register_party(
+            session,
+            RegisterParty(Role.LAB, "Lab", "l@b.org", f"{n} quiet herons fly", silently=True),
+            sources,
+        )
+        for n in ("one", "two", "six")
+    )
+    assert service.confirm_email(session, first, "l@b.org", sources.now()) is None
+    assert service.log_in(session, "l@b.org", "one quiet herons fly").party_id == first.id
+    assert service.log_in(session, "l@b.org", "six quiet herons fly").party_id == third.id
+    with pytest.raises(Unauthenticated):
+        service.log_in(session, "l@b.org", "two quiet herons fly")
+    with pytest.raises(Conflict):
+        service.confirm_email(session, second, "l@b.org", sources.now())
+    second.email_confirmed_at = sources.now()
+    with pytest.raises(IntegrityError):  # whatever a service forgets
+        session.flush()
+    session.rollback()
 
 
 def test_services_check_the_scope_themselves(
