@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from registry.core.decisions import Verdict
+from registry.core.signals.summary import SITE
 
 VERDICTS = {
     Verdict.ALLOW: "may be used",
@@ -38,6 +39,8 @@ _REASONS = {
     "unchecked.revisit": "stands for an earlier capture, which was not looked up",
     "unchecked.no-content": "a record of a web archive without anything that was captured",
     "unchecked.no-address": "names no address where it should, so nobody can tell where it lies",
+    "unchecked.no-site": "lies on a site that was not asked what it reserves",
+    "unchecked.stale-site": "lies on a site that was asked too long ago what it reserves",
     "unchecked.address-only": "lies where anyone may use a work, but was not looked at: that is no licence to it",
     "unchecked.no-signature": "shares a phrase with a new work; the run has not its signature, so only filtering again "
     "can tell",
@@ -50,12 +53,21 @@ def reason(code: str) -> str:
     """A reason code in words; a signal by its name; a code that is newer than these words as it is."""
     kind, _, name = code.partition(".")
     if kind == "signal":
-        return f"its source says so ({name})"
+        return f"{_who_says(name)} says so ({_family(name)})"
     if kind == "research":
-        return f"its source reserves it ({name}), which scientific research sets aside"
+        return f"{_who_says(name)} reserves it ({_family(name)}), which scientific research sets aside"
     if code.startswith("error.signal."):
-        return f"what its source may say could not be read ({code.removeprefix('error.signal.')})"
+        name = code.removeprefix("error.signal.")
+        return f"what {_who_says(name)} may say could not be read ({_family(name)})"
     return _REASONS.get(code, code)
+
+
+def _who_says(signal: str) -> str:
+    return "the site on which it was found" if signal.startswith(SITE) else "its source"
+
+
+def _family(signal: str) -> str:
+    return signal.removeprefix(SITE)
 
 
 def closeness(algorithm: str, distance: int) -> str:

@@ -24,6 +24,7 @@ from crawler.commands.base import (
     snapshot_option,
 )
 from crawler.commands.closing import close, key_for_runs
+from crawler.commands.sites import domain_signals_options, sites_for
 from crawler.modes import Mode
 from registry.core.errors import InvalidInput
 
@@ -37,7 +38,7 @@ from registry.core.errors import InvalidInput
         "--policy eu-art4",
         "vorbehalt filter pages.jsonl --out run --snapshot vb --purpose train_genai --policy eu-art4 --resume",
         "vorbehalt filter urls.parquet --metadata-only --out run --snapshot vb --purpose train_genai "
-        "--policy eu-art4",
+        "--policy eu-art4 --domain-signals sites.jsonl",
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
@@ -55,6 +56,7 @@ from registry.core.errors import InvalidInput
     is_flag=True,
     help="Rows name items elsewhere: compare their addresses and digests, and open nothing.",
 )
+@domain_signals_options
 @deep_option
 @min_words_option
 @click.option(
@@ -102,6 +104,8 @@ def filter_command(
     research: bool,
     column: str | None,
     metadata_only: bool,
+    domain_signals: Path | None,
+    domain_signals_max_age: int,
     deep: bool,
     min_words: int,
     mode: str,
@@ -149,6 +153,7 @@ def filter_command(
     moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
     if moment < opened.created:
         raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    sites = sites_for(sources, domain_signals, moment, domain_signals_max_age)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)
     job = Job(
@@ -168,6 +173,7 @@ def filter_command(
             min_words=min_words,
             exact_decode=exact_decode,
             lazy_signatures=lazy_signatures,
+            sites=sites,
         ),
         workers=workers or len(os.sched_getaffinity(0)),
         max_errors=max_errors,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -13,6 +13,9 @@ from crawler.editions import licence_path
 from crawler.filter import Judge, Judgement, Reading, read_all
 from crawler.modes import Mode
 from crawler.runs.plan import Settings
+from crawler.sites import MAX_AGE_DAYS
+from crawler.sites.evidence import Sites, check_sites
+from crawler.sites.joining import Hearing, hearing
 from crawler.sources.base import Sample
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
@@ -48,6 +51,8 @@ class Screen:
     """Whether JPEGs are decoded in full."""
     lazy_signatures: bool = False
     """See `Settings`."""
+    sites: Sites | None = None
+    """What the sites say on which items were found, if that counts."""
     is_checked: bool = False
     """Whether the digests of the indexes were compared already, by the process that started this one."""
 
@@ -66,22 +71,40 @@ class Screen:
             settings.dry_run,
             settings.exact_decode,
             settings.lazy_signatures and not settings.deep,
+            settings.sites,
         )
 
     def read(self, samples: Sequence[Sample]) -> list[Reading]:
-        """What can be learnt of items without the edition."""
-        return read_all(
+        """What can be learnt of items without the edition, and what their sites say."""
+        readings = read_all(
             samples,
             self.limits,
             deep=self.deep,
             exact_decode=self.exact_decode,
             lazy_signatures=self.lazy_signatures,
         )
+        if (sites := self.hearing()) is None:
+            return readings
+        return [sites.join(r, s.addresses) for r, s in zip(readings, samples, strict=True)]
 
-    def judge(self, items: Iterable[bytes | str]) -> list[Judgement]:
-        """One judgement per item, in order: files as bytes, texts as such. Nothing is raised for bad content."""
+    def judge(
+        self, items: Iterable[bytes | str], addresses: Iterable[str | None] | None = None
+    ) -> list[Judgement]:
+        """One judgement per item, in order: files as bytes, texts as such. Nothing is raised for bad content.
+
+        `addresses`, one per item, say where each was found; without its address no item is kept if sites count.
+        """
         samples = [_sample(row, item) for row, item in enumerate(items)]
+        if addresses is not None:
+            found = zip(samples, addresses, strict=True)
+            samples = [replace(s, addresses=(str(address),) if address else ()) for s, address in found]
         return self.open().judge(self.read(samples))
+
+    def hearing(self) -> Hearing | None:
+        """What asks the sites, opened once per process; `None` if they do not count."""
+        if self.sites is None:
+            return None
+        return hearing(self.sites, self.request.at, self.request.territory)
 
     def open(self) -> Judge:
         """The judge over the memory-mapped edition; opened once per process, shared by all processes' memory.
@@ -94,6 +117,8 @@ class Screen:
     def check_files(self) -> None:
         """Compare every file of the edition with its digest: for a machine that may have a copy of its own."""
         self._map(verify=True)
+        if self.sites is not None:
+            self.sites.check_file()
 
     def _map(self, *, verify: bool) -> Snapshot:
         try:
@@ -137,25 +162,27 @@ def open_screen(
     exact_decode: bool = False,
     lazy_signatures: bool = False,
     mode: str = Mode.DROP.value,
+    domain_signals: Path | str | None = None,
+    domain_signals_max_age: int = MAX_AGE_DAYS,
 ) -> Screen:
     """For a pipeline of one's own: a screen by the snapshot in `folder`, whose signatures and age are checked now.
 
     The options are those of `vorbehalt filter`; `at` is POSIX seconds, now if nothing is said. Raises what
-    `crawler.sync.open_snapshot` raises, and `InvalidInput` for an option that is none.
+    `crawler.sync.open_snapshot` and `crawler.sites.evidence.check_sites` raise, and `InvalidInput` for an option that
+    is none.
     """
     now = datetime.now(UTC)
     snapshot = open_snapshot(Path(folder), now=now, allow_stale=allow_stale)
+    moment = int(now.timestamp()) if at is None else at
     try:
-        asked = Request(
-            Purpose.parse(purpose),
-            Policy(policy),
-            int(now.timestamp()) if at is None else at,
-            check_territory(territory),
-        )
+        asked = Request(Purpose.parse(purpose), Policy(policy), moment, check_territory(territory))
         how = Mode(mode)
     except ValueError as problem:
         raise InvalidInput(f"{problem}; the options are those of `vorbehalt filter`.") from problem
     selftest()
+    sites = None
+    if domain_signals is not None:
+        sites = check_sites(Path(domain_signals), at=moment, max_age_days=domain_signals_max_age)
     screen = Screen.of(
         snapshot,
         _licences_in(snapshot),
@@ -166,6 +193,7 @@ def open_screen(
             exact_decode=exact_decode,
             min_words=min_words,
             lazy_signatures=lazy_signatures,
+            sites=sites,
         ),
     )
     screen.open()

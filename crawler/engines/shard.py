@@ -101,7 +101,7 @@ class _Lines:
 
     def add_table(self, rows: Batch, stated: Stated, out: TakesTables) -> None:
         """Rows that state what lies elsewhere."""
-        judged = judge_table(self.number, rows, stated, self.screen.open())
+        judged = judge_table(self.number, rows, stated, self.screen.open(), self.screen.hearing())
         out.take(rows.batch, judged.kept)
         self.verdicts.write_batch(judged.verdicts)
         self.codes.write_batch(judged.codes)

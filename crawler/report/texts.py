@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crawler import words
+from registry.core.signals.summary import SITE
 
 LANGUAGES: Final = ("en", "de")
 
@@ -259,10 +260,17 @@ _REASONS_DE = {
     "unchecked.revisit": "steht für einen früheren Abruf, der nicht nachgesehen wurde",
     "unchecked.no-content": "Eintrag eines Webarchivs ohne abgerufenen Inhalt",
     "unchecked.no-address": "nennt keine Adresse, wo eine stehen sollte",
+    "unchecked.no-site": "liegt auf einer Site, die nicht gefragt wurde, was sie sich vorbehält",
+    "unchecked.stale-site": "liegt auf einer Site, die zuletzt vor zu langer Zeit gefragt wurde",
     "unchecked.address-only": "liegt, wo alle ein Werk nutzen dürfen, wurde aber nicht angesehen",
     "unchecked.no-colours": "umrissen wie ein neues Werk; der Lauf hat die Farben nicht, nur neues Filtern klärt es",
     "unchecked.no-signature": "hat mit einem neuen Werk etwas gemeinsam; der Lauf hat keine Signatur des ganzen Textes",
     "unchecked.no-fingerprint": "hatte nichts zu vergleichen",
+}
+_SIGNALS_DE = {
+    "signal.": "{who} sagt es ({family})",
+    "research.": "{who} behält es vor ({family}), was für die Forschung nicht gilt",
+    "error.signal.": "was {who} vielleicht sagt, ließ sich nicht lesen ({family})",
 }
 _MONTHS = {
     "en": [
@@ -347,16 +355,14 @@ class Texts:
 
     def reason(self, code: str) -> str:
         """A reason code in words."""
-        if self.language == "de":
-            kind, _, name = code.partition(".")
-            if kind == "signal":
-                return f"seine Quelle sagt es ({name})"
-            if kind == "research":
-                return f"seine Quelle behält es vor ({name}), was für die Forschung nicht gilt"
-            if code.startswith("error.signal."):
-                return f"was seine Quelle vielleicht sagt, ließ sich nicht lesen ({code.removeprefix('error.signal.')})"
+        if self.language != "de":
+            return words.reason(code)
+        kind = next((start for start in _SIGNALS_DE if code.startswith(start)), None)
+        if kind is None:
             return self.REASONS_DE.get(code, code)
-        return words.reason(code)
+        name = code.removeprefix(kind)
+        who = "die Site, auf der es lag," if name.startswith(SITE) else "seine Quelle"
+        return _SIGNALS_DE[kind].format(who=who, family=name.removeprefix(SITE))
 
     def code(self, algorithm: str) -> str:
         """By what a work was recognised."""

@@ -128,9 +128,8 @@ OF_THE_ITEM = frozenset({"shard", "row", "key", "media", "bytes", "sha256", "err
 """Columns of the verdict table that tell of an item and not of the registry."""
 
 
-def unmatched(judge: Judge, gaps: Sequence[str | None]) -> pa.RecordBatch:
-    """For each gap the verdict on whatever matches nothing. Of `OF_THE_ITEM`, only `error` means anything."""
-    readings = [Reading(None, None, (), gap) for gap in gaps]
+def unmatched(judge: Judge, readings: Sequence[Reading]) -> pa.RecordBatch:
+    """The verdicts on items that match nothing, by gap and signals. Of `OF_THE_ITEM`, only `error` means anything."""
     judged = zip(readings, judge.judge(readings), strict=True)
     return batch([verdict_row(0, Sample(0, "", b"", 0), *found) for found in judged], VERDICTS)
 

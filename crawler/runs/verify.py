@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from crawler import durable
-from crawler.filter import Judge
+from crawler.filter import Judge, Reading
 from crawler.modes import mode_of
 from crawler.runs import papers
 from crawler.runs.finish import Listings, Totals
@@ -154,7 +154,7 @@ def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:
     """Whether all say what has to be said of items that match nothing."""
     errors = verdicts.column("error").dictionary_encode()
     gaps = [*errors.dictionary.to_pylist(), None]
-    lines = papers.unmatched(judge, gaps)
+    lines = papers.unmatched(judge, [Reading(None, None, gap=gap) for gap in gaps])
     which = errors.indices.fill_null(len(gaps) - 1)
     return all(
         verdicts.column(at).equals(lines.column(at).take(which))

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crawler import durable
+from crawler.sites import MAX_AGE_DAYS
 from crawler.sites.lines import LONGEST, oldest, parse_head, parse_site, parse_tail
 from registry.core.errors import Corrupt, InvalidInput, NotReady
 from registry.core.signals.families import FAMILIES
 from registry.core.signals.reading import Obtained
 
-MAX_AGE_DAYS: Final = 30
-"""Of what a site answered, unless another number is asked for."""
 _DAY: Final = 86_400
 _HEADER: Final = Struct("<16s32sQ8x")
 _MAGIC: Final = b"vorbehalt-sites1"

@@ -41,7 +41,8 @@ class Heard:
     gap: str | None = None
 
 
-_NOWHERE: Final = Heard(gap=NO_ADDRESS)
+NOWHERE: Final = Heard(gap=NO_ADDRESS)
+"""Of an item that names no address."""
 _UNREADABLE: Final = Heard(gap=MALFORMED)
 _NOT_ASKED: Final = Heard(gap=NO_SITE)
 
@@ -72,7 +73,7 @@ class Hearing:
     def of_item(self, addresses: Sequence[str]) -> Heard:
         """Of all addresses that an item names, as they are written there."""
         if not addresses:
-            return _NOWHERE
+            return NOWHERE
         return reduce(_together, (self.of_text(address) for address in addresses))
 
     def of_text(self, address: str) -> Heard:

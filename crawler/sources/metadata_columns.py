@@ -7,7 +7,7 @@ doubtful: it is left to `read_row`, so that there is one place that says what be
 from __future__ import annotations
 
 from binascii import unhexlify
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +20,8 @@ from pyarrow import types
 from crawler.sources.columns import is_text
 from crawler.sources.metadata import Stated
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints import ALGORITHMS, PHASH64, Fingerprint, fingerprint_url
+from registry.core.fingerprints import ALGORITHMS, PHASH64
+from registry.core.fingerprints.addresses import fingerprint_address, parse_address
 from registry.core.fingerprints.frequencies import is_ordinary64, may_be_code64
 
 _NIBBLES = np.full(256, 255, np.uint8)
@@ -48,6 +49,8 @@ class ReadColumns:
     """Of the values, as `len` has it."""
     unplaced: NDArray[np.bool_]
     """Rows whose gap is `metadata.NO_ADDRESS`; the others have none."""
+    addresses: Mapping[int, str]
+    """The address of each row that has one, in normal form."""
     doubtful: NDArray[np.bool_]
 
 
@@ -57,9 +60,10 @@ def read_columns(batch: pa.RecordBatch, stated: Stated) -> ReadColumns:
     doubtful, placed, found = (np.zeros(count, np.bool_) for _ in range(3))
     sizes = np.zeros(count, np.int64)
     codes: list[Codes] = []
+    addresses: dict[int, str] = {}
     if len(stated.urls) > 1 or stated.domains:
         doubtful[:] = True  # what is said twice counts once; rare enough to be read row by row
-        return ReadColumns((), sizes, placed, doubtful)
+        return ReadColumns((), sizes, placed, {}, doubtful)
     for name in stated.columns:
         column = _plain(batch, name)
         if column is None:
@@ -67,7 +71,7 @@ def read_columns(batch: pa.RecordBatch, stated: Stated) -> ReadColumns:
             break
         sizes += _lengths(column)
         if name in stated.urls:
-            own = tuple(_addresses(column, doubtful, placed))
+            own = tuple(_addresses(column, doubtful, placed, addresses))
         else:
             algorithm = dict(stated.codes)[name]
             own = (_digests(column, algorithm, doubtful),)
@@ -75,7 +79,7 @@ def read_columns(batch: pa.RecordBatch, stated: Stated) -> ReadColumns:
         for part in own:
             found[part.rows] = True
     unplaced = ~placed if stated.urls else ~found
-    return ReadColumns(tuple(codes), sizes, unplaced, doubtful)
+    return ReadColumns(tuple(codes), sizes, unplaced, addresses, doubtful)
 
 
 def _plain(batch: pa.RecordBatch, name: str) -> pa.Array | None:
@@ -137,7 +141,9 @@ def _bytes_of(column: pa.Array) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)[starts[0] : starts[-1]]
 
 
-def _addresses(column: pa.Array, doubtful: NDArray[np.bool_], placed: NDArray[np.bool_]) -> Iterator[Codes]:
+def _addresses(
+    column: pa.Array, doubtful: NDArray[np.bool_], placed: NDArray[np.bool_], addresses: dict[int, str]
+) -> Iterator[Codes]:
     """A column of addresses: of each the code of the address, then those of the domains that it lies under."""
     found: dict[str, tuple[list[int], list[bytes]]] = {}
     for row, value in enumerate(column.to_pylist()):
@@ -145,12 +151,14 @@ def _addresses(column: pa.Array, doubtful: NDArray[np.bool_], placed: NDArray[np
             continue
         placed[row] = True
         try:
-            own: tuple[Fingerprint, ...] = fingerprint_url(value) if isinstance(value, str) else ()
+            address = parse_address(value) if isinstance(value, str) else None
         except InvalidInput:
-            own = ()
-        if not own:
+            address = None
+        if address is None:
             doubtful[row] = True
-        for code in own:
+            continue
+        addresses[row] = address.url
+        for code in fingerprint_address(address):
             rows, codes = found.setdefault(code.algorithm, ([], []))
             rows.append(row)
             codes.append(code.code)

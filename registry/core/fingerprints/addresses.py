@@ -109,7 +109,11 @@ def domain_code(scope: str) -> bytes:
 
 def fingerprint_url(text: str) -> tuple[Fingerprint, ...]:
     """The code of an address, then those of the scopes that it is in; `InvalidInput` if it is no address."""
-    address = parse_address(text)
+    return fingerprint_address(parse_address(text))
+
+
+def fingerprint_address(address: Address) -> tuple[Fingerprint, ...]:
+    """The same of an address that was parsed."""
     scopes = scopes_of(address.domain) if address.domain is not None else ()
     return (
         Fingerprint(SOURCE_URL, WHOLE, url_code(address.url)),
