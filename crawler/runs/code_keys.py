@@ -31,7 +31,7 @@ KEYED: Final = frozenset({*_DIGESTS, MINHASH128, WINNOW32})
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _OTHER_ODD: Final = np.uint64(0xBF58476D1CE4E5B9)
 _HALF: Final = np.uint64(32)
-_BITS_PER_KEY: Final = 256
+_BITS_PER_KEY: Final = 1024
 _LEAST_BITS, _MOST_BITS = 12, 27
 LOOKUPS = Meter(2_000_000)
 """Keys looked up by numpy before loading the compiled lookup pays."""

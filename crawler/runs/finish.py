@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
@@ -31,12 +31,8 @@ from registry.core.fingerprints import ALGORITHMS
 from registry.core.records.runs import AlgorithmUsed, Counts, FileUsed, RunManifest, SnapshotUsed, Tool
 from registry.core.snapshots import Snapshot
 
-COUNTED = frozenset(
-    {"verdict", "reason", "media", "algorithm", "grade", "distance", "radius", "uses", "kept"}
-)
-"""Columns of the verdict table that `Totals` counts."""
-LISTED = frozenset({"key", "sha256", "bytes", "kept"})
-"""Those that `Files` reads."""
+LISTED = ("key", "bytes", "sha256", "kept")
+"""Columns of the verdict table that `Files` reads."""
 _DECIDING = [grade.name.lower() for grade in Grade if grade is not Grade.TRACE]
 _DECODERS = ("lxml", "numpy", "orjson", "pyarrow", "pypdfium2")
 
@@ -52,22 +48,49 @@ class Totals:
     licences: set[str] = field(default_factory=set)
     kept: int = 0
 
+    def begin_with(self, manifest: RunManifest) -> None:
+        """The counts of a finished run."""
+        counts = manifest.counts
+        self.verdicts.update(counts.by_verdict)
+        self.reasons.update(counts.by_reason)
+        self.media.update(counts.by_media)
+        for algorithm, distances in (counts.by_distance or {}).items():
+            self.distances[algorithm] = Counter(distances)
+        self.licences |= set(manifest.licences)
+        self.kept += counts.kept
+
     def add(self, part: pa.RecordBatch) -> None:
         """Verdict rows."""
+        self._count(part, 1)
+        self.licences |= licences_in(part)
+
+    def take_away(self, part: pa.RecordBatch) -> None:
+        """Verdict rows that were counted; whether nobody else has their licences is not known here."""
+        self._count(part, -1)
+
+    def _count(self, part: pa.RecordBatch, sign: int) -> None:
         for verdict, number in _tally(part, "verdict"):
-            self.verdicts[Verdict(verdict).name.lower()] += number
-        self.reasons.update(dict(_tally(part, "reason")))
-        self.media.update({media or "other": number for media, number in _tally(part, "media")})
+            self.verdicts[Verdict(verdict).name.lower()] += sign * number
+        for reason, number in _tally(part, "reason"):
+            self.reasons[reason] += sign * number
+        for media, number in _tally(part, "media"):
+            self.media[media or "other"] += sign * number
         for algorithm, distance, number in _distances(part):
-            self.distances.setdefault(algorithm, Counter())[str(distance)] += number
-        self.licences.update(pc.list_flatten(part.column("uses")).field("licence_id").to_pylist())
-        self.kept += pc.sum(part.column("kept")).as_py() or 0
+            self.distances.setdefault(algorithm, Counter())[str(distance)] += sign * number
+        self.kept += sign * (pc.sum(part.column("kept")).as_py() or 0)
 
     def counts(self) -> Counts:
         """As they stand in the manifest."""
         seen = self.verdicts.total()
-        left_out = seen - self.kept
-        return Counts(seen, self.kept, left_out, self.verdicts, self.reasons, self.media, self.distances)
+        distances = {name: +found for name, found in self.distances.items() if +found}
+        return Counts(
+            seen, self.kept, seen - self.kept, +self.verdicts, +self.reasons, +self.media, distances
+        )
+
+
+def licences_in(part: pa.RecordBatch) -> set[str]:
+    """Those that verdict rows rely on for what has to be reported."""
+    return set(pc.list_flatten(part.column("uses")).field("licence_id").to_pylist())
 
 
 def _tally(part: pa.RecordBatch, name: str) -> Iterator[tuple[Any, int]]:
@@ -96,8 +119,8 @@ class Files:
 
     def add(self, part: pa.RecordBatch) -> None:
         """Verdict rows of a folder."""
-        columns = (part.column(name).to_pylist() for name in ("key", "sha256", "bytes", "kept"))
-        for key, digest, size, kept in zip(*columns, strict=True):
+        columns = (part.column(name).to_pylist() for name in LISTED)
+        for key, size, digest, kept in zip(*columns, strict=True):
             self.read.add(key, digest, size)
             if kept:
                 self.kept.add(key, digest, size)
@@ -134,8 +157,8 @@ class Listings:
 class Tables(Protocol):
     """The lines of all shards."""
 
-    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
-        """Write the table of the verdicts of so many shards, and show what `Totals` and `Files` count of it."""
+    def write_verdicts(self, path: Path, shards: int, totals: Totals, listings: Listings) -> FileUsed:
+        """Write the table of the verdicts of so many shards, and count them."""
 
     def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
         """Write the table of the codes of so many shards, and its index."""
@@ -150,10 +173,10 @@ class WorkedOff:
     def __init__(self, partial: Partial) -> None:
         self._partial = partial
 
-    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
+    def write_verdicts(self, path: Path, shards: int, totals: Totals, listings: Listings) -> FileUsed:
         """See `Tables`."""
         parts = (p for n in range(shards) for p in self._partial.batches(self._partial.verdicts(n)))
-        return write_verdicts(path, parts, see)
+        return write_verdicts(path, parts, totals, listings)
 
     def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
         """See `Tables`."""
@@ -166,16 +189,17 @@ class WorkedOff:
 
 
 def write_verdicts(
-    path: Path, parts: Iterable[pa.RecordBatch], see: Callable[[pa.RecordBatch], None]
+    path: Path, parts: Iterable[pa.RecordBatch], totals: Totals, listings: Listings
 ) -> FileUsed:
-    """All verdicts as one table, each shown before it is written."""
+    """All verdicts as one table, counted on the way."""
 
-    def seen() -> Iterator[pa.RecordBatch]:
+    def counted() -> Iterator[pa.RecordBatch]:
         for part in parts:
-            see(part)
+            totals.add(part)
+            listings.add(part)
             yield part
 
-    return table_used(path, VERDICTS, papers.write_parquet(path, papers.VERDICTS, seen()))
+    return table_used(path, VERDICTS, papers.write_parquet(path, papers.VERDICTS, counted()))
 
 
 def write_codes(path: Path, index: Path, parts: Iterable[pa.RecordBatch]) -> FileUsed:
@@ -206,14 +230,9 @@ def finish(
         (source.format, sum(marker.done.seen for marker in done))
         for source, done in zip(sources, markers, strict=True)
     )
-
-    def see(part: pa.RecordBatch) -> None:
-        totals.add(part)
-        listings.add(part)
-
     shards = sum(map(len, markers))
     with durable.replacing(partial.folder / VERDICTS) as path:
-        verdicts = tables.write_verdicts(path, shards, see)
+        verdicts = tables.write_verdicts(path, shards, totals, listings)
     with (
         durable.replacing(partial.folder / CODES) as path,
         durable.replacing(partial.folder / INDEX) as index,

@@ -262,11 +262,20 @@ def groups_with(metadata: pq.FileMetaData, places: Places) -> Iterator[int]:
             yield number
 
 
+def shards_in(group: pq.RowGroupMetaData) -> tuple[int, int]:
+    """The first and the last shard of which a row group has lines, or may have if it does not say."""
+    stated = group.column(0).statistics
+    if stated is None or not stated.has_min_max:
+        return 0, 0xFFFFFFFF
+    return stated.min, stated.max
+
+
 def _may_hold(group: pq.RowGroupMetaData, places: Places) -> bool:
     """Whether one of these items may be in a row group, by the least and the largest that its columns state."""
-    shard, row = (group.column(at).statistics for at in (0, 1))
-    if shard is None or row is None or not (shard.has_min_max and row.has_min_max):
-        return True
-    rows = (row.min, row.max) if shard.min == shard.max else (0, 0xFFFFFFFF)
-    first, last = (np.uint64(one << 32 | two) for one, two in zip((shard.min, shard.max), rows, strict=True))
+    shard, last_shard = shards_in(group)
+    row = group.column(1).statistics
+    rows = (0, 0xFFFFFFFF)
+    if shard == last_shard and row is not None and row.has_min_max:
+        rows = row.min, row.max
+    first, last = np.uint64(shard << 32 | rows[0]), np.uint64(last_shard << 32 | rows[1])
     return bool(np.searchsorted(places, first) < np.searchsorted(places, last, side="right"))

@@ -32,6 +32,8 @@ class Revised:
     """The lines that differ: of the verdicts by shard and row, of the codes by place (`papers.places_in`)."""
 
     verdicts: dict[int, dict[int, Row]] = field(default_factory=lambda: defaultdict(dict))
+    replaced: list[Row] = field(default_factory=list)
+    """The verdicts that these take the place of."""
     codes: dict[int, list[Row]] = field(default_factory=dict)
     """Of items of which the newer edition wants fewer codes."""
     unclear: set[int] = field(default_factory=set)
@@ -107,6 +109,7 @@ def _note(row: Row, codes: list[Row], judgement: Judgement, revised: Revised) ->
     line = papers.verdict_row(shard, sample, judgement.reading, judgement)
     if line != row:
         revised.verdicts[shard][row["row"]] = line
+        revised.replaced.append(row)
     own = papers.code_rows(shard, sample, judgement.reading)
     if own != codes:
         revised.codes[shard << 32 | row["row"]] = own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -13,13 +13,20 @@ from stat import S_ISREG
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs import papers
 from crawler.runs.by_shard import ByShard
-from crawler.runs.finish import COUNTED, LISTED, table_used, write_codes, write_verdicts
+from crawler.runs.finish import (
+    LISTED,
+    Listings,
+    Totals,
+    licences_in,
+    table_used,
+    write_codes,
+    write_verdicts,
+)
 from crawler.runs.layout import CODES, DATA, INDEX, VERDICTS
 from crawler.runs.partial import Facts, Marker, Partial
 from crawler.runs.plan import Looked, Settings
@@ -60,7 +67,7 @@ class EarlierRun:
     _facts: ByShard = field(init=False)
 
     def __post_init__(self) -> None:
-        facts = ["kept", "bytes", *(["sha256"] if self.has_folders else []), "error"]
+        facts = ["kept", "bytes", *(["sha256"] if self.has_folders else [])]
         self._facts = ByShard(self.folder / VERDICTS, papers.VERDICTS, facts)
         self._outputs = _outputs_by_input(self.manifest)
         self._inputs = {used.uri: used for used in self.manifest.inputs}
@@ -83,6 +90,9 @@ class EarlierRun:
         outputs = self._written(source, shard)
         if outputs is None or number in self.revised.unclear:
             return None
+        if outputs and number not in self.revised.verdicts:
+            self._link(outputs, partial)
+            return self._taken(number, source, shard, outputs, self._done(source, outputs))
         lines = _Lines.of(self._facts.take(number))
         now = self.revised.kept(number, lines.kept)
         if not shard.whole_file:
@@ -90,17 +100,31 @@ class EarlierRun:
         elif outputs and (now != lines.kept).any():
             outputs = self._rewrite(source, shard, now, outputs, partial)
         else:
-            for used in outputs:
-                path = partial.folder / used.uri
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (_link_folder if used.format == ITEMS else _link)(self.folder / used.uri, path, used.bytes)
+            self._link(outputs, partial)
+        done = Done(len(now), int(now.sum()), int(lines.sizes.sum()))
+        return self._taken(number, source, shard, outputs, done)
+
+    def _link(self, outputs: Sequence[FileUsed], partial: Partial) -> None:
+        for used in outputs:
+            path = partial.folder / used.uri
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (_link_folder if used.format == ITEMS else _link)(self.folder / used.uri, path, used.bytes)
+
+    def _done(self, source: Source, outputs: Sequence[FileUsed]) -> Done:
+        """What was done with a file of which no line is another one."""
+        used = self._inputs[source.name]
+        return Done(used.rows, outputs[0].rows, used.bytes)
+
+    def _taken(
+        self, number: int, source: Source, shard: Shard, outputs: Sequence[FileUsed], done: Done
+    ) -> Marker:
         self.taken.add(number)
         return Marker(
             state=shard.state(),
             verdicts_sha256="",
             codes_sha256="",
-            done=Done(len(now), int(now.sum()), int(lines.sizes.sum())),
-            errors=lines.errors,
+            done=done,
+            errors=0,  # the earlier run has reported them
             source=_facts(self._inputs[source.name]) if shard.whole_file else None,
             outputs={used.uri.removeprefix(f"{DATA}/"): _facts(used) for used in outputs},
             loose=not shard.whole_file and not self.settings.dry_run,
@@ -159,7 +183,6 @@ class _Lines:
     sizes: NDArray[np.int64]
     digests: pa.ChunkedArray | None
     """Only where files lie loose."""
-    errors: int
 
     def digest(self, row: int) -> str | None:
         """Of one item."""
@@ -169,12 +192,10 @@ class _Lines:
     def of(cls, parts: Iterator[pa.RecordBatch]) -> _Lines:
         some = list(parts)
         table = pa.Table.from_batches(some) if some else papers.VERDICTS.empty_table()
-        errors = pc.starts_with(table.column("error"), "error.")
         return cls(
             np.asarray(table.column("kept")),
             np.asarray(table.column("bytes")).astype(np.int64),
             table.column("sha256") if "sha256" in table.column_names else None,
-            pc.sum(errors).as_py() or 0,
         )
 
 
@@ -185,16 +206,35 @@ class Pieces:
         self._earlier = earlier
         self._partial = partial
 
-    def write_verdicts(self, path: Path, shards: int, see: Callable[[pa.RecordBatch], None]) -> FileUsed:
+    def write_verdicts(self, path: Path, shards: int, totals: Totals, listings: Listings) -> FileUsed:
         """See `finish.Tables`. Where no shard was worked off, only row groups with another line are written anew."""
         lines = self._earlier.revised.lines()
-        if not self._is_whole(shards):
-            return write_verdicts(path, self._pieces(VERDICTS, papers.VERDICTS, lines, shards), see)
+        if not self._is_whole(shards) or self._earlier.manifest.counts.by_distance is None:
+            pieces = self._pieces(VERDICTS, papers.VERDICTS, lines, shards)
+            return write_verdicts(path, pieces, totals, listings)
         old = self._earlier.folder / VERDICTS
         replace_row_groups(old, path, papers.VERDICTS, _changed_groups(old, lines))
-        for part in table_batches(path, papers.VERDICTS, papers.ROWS_PER_GROUP, columns=self._counted()):
-            see(part)
+        self._count(path, totals, listings)
         return table_used(path, VERDICTS, self._earlier.manifest.verdicts.rows)
+
+    def _count(self, path: Path, totals: Totals, listings: Listings) -> None:
+        """The same as counting all lines, from the earlier run's counts and the lines that are others."""
+        earlier = self._earlier
+        before = papers.batch(earlier.revised.replaced, papers.VERDICTS)
+        now = papers.batch(
+            [line for rows in earlier.revised.lines().values() for line in rows], papers.VERDICTS
+        )
+        totals.begin_with(earlier.manifest)
+        totals.take_away(before)
+        totals.add(now)
+        if licences_in(before):
+            totals.licences = set().union(*map(licences_in, self._columns(path, "uses")))
+        if earlier.has_folders:
+            for part in self._columns(path, *LISTED):
+                listings.add(part)
+
+    def _columns(self, path: Path, *names: str) -> Iterator[pa.RecordBatch]:
+        return table_batches(path, papers.VERDICTS, papers.ROWS_PER_GROUP, columns=list(names))
 
     def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
         """See `finish.Tables`. Where no code is another one, the table is the same file, and is not read."""
@@ -212,10 +252,6 @@ class Pieces:
 
     def _is_whole(self, shards: int) -> bool:
         return len(self._earlier.taken) == shards
-
-    def _counted(self) -> list[str]:
-        names = COUNTED | LISTED if self._earlier.has_folders else COUNTED
-        return [name for name in papers.VERDICTS.names if name in names]
 
     def _pieces(
         self, name: str, schema: pa.Schema, lines: Mapping[int, list[Row]], shards: int

@@ -38,6 +38,8 @@ class JsonLinesShard:
     """Instead of a text, what each line states of an item elsewhere: the columns of that, empty to find them."""
     attributes: tuple[tuple[str, Place], ...] = ()
     """Dolma's files about this one: where they go, and where they lie."""
+    only_lines: bool = False
+    """Not parsed: the key is the line's number, and nothing else is known of an item. Enough to write it back."""
     whole_file: bool = True
 
     @property
@@ -92,6 +94,8 @@ class JsonLinesShard:
         return data / self.name
 
     def _parse(self, row: int, line: bytes) -> Sample:
+        if self.only_lines:
+            return Sample(row, str(row + 1), line, len(line))
         body = line.removeprefix(_BOM) if row == 0 else line
         try:
             record = orjson.loads(body)

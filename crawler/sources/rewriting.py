@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crawler.sources.base import Sample, Shard, Sink, Written
+from crawler.sources.jsonl import JsonLinesShard
 from crawler.sources.parquet import ParquetShard
 from crawler.sources.parquet_sink import ParquetSink
 
@@ -23,6 +25,8 @@ def rewrite(
         if isinstance(shard, ParquetShard) and shard.metadata_only and isinstance(sink, ParquetSink):
             _rewrite_table(shard, sink, kept, digest.update)
         else:
+            if isinstance(shard, JsonLinesShard) and not shard.attributes:
+                shard = replace(shard, only_lines=True)
             for sample in shard.read(max_bytes, digest.update):
                 _put(sample, sink, kept)
     return sink.written, digest.hexdigest()
