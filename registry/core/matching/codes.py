@@ -46,8 +46,11 @@ class CodeIndex:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def search(self, queries: NDArray[np.uint8], radius: int) -> Hits:
-        """All (query, row) at most `radius` (0 to 256) bits apart; `queries` is (Q, 32)."""
+    def search(self, queries: NDArray[np.uint8], radius: int, *, family: int = 1) -> Hits:  # noqa: ARG002
+        """All (query, row) at most `radius` (0 to 256) bits apart; `queries` is (Q, 32).
+
+        `family`: see `ChainIndex`; here nothing is shared.
+        """
         if not 0 <= radius <= BITS:
             raise InvalidInput(f"A radius lies between 0 and {BITS} bits, not at {radius}.")
         words = as_words(queries, "queries")

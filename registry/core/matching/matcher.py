@@ -204,8 +204,10 @@ class Matcher:
                 stacked = asked.stacked(codes.width)
                 turned = algorithm == PHASH256
                 varied = variants(stacked).reshape(-1, codes.width) if turned else stacked
-                hits = codes.search(varied, radius(algorithm, alone=isinstance(asked, Alone)))
-                yield from self._graded(algorithm, asked, hits, VARIANTS if turned else (IDENTITY,))
+                names = VARIANTS if turned else (IDENTITY,)
+                furthest = radius(algorithm, alone=isinstance(asked, Alone))
+                hits = codes.search(varied, furthest, family=len(names))
+                yield from self._graded(algorithm, asked, hits, names)
         if (asked := queries.get(PHASH64)) and self._short_codes is not None:
             stacked = asked.stacked(self._short_codes.width)
             hits = self._short_codes.search(stacked, radius(PHASH64))

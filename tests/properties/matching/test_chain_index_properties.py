@@ -20,6 +20,7 @@ from registry.core.matching.chain.budget import limits, masks, shares
 from registry.core.matching.chain.build import build
 from registry.core.matching.chain.costs import Way
 from registry.core.matching.chain.search import search
+from registry.core.matching.dihedral import variants
 
 Codes = NDArray[np.uint8]
 Pairs = list[tuple[int, int, int]]
@@ -112,6 +113,22 @@ def test_hits_are_those_of_brute_force(layout: Layout, make: object) -> None:
             assert [len(hits) for hits in single] == [
                 len(truth(codes, query[None], radius)) for query in queries[:5]
             ]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_variants_of_one_picture_are_found_as_if_each_were_asked_for(layout: Layout) -> None:
+    """Whatever they share: quarters of mirrored codes, all of them, none; however many there are."""
+    rng = np.random.default_rng(8)
+    registered, near = clustered(rng, 400)
+    mirrored = variants(near).reshape(-1, 32)
+    codes = np.concatenate((registered, changed(rng, mirrored[::3], rng.integers(0, 40, len(mirrored[::3])))))
+    stored = build(words(codes), layout=layout)
+    families = {9: mirrored, 4: np.repeat(near, 4, axis=0), 5: near, 2: near[rng.integers(0, 3, 40)]}
+    for family, queries in families.items():
+        for radius in (0, 31, 33, 63):
+            expected = truth(codes, queries, radius)
+            for way in WAYS:
+                assert pairs(search(stored, words(queries), radius, way, family)) == expected, (family, way)
 
 
 @settings(max_examples=40, deadline=None)

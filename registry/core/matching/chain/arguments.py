@@ -17,6 +17,9 @@ ROOM = 96
 CANDIDATES = 512
 """Entries compared together, for the same reason."""
 
+MARKS = 384
+"""Blocks tested in full together, for the same reason."""
+
 
 class Asked(NamedTuple):
     """A search: the dealt queries and what a hit is."""
@@ -27,10 +30,16 @@ class Asked(NamedTuple):
     shares: NDArray[np.int64]
     limits: NDArray[np.uint64]
     radius: int
+    family: int
+    """So many queries in a row are variants of one picture, and what they have in common is looked for once."""
+    alike: NDArray[np.int32]
+    """[4][queries] the next one of the family with the same quarter, -1 if there is none; empty without families."""
+    led: NDArray[np.uint8]
+    """[4][queries] 1 if an earlier one of the family has the same quarter, so that it is found with that one."""
     survivors: NDArray[np.int64]
-    """[queries] how many so far."""
+    """[families] how many so far."""
     patience: int
-    """A query with so many survivors is flooded and left to `scan`."""
+    """A family with so many survivors is flooded and left to `scan`."""
 
 
 class Pending(NamedTuple):
@@ -61,6 +70,7 @@ class Scratch(NamedTuple):
     order: NDArray[np.int64]
     """[queries]"""
     keys: NDArray[np.uint64]
+    marks: NDArray[np.int64]
 
 
 class Out(NamedTuple):
@@ -98,6 +108,7 @@ def scratch(queries: int, probes: int, region_bits: int) -> Scratch:
         np.empty((1 << region_bits) + 2, np.int64),
         np.empty(queries, np.int64),
         np.empty(queries, np.uint64),
+        np.empty(MARKS, np.int64),
     )
 
 

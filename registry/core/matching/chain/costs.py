@@ -33,12 +33,12 @@ _PAIR, _PAIR_WORD = 0.04, 0.022
 _PAIR_ALONE: Final = 4.5
 """Brute force over the tables, where the codes themselves are not at hand."""
 _PROBE_EACH, _BLOCK_EACH = 38.0, 13.0
-_PROBE_REGION, _BLOCK_REGION = 9.0, 3.3
+_PROBE_REGION, _BLOCK_REGION = 5.5, 2.1
 _REGION: Final = 4.0
 """Looking for queries in a region, for each upper half of a probe."""
-_WAIT, _WAIT_BLOCK, _STREAM_BLOCK = 40.0, 12.5, 2.0
-"""A list that is read by regions for the first time, and each block of it in each column: where few lists of a table
-are read, and where all are, one after the other."""
+_WAIT, _WAIT_BLOCK, _STREAM_BLOCK = 30.0, 10.0, 5.0
+"""A list that is read by regions for the first time, and each block of it: where few lists of a table are read, and
+where all are, one after the other."""
 _SURVIVOR_EACH, _SURVIVOR_REGION = 45.0, 160.0
 """Query by query, the bucket in which a survivor is looked up has often just been visited."""
 
@@ -49,15 +49,17 @@ Loading takes about so long from the cache on disk and some seconds without one:
 has its answer by then.
 """
 
-_LEVEL_1: Final = 40_000
-"""Bytes that a region's postings may have."""
+_NOT_SHARED: Final = 15 / 36
+"""Of the quarters of the nine variants of a picture those that are different."""
+
+_LEVEL_1: Final = 20_000
+"""Bytes that the first column of a region's postings may have: half of the cache, the next region being on its way."""
 
 
 @lru_cache(maxsize=64)
-def region_bits(layout: Layout, entries: int) -> int:
+def region_bits(entries: int) -> int:
     """How many upper bits of a chunk name a region."""
-    columns = min(layout.ring - 1, 2)
-    return min(max(ceil(log2(max(entries * 2 * columns, 1) / _LEVEL_1)), 6), 12)
+    return min(max(ceil(log2(max(entries * 2, 1) / _LEVEL_1)), 6), 12)
 
 
 @lru_cache(maxsize=64)
@@ -89,20 +91,21 @@ class Estimate:
 
 
 @lru_cache(maxsize=1024)
-def estimate(layout: Layout, entries: int, queries: int, radius: int, *, codes_at_hand: bool) -> Estimate:
+def estimate(
+    layout: Layout, entries: int, queries: int, radius: int, family: int = 1, *, codes_at_hand: bool
+) -> Estimate:
     """The three ways of searching compared."""
     pair = _PAIR + _PAIR_WORD * words_compared(radius) if codes_at_hand else _PAIR_ALONE
     brute = entries * queries * pair
     if radius > FURTHEST:
         return Estimate(brute, inf, inf)
-    visits = queries * probes(radius)
+    visits = queries * probes(radius) * (_NOT_SHARED if family > 1 else 1)
     blocks = entries / BUCKETS / BLOCK + 1
     found = queries * entries * survivors(layout, radius)
     each = visits * (_PROBE_EACH + _BLOCK_EACH * blocks) + found * _SURVIVOR_EACH
-    bits = region_bits(layout, entries)
+    bits = region_bits(entries)
     walks = CHUNKS * len(masks(bits, int(max(shares(radius))) - 1).values) * 2**bits
     regions = visits * (_PROBE_REGION + _BLOCK_REGION * blocks) + found * _SURVIVOR_REGION + walks * _REGION
     read = 1 - exp(-visits / (CHUNKS * BUCKETS))  # of all lists, if queries are random
-    columns = blocks * min(layout.ring - 1, 2)
-    first = (1 - read) * (_WAIT + _WAIT_BLOCK * columns) + read * _STREAM_BLOCK * columns
+    first = (1 - read) * (_WAIT + _WAIT_BLOCK * blocks) + read * _STREAM_BLOCK * blocks
     return Estimate(brute, each, regions + CHUNKS * BUCKETS * read * first)

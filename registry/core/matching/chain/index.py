@@ -114,15 +114,16 @@ class ChainIndex:
         """Size of the tables, which hold the codes themselves too, and of what was added."""
         return self._state.base.bytes + self._state.delta.nbytes
 
-    def search(self, queries: Codes, radius: int, *, way: Way | None = None) -> Hits:
+    def search(self, queries: Codes, radius: int, *, family: int = 1, way: Way | None = None) -> Hits:
         """All (query, row) at most `radius` (0 to 256) bits apart; `queries` is (Q, 32).
 
-        The answer is the same whatever the `way`; it is chosen by its cost if not given (see `costs`).
+        The answer is the same whatever the `family` and the `way`. Every `family` queries in a row are said to be
+        variants of one picture, of which quarters may be alike. The way is chosen by its cost if not given (`costs`).
         """
         if not 0 <= radius <= BITS:
             raise InvalidInput(f"A radius lies between 0 and {BITS} bits, not at {radius}.")
         words, state = as_words(queries, "queries"), self._state
-        hits = _search_base(state, words, radius, way)
+        hits = _search_base(state, words, radius, family, way)
         if len(state.delta):
             hits = Hits.joined((hits, _search_delta(state, words.view(np.uint8), radius)))
         if state.gone is None:
@@ -220,19 +221,19 @@ class ChainIndex:
             yield
 
 
-def _search_base(state: _State, queries: Words, radius: int, way: Way | None) -> Hits:
+def _search_base(state: _State, queries: Words, radius: int, family: int, way: Way | None) -> Hits:
     """The hits in the tables' rows; rows that are gone may be among them."""
     if not state.base.tables.entries or not len(queries):
         return Hits.none()
-    chosen = way or _cheapest(state, len(queries), radius)
+    chosen = way or _cheapest(state, len(queries), radius, family)
     if chosen == "brute" and state.codes is not None:
         return state.codes.search(queries.view(np.uint8), radius)
-    return search(state.base, queries, radius, chosen)
+    return search(state.base, queries, radius, chosen, family)
 
 
-def _cheapest(state: _State, queries: int, radius: int) -> Way:
-    at_hand = state.codes is not None
-    estimated = estimate(state.base.layout, state.base.tables.entries, queries, radius, codes_at_hand=at_hand)
+def _cheapest(state: _State, queries: int, radius: int, family: int) -> Way:
+    at_hand, entries = state.codes is not None, state.base.tables.entries
+    estimated = estimate(state.base.layout, entries, queries, radius, family, codes_at_hand=at_hand)
     if estimated.saved <= 0 or (at_hand and not LOADING.compiled_pays(int(estimated.saved))):
         return "brute"
     return estimated.by_tables

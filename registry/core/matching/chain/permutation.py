@@ -2,8 +2,16 @@
 
 Neighbouring bits of a picture's hash belong to neighbouring frequencies and tend to change together. Dealt in
 their own order they would fill some chunks and spare others, and twice as many candidates would have to be compared
-(measured on 90,000 codes of photographs). The permutation is frozen: it is part of the file format, lies in each file
-beside the tables, and anyone can compute it.
+(measured on 90,000 codes of photographs).
+
+Each quarter gets the bits of one kind of `image.phash256.v1`: those of even rows and even columns, of odd columns, of
+odd rows, of both. Mirroring leaves some quarters of a code as they are and inverts the others, so that the nine
+variants of a code share their quarters: 15 different ones instead of 36, and only these are looked for (see
+`arguments.Asked`). Within a quarter the bits are dealt by a hash. Pairs of crops of 173 photographs and paintings meet
+in 1.1 times as many buckets as random codes; with all bits dealt by a hash, in 1.06 times as many.
+
+The permutation is frozen: it is part of the file format, lies in each file beside the tables, and anyone can compute
+it. Tables with another one give the same answers, only slower.
 """
 
 from __future__ import annotations
@@ -18,9 +26,17 @@ from numpy.typing import NDArray
 BITS: Final = 256
 CODE_BYTES: Final = BITS // 8
 
-PERMUTATION: Final = np.array(
-    sorted(range(BITS), key=lambda bit: sha256(b"vorbehalt-chain-v1:%d" % bit).digest()), np.uint8
-)
+_SIDE: Final = 16
+"""Rows and columns of the grid of which a code has the bits, row by row, the highest of each byte first."""
+
+
+def _order(bit: int) -> tuple[int, int, bytes]:
+    """What the bits are dealt by: whether the row is odd, whether the column is, then a hash."""
+    row, column = divmod(bit // 8 * 8 + 7 - bit % 8, _SIDE)
+    return row % 2, column % 2, sha256(b"vorbehalt-chain-v2:%d" % bit).digest()
+
+
+PERMUTATION: Final = np.array(sorted(range(BITS), key=_order), np.uint8)
 """Bit i of a dealt code is bit PERMUTATION[i] of the code itself; bit 0 is the lowest of byte 0."""
 
 

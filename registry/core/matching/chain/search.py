@@ -17,37 +17,43 @@ Words = NDArray[np.uint64]
 _AT_ONCE: Final = 1 << 16
 """Queries of one call: enough to share each region among many, few enough to stay in the cache."""
 
+_NO_RELATIONS: Final = (np.empty(0, np.int32), np.empty(0, np.uint8))
+
 _desk: Final = arguments.Desk()
 
 
-def search(stored: Stored, queries: Words, radius: int, way: costs.Way) -> Hits:
-    """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt."""
+def search(stored: Stored, queries: Words, radius: int, way: costs.Way, family: int = 1) -> Hits:
+    """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt.
+
+    Every `family` of them in a row are variants of one picture. What they share is looked for once.
+    """
     if len(queries) <= _AT_ONCE:
-        return _with_twins(stored, _search(stored, queries, 0, radius, way))
+        return _with_twins(stored, _search(stored, queries, 0, radius, way, family))
+    step = _AT_ONCE - _AT_ONCE % family
     parts = [
-        _with_twins(stored, _search(stored, queries[begin : begin + _AT_ONCE], begin, radius, way))
-        for begin in range(0, len(queries), _AT_ONCE)
+        _with_twins(stored, _search(stored, queries[begin : begin + step], begin, radius, way, family))
+        for begin in range(0, len(queries), step)
     ]
     return Hits.joined(parts)
 
 
-def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way) -> Hits:
+def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way, family: int) -> Hits:
     """The entries within the radius of some of the queries, with room for more hits if there were too many."""
-    from registry.core.matching.chain import kernels  # numba takes half a second to import
+    from registry.core.matching.chain import preparing  # numba takes half a second to import
 
     dealt = np.empty((len(queries), 4), np.uint64)
-    kernels.deal(np.ascontiguousarray(queries), dealing(stored.permutation), dealt)
+    preparing.deal(np.ascontiguousarray(queries), dealing(stored.permutation), dealt)
     few = len(queries) <= arguments.FEW
     out = _desk.out() if few else arguments.out(1024 + 4 * len(queries))
-    flooded = _run(stored, dealt, radius, way, out)
+    flooded = _run(stored, dealt, radius, way, family, out)
     if out.found[0] > len(out.row):
         few, out = False, arguments.out(int(out.found[0]))
-        flooded = _run(stored, dealt, radius, way, out)
+        flooded = _run(stored, dealt, radius, way, family, out)
     hits = _hits(out, copied=few)
     if flooded.any():
         hits = _kept(hits, ~flooded[hits.query])
         asked = np.flatnonzero(flooded)
-        scanned = _search(stored, queries[asked], 0, radius, "brute")
+        scanned = _search(stored, queries[asked], 0, radius, "brute", 1)
         hits = Hits.joined(
             (hits, Hits(asked[scanned.query].astype(np.uint32), scanned.row, scanned.distance))
         )
@@ -65,24 +71,29 @@ def _hits(out: arguments.Out, *, copied: bool) -> Hits:
     return Hits(hits.query.copy(), hits.row.copy(), hits.distance.copy()) if copied else hits
 
 
-def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: arguments.Out) -> NDArray[np.bool_]:
+def _run(
+    stored: Stored, dealt: Words, radius: int, way: costs.Way, family: int, out: arguments.Out
+) -> NDArray[np.bool_]:
     """Fill `out`; true for the queries that have so many survivors that a scan of all entries is cheaper.
 
     An adversary may register many codes that agree in some chunks with a picture that is often asked for. Each of
     them costs more to resolve than to compare, so no query waits longer than about two scans.
     """
-    from registry.core.matching.chain import kernels
+    from registry.core.matching.chain import kernels, resolving
 
     tables, shared = stored.tables, budget.shares(radius)
     patience = int(4096 + (4 * costs.survivors(stored.layout, radius) + 1 / 64) * tables.entries)
-    survivors = np.zeros(len(dealt), np.int64)
-    limits = budget.limits(radius, tables.ring)
-    asked = arguments.Asked(dealt.reshape(-1), len(dealt), shared, limits, radius, survivors, patience)
+    patience *= family
+    survivors = np.zeros(len(dealt) // family, np.int64)
+    limits, related = budget.limits(radius, tables.ring), _related(dealt, family)
+    asked = arguments.Asked(
+        dealt.reshape(-1), len(dealt), shared, limits, radius, family, *related, survivors, patience
+    )
     if way == "brute":
-        kernels.scan(tables, asked, out)
+        resolving.scan(tables, asked, out)
         return np.zeros(len(dealt), np.bool_)
     most = int(shared.max()) - 1
-    bits = costs.region_bits(stored.layout, tables.entries)
+    bits = costs.region_bits(tables.entries)
     whole = budget.masks(budget.CHUNK_BITS, most)
     if way == "each":
         scratch = _desk.scratch(len(whole.values), bits)
@@ -91,7 +102,20 @@ def _run(stored: Stored, dealt: Words, radius: int, way: costs.Way, out: argumen
         scratch, pending = arguments.scratch(len(dealt), len(whole.values), bits), arguments.pending()
         upper, lower = budget.masks(bits, most), budget.masks(budget.CHUNK_BITS - bits, most)
         kernels.search_regions(tables, asked, bits, upper, lower, scratch, pending, out)
-    return survivors >= patience
+    return np.repeat(survivors >= patience, family)
+
+
+def _related(dealt: Words, family: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Which queries of each family have a quarter in common."""
+    from registry.core.matching.chain import preparing
+
+    if family == 1:
+        return _NO_RELATIONS
+    if len(dealt) % family:
+        raise ValueError(f"{len(dealt)} queries are no families of {family}.")
+    alike, led = np.empty(4 * len(dealt), np.int32), np.empty(4 * len(dealt), np.uint8)
+    preparing.relate(dealt.reshape(-1), family, alike, led)
+    return alike, led
 
 
 def _kept(hits: Hits, keep: NDArray[np.bool_]) -> Hits:
@@ -112,11 +136,11 @@ def _with_twins(stored: Stored, hits: Hits) -> Hits:
 
 def codes_of(stored: Stored) -> tuple[Words, NDArray[np.uint32]]:
     """(entries, 4) words of the distinct codes, as they were before dealing, and the first row of each."""
-    from registry.core.matching.chain import kernels
+    from registry.core.matching.chain import preparing, resolving
     from registry.core.matching.chain.permutation import inverse
 
     codes = np.empty((stored.tables.entries, 4), np.uint64)
     rows = np.empty(stored.tables.entries, np.uint32)
-    kernels.entries_of(stored.tables, 0, codes, rows)
-    kernels.deal(codes, dealing(inverse(stored.permutation)), codes)
+    resolving.entries_of(stored.tables, 0, codes, rows)
+    preparing.deal(codes, dealing(inverse(stored.permutation)), codes)
     return codes, rows
