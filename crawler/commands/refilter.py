@@ -19,6 +19,7 @@ from crawler.commands.base import (
     snapshot_option,
 )
 from crawler.commands.closing import close, key_for_runs
+from crawler.commands.sites import domain_signals_option, sites_of_run
 from registry.core.errors import InvalidInput
 
 
@@ -35,6 +36,7 @@ from registry.core.errors import InvalidInput
     metavar="SEQ",
     help="The edition by which RUN was judged; anything else is refused [default: what its papers say].",
 )
+@domain_signals_option
 @click.option("--workers", type=click.IntRange(1), help="Processes [default: one per processor].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder.")
 @click.option(
@@ -50,6 +52,7 @@ def refilter(
     out: Path,
     snapshot: Path,
     since: int | None,
+    domain_signals: Path | None,
     workers: int | None,
     resume: bool,
     allow_stale: str | None,
@@ -89,9 +92,10 @@ def refilter(
     moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
     if moment < opened.created:
         raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    sites = sites_of_run(parameters, domain_signals, moment)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)
-    earlier, settings = compare(run, sources, snapshot, opened, at=moment)
+    earlier, settings = compare(run, sources, snapshot, opened, at=moment, sites=sites)
     job = Job(
         sources=sources,
         inputs=[*local_paths(inputs), run],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from crawler.sites import MAX_AGE_DAYS
+from crawler.sites import DAY, MAX_AGE_DAYS
 from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -57,3 +57,14 @@ def sites_for(sources: Sequence[Source], path: Path | None, at: int, max_age: in
                 "Filter it without --domain-signals."
             )
     return check_sites(path, at=at, max_age_days=max_age)
+
+
+def sites_of_run(parameters: Mapping[str, Any], path: Path | None, at: int) -> Sites | None:
+    """The file of sites by which a run was judged, checked; whether it is that one is for `settings_of` to say."""
+    from crawler.sites.evidence import check_sites
+
+    if path is None:
+        return None
+    stated = parameters.get("sites") or {}
+    days = int(stated.get("max_age", MAX_AGE_DAYS * DAY)) // DAY
+    return check_sites(path, at=at, max_age_days=days)

@@ -25,6 +25,7 @@ from crawler.runs.reach import Reach
 from crawler.runs.rereading import check_file
 from crawler.runs.revising import revise
 from crawler.runs.taking_over import IN_FULL, EarlierRun
+from crawler.sites.evidence import Sites
 from crawler.sources.base import Source
 from registry.core.errors import InvalidInput
 from registry.core.records.runs import RunManifest
@@ -32,9 +33,15 @@ from registry.core.snapshots import Snapshot
 
 
 def compare(
-    run: Path, sources: Sequence[Source], snapshot: Path, new: Snapshot, *, at: int
+    run: Path,
+    sources: Sequence[Source],
+    snapshot: Path,
+    new: Snapshot,
+    *,
+    at: int,
+    sites: Sites | None = None,
 ) -> tuple[EarlierRun, Settings]:
-    """What of a run holds by a newer edition, and the settings to go on with.
+    """What of a run holds by a newer edition, and the settings to go on with; `sites` as in `settings_of`.
 
     `InvalidInput`, with the advice to filter in full, unless the inputs, the program and all settings are the same;
     `VerificationFailed` if the run's papers were changed.
@@ -50,10 +57,14 @@ def compare(
         )
     if manifest.licensee != (new.standing.licences and new.standing.licences.licensee):
         raise InvalidInput(f"{run} was made in the name of another licensee. {IN_FULL}")
-    settings = settings_of(manifest, at=at)
+    settings = settings_of(manifest, at=at, sites=sites)
     if settings.mode is Mode.ANNOTATE:
         raise InvalidInput(f"{run} annotates, so that every file says something of each item. {IN_FULL}")
-    before = settings_of(manifest, at=manifest.at)
+    if sites is not None and sites.may_age(manifest.at, at):
+        raise InvalidInput(
+            f"Since {run} was made, what some sites answered has become too old to count. {IN_FULL}"
+        )
+    before = settings_of(manifest, at=manifest.at, sites=sites)
     looked = look(sources, settings)
     if make_plan(looked, old, before).sha256 != manifest.runtime.get("plan_sha256"):
         raise InvalidInput(

@@ -2,5 +2,7 @@
 
 from typing import Final
 
+DAY: Final = 86_400
+"""Seconds."""
 MAX_AGE_DAYS: Final = 30
 """How long what a site answered counts in full, unless another number is asked for."""

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crawler import durable
-from crawler.sites import MAX_AGE_DAYS
+from crawler.sites import DAY, MAX_AGE_DAYS
 from crawler.sites.lines import LONGEST, oldest, parse_head, parse_site, parse_tail
 from registry.core.errors import Corrupt, InvalidInput, NotReady
 from registry.core.signals.families import FAMILIES
 from registry.core.signals.reading import Obtained
 
-_DAY: Final = 86_400
 _HEADER: Final = Struct("<16s32sQ8x")
 _MAGIC: Final = b"vorbehalt-sites1"
 _TAIL: Final = 1_024
@@ -55,6 +54,10 @@ class Sites:
         """As a run's papers state it: all that decides, and the editions of the rules by which the files are read."""
         names = ("sha256", "sites", "begun", "ended", "oldest", "agent", "any_ai_agent", "strict", "max_age")
         return {name: getattr(self, name) for name in names} | {"rules": dict(FAMILIES)}
+
+    def may_age(self, since: int, until: int) -> bool:
+        """Whether what a site answered may be fresh at one of two moments and too old at the other."""
+        return since != until and self.oldest < max(since, until) - self.max_age
 
     def check_file(self) -> None:
         """`NotReady` unless this very file lies there: for a machine that may have a copy of its own."""
@@ -93,7 +96,7 @@ def check_sites(path: Path, *, at: int, max_age_days: int = MAX_AGE_DAYS) -> Sit
         agent=head.agent,
         any_ai_agent=head.any_ai_agent,
         strict=head.strict,
-        max_age=max_age_days * _DAY,
+        max_age=max_age_days * DAY,
     )
 
 

@@ -1,0 +1,399 @@
+"""What whole sites say decides with the registry about every item that names its address, in every format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crawler import durable
+from crawler.engines.local import Job, run_filter
+from crawler.modes import Mode
+from crawler.runs import papers, refilter
+from crawler.runs.verify import verify_run
+from crawler.sites.evidence import DAY, Sites, check_sites
+from crawler.sites.joining import Hearing
+from crawler.sources import open_sources
+from registry.core.decisions import Policy
+from registry.core.errors import InvalidInput, NotReady
+from registry.core.records.runs import RunManifest
+from tests.unit.crawler import lab
+from tests.unit.crawler.archives import packed, record, response
+from tests.unit.crawler.shards import jpeg, tar, write
+from tests.unit.crawler.sites.world import ASKED_AT, PERMITS, REFUSES, TDMREP, TIMEOUT, site, sites_file
+
+AT = ASKED_AT + 100
+AI = """User-agent: GPTBot
+Disallow: /ai/
+
+User-agent: *
+Content-Usage: /y/ train-ai=y
+Content-Usage: /n/ train-ai=n
+"""
+FILES = {
+    TDMREP: '[{"location": "/a*$", "tdm-reservation": 1}]',
+    "/ai.txt": "User-agent: *\nDisallow: *.png\n",
+}
+OLD = {"/robots.txt": "User-agent: *\nDisallow: /no\n", TDMREP: PERMITS}
+LICENCE = '<license><prohibits type="usage">ai-train</prohibits></license>'
+RSL = f'<rsl xmlns="https://rslstandard.org/rsl"><content url="/sold/*">{LICENCE}</content></rsl>'
+SITES = sorted(
+    [
+        site("https://ai.example", {"/robots.txt": AI}),
+        site("https://files.example", FILES),
+        site("https://open.example", {TDMREP: PERMITS}),
+        site("https://silent.example", {}),
+        site("https://slow.example", {"/robots.txt": TIMEOUT}),
+        site("https://old.example", OLD, at=ASKED_AT - 40 * DAY),
+        site("https://xn--bcher-kva.example", {"/robots.txt": REFUSES}),
+        site("http://port.example:8080", {"/robots.txt": REFUSES}),
+        site("https://rsl.example", {"/robots.txt": "License: /l.xml\n"}, licences={"https://rsl.example/l.xml": RSL}),
+        site("https://[2001:db8::1]", {"/robots.txt": REFUSES}),
+        site("http://plain.example", {}),
+        site("https://plain.example", {"/robots.txt": REFUSES}),
+    ],
+    key=lambda line: json.loads(line)["origin"],
+)  # fmt: skip
+
+NO_SITE, NONE = ("unchecked.no-site", False), ("none-found", True)
+EXPECTED: dict[str, tuple[str, bool]] = {
+    "https://ai.example/a": NONE,
+    "https://ai.example/ai/a": ("signal.site.robots", False),
+    "https://ai.example/%61i/a": ("signal.site.robots", False),
+    "https://ai.example/x/../ai/a": ("signal.site.robots", False),
+    "https://ai.example/n/a": ("signal.site.content-usage", False),
+    "https://ai.example/y/a": ("signal.site.content-usage", True),
+    "https://files.example/a": ("signal.site.tdmrep", False),
+    "https://files.example/b/a?q=1#f": NONE,
+    "https://files.example/a?q=1": ("signal.site.tdmrep", False),
+    "https://files.example/A.png": ("signal.site.ai.txt", False),
+    "https://open.example/a": ("signal.site.tdmrep", True),
+    "https://silent.example/a": NONE,
+    "https://slow.example/a": ("error.signal.site.robots", False),
+    "https://old.example/a": ("unchecked.stale-site", False),
+    "https://old.example/no": ("signal.site.robots", False),
+    "https://rsl.example/free/a": NONE,
+    "https://rsl.example/sold/a": ("signal.site.rsl", False),
+    # the same site in other words
+    "HTTPS://Silent.EXAMPLE:443/a": NONE,
+    "https://silent.example./a": NONE,
+    "https://bücher.example/a": ("signal.site.robots", False),
+    "https://XN--BCHER-KVA.example/a": ("signal.site.robots", False),
+    "https://user:word@silent.example/a": NONE,
+    "https://silent.example:443@ai.example/ai/": ("signal.site.robots", False),
+    "https:\\\\silent.example\\a": NONE,
+    "https://[2001:DB8:0::1]/a": ("signal.site.robots", False),
+    # by http: its own site, else that by https, which then only refuses
+    "http://silent.example/a": NONE,
+    "http://ai.example/ai/a": ("signal.site.robots", False),
+    "http://rsl.example/sold/a": ("signal.site.rsl", False),
+    "http://open.example:80/a": NONE,
+    "http://plain.example/a": NONE,
+    "https://plain.example/a": ("signal.site.robots", False),
+    # other sites
+    "http://port.example:8080/a": ("signal.site.robots", False),
+    "http://port.example/a": NO_SITE,
+    "https://port.example:8080/a": NO_SITE,
+    "http://silent.example:8080/a": NO_SITE,
+    "https://silent.example:444/a": NO_SITE,
+    "https://www.silent.example/a": NO_SITE,
+    "https://silent.example..evil.example/": NO_SITE,
+    "https://127.0.0.1/a": NO_SITE,
+    "https://silent.example\u3002/a": NONE,
+    # none at all
+    "": ("unchecked.no-address", False),
+    "no address": ("error.malformed", False),
+    "//silent.example/a": ("error.malformed", False),
+    "ftp://silent.example/a": ("error.malformed", False),
+    "https://": ("error.malformed", False),
+    "https://a b/": ("error.malformed", False),
+    "https://silent.example:99999/": ("error.malformed", False),
+    "https://" + "a" * 70_000: ("error.malformed", False),
+}
+URLS = list(EXPECTED)
+Outcome = list[tuple[str, bool]]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
+    path = tmp_path_factory.mktemp("sites") / "sites.jsonl"
+    return check_sites(sites_file(path, *SITES, oldest=ASKED_AT - 40 * DAY), at=AT)
+
+
+@pytest.fixture
+def job_for(make_job: lab.MakeJob, tmp_path: Path, sites: Sites) -> Callable[..., Job]:
+    """A job over inputs, by the sites."""
+
+    def job(*inputs: Path, out: str = "run", metadata_only: bool = False, **settings: Any) -> Job:
+        made = make_job(out=tmp_path / out)
+        sources = open_sources(inputs, metadata_only=metadata_only)
+        request = replace(made.settings.request, at=AT)
+        asked = replace(made.settings, request=request, sites=sites, metadata_only=metadata_only, **settings)
+        return replace(made, sources=sources, inputs=list(inputs), settings=asked)
+
+    return job
+
+
+def run(job: Job) -> Outcome:
+    """Filter and verify; reason and fate of each item."""
+    run_filter(job, resume=False)
+    verify_run(job.out)
+    rows = pq.read_table(job.out / "verdicts.parquet", columns=["reason", "kept"]).to_pylist()
+    return [(row["reason"], row["kept"]) for row in rows]
+
+
+def told(found: Outcome, urls: Sequence[str] = URLS) -> Mapping[str, tuple[str, bool]]:
+    return dict(zip(urls, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    return [lab.prose(7_000 + n, words=30) for n in range(len(URLS))]
+
+
+# -- formats ---------------------------------------------------------------------------------------------------
+def test_tables_of_addresses(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    path = write(tmp_path / "t.parquet", pa.table({"URL": URLS}))
+    job = job_for(path, metadata_only=True)
+    assert told(run(job)) == EXPECTED
+    kept = pq.read_table(tmp_path / "run/data/t.parquet").column("URL").to_pylist()
+    assert kept == [url for url, (_, stays) in EXPECTED.items() if stays]
+
+
+def test_rows_are_judged_alike_one_by_one_and_as_columns(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    digests = [lab.Work("", str(n).encode()).id16.hex() * 2 for n in range(len(URLS))]
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS, "sha256": digests}), row_group_size=7)
+    one = job_for(path, metadata_only=True)
+    other = job_for(path, metadata_only=True, out="rows", mode=Mode.ANNOTATE)
+    assert told(run(one)) == told(run(other)) == EXPECTED
+    for table in ("verdicts.parquet", "codes.parquet"):
+        assert (one.out / table).read_bytes() == (other.out / table).read_bytes()
+
+
+def test_lines_of_text(tmp_path: Path, job_for: Callable[..., Job], texts: list[str]) -> None:
+    lines = [{"text": text, "url": url} for text, url in zip(texts, URLS, strict=True)]
+    nested = [{"text": text, "metadata": {"url": url}} for text, url in zip(texts, URLS, strict=True)]
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for path, rows in zip(paths, (lines, nested), strict=True):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert told(run(job_for(*paths)), [*URLS, *(f"{url} again" for url in URLS)]) == EXPECTED | {
+        f"{url} again": found for url, found in EXPECTED.items()
+    }
+
+
+def test_lines_that_state_addresses(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"url": url}) + "\n" for url in URLS))
+    assert told(run(job_for(path, metadata_only=True))) == EXPECTED
+
+
+def test_tables_of_texts(tmp_path: Path, job_for: Callable[..., Job], texts: list[str]) -> None:
+    plain = write(tmp_path / "a.parquet", pa.table({"text": texts, "url": URLS}))
+    inner = pa.StructArray.from_arrays([pa.array(URLS).dictionary_encode()], ["source_url"])
+    nested = write(tmp_path / "b.parquet", pa.table({"text": texts, "metadata": inner}))
+    found = run(job_for(plain, nested))
+    assert told(found[: len(URLS)]) == told(found[len(URLS) :]) == EXPECTED
+
+
+MEMBERS = {
+    "https://ai.example/ai/a": ("signal.site.robots", False),
+    "https://open.example/a": ("signal.site.tdmrep", True),
+    "https://nowhere.example/a": NO_SITE,
+}
+
+
+def test_samples_of_img2dataset(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    picture = jpeg(611)
+    members = [
+        member
+        for n, url in enumerate(MEMBERS)
+        for member in ((f"{n:09}.jpg", picture), (f"{n:09}.json", json.dumps({"url": url}).encode()))
+    ]
+    broken = [("8.jpg", picture), ("8.json", b'{"url": '), ("9.jpg", picture)]
+    path = write(tmp_path / "00000.tar", tar([*members, *broken]))
+    nowhere = ("unchecked.no-address", False)
+    job = job_for(path, column="jpg")
+    sources = open_sources([path], column="jpg")
+    assert run(replace(job, sources=sources)) == [*MEMBERS.values(), nowhere, nowhere]
+    folder = tmp_path / "files/00000"
+    for name, data in members:
+        write(folder / name, data)
+    write(tmp_path / "files/00000.parquet", pa.table({"key": ["0"], "status": ["success"]}))
+    sources = open_sources([tmp_path / "files"], column="jpg")
+    assert run(replace(job_for(out="files-run"), sources=sources)) == [*MEMBERS.values()]
+
+
+def test_captures(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    picture = jpeg(612)
+    head = ["Content-Type: image/jpeg"]
+    records = [
+        response(1, picture, "https://ai.example/ai/a", head=head),
+        response(2, picture, "https://open.example/a", head=[*head, "X-Robots-Tag: noai"]),
+        response(3, picture, "https://files.example/a", head=[*head, "TDM-Reservation: 0"]),
+        response(4, picture, "https://files.example/a", head=head),
+        response(5, picture, "https://open.example/a", head=[*head, "TDM-Reservation: 1"]),
+        record("resource", 6, picture, "urn:example:a", Content_Type="image/jpeg"),
+        record("resource", 7, picture, "https://a b/", Content_Type="image/jpeg"),
+        response(8, picture, "https://silent.example/a", head=head),
+    ]
+    expected = [
+        ("signal.site.robots", False),
+        ("signal.x-robots-tag", False),
+        ("signal.tdmrep", True),  # the answer's own word goes before the file of its site
+        ("signal.site.tdmrep", False),
+        ("signal.tdmrep", False),
+        ("unchecked.no-address", False),
+        ("error.malformed", False),
+        ("none-found", True),
+    ]
+    path = write(tmp_path / "a.warc.gz", packed(*records))
+    assert run(job_for(path)) == expected
+    only = run(job_for(path, metadata_only=True, out="only"))
+    assert only[:2] == [("signal.site.robots", False), ("signal.site.tdmrep", True)]
+
+
+# -- what decides ----------------------------------------------------------------------------------------------
+def test_a_licence_goes_before_what_a_site_says_and_nothing_before_the_registry(
+    tmp_path: Path, job_for: Callable[..., Job]
+) -> None:
+    works = ["licensed text", "reserved text"]
+    urls = ["https://ai.example/ai/a", "https://open.example/a"]
+    rows = [
+        {"text": lab.WORKS[work].data.decode(), "url": url} for work, url in zip(works, urls, strict=True)
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(job_for(path)) == [("licence.licensee", True), ("registered.no-licence", False)]
+
+
+def test_an_item_at_two_places_needs_both(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    pairs = [
+        ("https://open.example/a", "https://ai.example/ai/a", ("signal.site.robots", False)),
+        ("https://open.example/a", "https://silent.example/a", NONE),
+        ("https://open.example/a", "https://open.example/b", ("signal.site.tdmrep", True)),
+        ("https://open.example/a", "https://nowhere.example/a", NO_SITE),
+        ("https://open.example/a", None, ("signal.site.tdmrep", True)),
+    ]
+    one, two, expected = zip(*pairs, strict=True)
+    path = write(tmp_path / "t.parquet", pa.table({"url": one, "image_url": two}))
+    assert run(job_for(path, metadata_only=True)) == list(expected)
+
+
+def test_where_consent_is_asked_no_site_gives_it(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS}))
+    job = job_for(path, metadata_only=True)
+    request = replace(job.settings.request, policy=Policy.CONSENT_FIRST)
+    assert not any(kept for _, kept in run(replace(job, settings=replace(job.settings, request=request))))
+
+
+def test_the_papers_name_the_file_and_count_what_sites_said(
+    tmp_path: Path, job_for: Callable[..., Job], sites: Sites
+) -> None:
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS}))
+    job = job_for(path, metadata_only=True)
+    run(job)
+    manifest = RunManifest.parse((job.out / "run.json").read_bytes())
+    assert manifest.parameters["sites"] == sites.as_json()
+    reasons = [reason for reason, _ in EXPECTED.values()]
+    assert manifest.counts.by_reason["unchecked.no-site"] == reasons.count("unchecked.no-site")
+    assert manifest.signals["site.robots"] == sum("site.robots" in reason for reason in reasons)
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path: Path, job_for: Callable[..., Job]) -> None:
+    parts = ("ai", "n", "x", "y")
+    tables = {
+        n: pa.table({"url": [f"https://ai.example/{part}/{n}" for part in parts] * 50}) for n in range(4)
+    }
+    paths = [write(tmp_path / f"{n}.parquet", table) for n, table in tables.items()]
+    one, two = (replace(job_for(*paths, metadata_only=True, out=f"run-{n}"), workers=n) for n in (1, 2))
+    assert run(one) == run(two)
+    for name in ("verdicts.parquet", "codes.parquet"):
+        assert (one.out / name).read_bytes() == (two.out / name).read_bytes()
+    ids = {RunManifest.parse((job.out / "run.json").read_bytes()).run_id for job in (one, two)}
+    assert len(ids) == 1
+
+
+def test_many_addresses_of_one_site_are_as_many_answers_as_its_patterns_tell_apart(sites: Sites) -> None:
+    asked = Hearing(sites, AT, "world")
+    heard = [asked.of_address(f"https://ai.example/{'ai' if n % 2 else 'other'}/{n}") for n in range(20_000)]
+    assert len(set(map(id, heard))) == 2
+
+
+# -- what is not as it was ---------------------------------------------------------------------------------------
+def test_a_run_stops_if_the_file_is_no_longer_there_or_changes(
+    tmp_path: Path, job_for: Callable[..., Job], sites: Sites
+) -> None:
+    copy = Path(shutil.copy(sites.path, tmp_path / "copy.jsonl"))
+    own = check_sites(copy, at=AT)
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS}))
+    job = job_for(path, metadata_only=True)
+    job = replace(job, settings=replace(job.settings, sites=own))
+    copy.with_name("copy.jsonl.index").unlink()
+    with pytest.raises(NotReady):
+        run_filter(job, resume=False)
+    assert not (job.out / "run.json").exists()
+
+
+@pytest.mark.parametrize("name", ["signal.site.robots.v1", "signal.site.tdmrep.v1"])
+def test_what_sites_said_cannot_be_taken_out_of_the_papers(
+    tmp_path: Path, job_for: Callable[..., Job], name: str
+) -> None:
+    job = job_for(write(tmp_path / "t.parquet", pa.table({"url": URLS})), metadata_only=True)
+    run(job)
+    codes = job.out / "codes.parquet"
+    rows = [row for row in pq.read_table(codes).to_pylist() if row["algorithm"] != name]
+    count = papers.write_parquet(codes, papers.CODES, [pa.RecordBatch.from_pylist(rows, papers.CODES)])
+    manifest = RunManifest.parse((job.out / "run.json").read_bytes())
+    used = replace(manifest.codes, sha256=durable.sha256_of(codes), bytes=codes.stat().st_size, rows=count)
+    signals = {family: n for family, n in manifest.signals.items() if f"signal.{family}.v1" != name}
+    forged = replace(manifest, codes=used, signals=signals)
+    (job.out / "run.json").write_bytes(forged.to_bytes())
+    with pytest.raises(VerificationFailed, match="papers say"):
+        verify_run(job.out)
+
+
+# -- again by a newer edition ------------------------------------------------------------------------------------
+def _again(job: Job, at: int, sites: Sites | None, out: Path, make_job: lab.MakeJob) -> RunManifest:
+    new = make_job(out=out).snapshot
+    folder = new.path.parents[1]
+    earlier, settings = refilter.compare(job.out, job.sources, folder, new, at=at, sites=sites)
+    return run_filter(Job(job.sources, job.inputs, out, new, settings, earlier=earlier), resume=False)
+
+
+def test_refiltering_takes_over_what_sites_said(
+    tmp_path: Path, job_for: Callable[..., Job], make_job: lab.MakeJob, sites: Sites
+) -> None:
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS}))
+    fresh = replace(sites, max_age=3_650 * DAY)
+    job = job_for(path, metadata_only=True)
+    job = replace(job, settings=replace(job.settings, sites=fresh))
+    run(job)
+    at = job.settings.request.at + 3_600
+    again = _again(job, at, fresh, tmp_path / "again", make_job)
+    full = replace(
+        job,
+        out=tmp_path / "full",
+        settings=replace(job.settings, request=replace(job.settings.request, at=at)),
+    )
+    assert again.run_id == run_filter(full, resume=False).run_id
+    for wrong in (None, sites, replace(fresh, sha256="0" * 64)):
+        with pytest.raises(InvalidInput, match="domain-signals"):
+            _again(job, at, wrong, tmp_path / "wrong", make_job)
+
+
+def test_refiltering_is_refused_where_a_site_has_become_too_old(
+    tmp_path: Path, job_for: Callable[..., Job], make_job: lab.MakeJob, sites: Sites
+) -> None:
+    path = write(tmp_path / "t.parquet", pa.table({"url": URLS}))
+    job = job_for(path, metadata_only=True)
+    run(job)
+    _again(job, job.settings.request.at, sites, tmp_path / "same", make_job)
+    with pytest.raises(InvalidInput, match="too old"):
+        _again(job, job.settings.request.at + 1, sites, tmp_path / "later", make_job)
