@@ -18,11 +18,12 @@ from crawler.engines.local import Job, run_filter
 from crawler.modes import Mode
 from crawler.runs import papers, refilter
 from crawler.runs.verify import verify_run
-from crawler.sites.evidence import DAY, Sites, check_sites
+from crawler.sites import DAY
+from crawler.sites.evidence import Sites, check_sites
 from crawler.sites.joining import Hearing
 from crawler.sources import open_sources
 from registry.core.decisions import Policy
-from registry.core.errors import InvalidInput, NotReady
+from registry.core.errors import InvalidInput, NotReady, VerificationFailed
 from registry.core.records.runs import RunManifest
 from tests.unit.crawler import lab
 from tests.unit.crawler.archives import packed, record, response
@@ -281,9 +282,9 @@ def test_an_item_at_two_places_needs_both(tmp_path: Path, job_for: Callable[...,
         ("https://open.example/a", "https://nowhere.example/a", NO_SITE),
         ("https://open.example/a", None, ("signal.site.tdmrep", True)),
     ]
-    one, two, expected = zip(*pairs, strict=True)
-    path = write(tmp_path / "t.parquet", pa.table({"url": one, "image_url": two}))
-    assert run(job_for(path, metadata_only=True)) == list(expected)
+    table = pa.table({"url": [pair[0] for pair in pairs], "image_url": [pair[1] for pair in pairs]})
+    path = write(tmp_path / "t.parquet", table)
+    assert run(job_for(path, metadata_only=True)) == [pair[2] for pair in pairs]
 
 
 def test_where_consent_is_asked_no_site_gives_it(tmp_path: Path, job_for: Callable[..., Job]) -> None:
