@@ -71,7 +71,8 @@ _PARAMETERS.append(
         "in": "query",
         "name": "min_words",
         "schema": {"type": "integer", "minimum": 0, "maximum": MOST_WORDS, "default": MIN_WORDS},
-        "description": "With JSON lines only. Passages of fewer words are traces, unless they are half of the work.",
+        "description": "With an Arrow stream or JSON lines only. Passages of fewer words are traces, unless they are "
+        "half of the work.",
     }
 )
 
@@ -100,6 +101,12 @@ def _words(given: object) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MOST_WORDS:
         raise InvalidInput(f"min_words is a whole number from 0 to {MOST_WORDS:,}.")
     return given
+
+
+def _words_of_query(terms: dict[str, str]) -> int:
+    """The same from a query, of which it is taken."""
+    words = terms.pop("min_words", str(MIN_WORDS))
+    return _words(int(words) if words.isdecimal() and len(words) < 9 else None)
 
 
 def _request(data: dict[str, Any], at: int, *, needs_algorithm: bool) -> Request:
@@ -250,8 +257,7 @@ def _check_lines(now: datetime) -> Response:
     if HEADER in request.headers:
         raise InvalidInput(f"Lines take no {HEADER}: a check changes nothing, so just send them again.")
     terms = _terms()
-    algorithm, words = terms.pop("algorithm", None), terms.pop("min_words", str(MIN_WORDS))
-    least = _words(int(words) if words.isdecimal() and len(words) < 9 else None)
+    algorithm, least = terms.pop("algorithm", None), _words_of_query(terms)
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=False)
     budget = hidden.budget()
     request.max_content_length = MAX_BYTES
@@ -302,6 +308,7 @@ def list_range(query: dict[str, Any], prefix: str) -> Any:
 def _check_stream(now: datetime) -> Response:
     """Codes as an Arrow stream, for what the query says. It counts as one request for each 10,000 rows begun."""
     terms = _terms()
+    _words_of_query(terms)  # so that the same terms do for all forms: codes of one length are no passages
     wanted = _request(terms, int(now.timestamp()), needs_algorithm=True)
     check_algorithm(terms["algorithm"])
     codes = read_codes(request.get_data(), ALGORITHMS[terms["algorithm"]].code_bytes)

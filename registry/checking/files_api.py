@@ -57,7 +57,7 @@ class _File:
 
 @blueprint.post("")
 @require(Scope.CHECK)
-@blueprint.arguments(schemas.TermsQuery, location="query")
+@blueprint.arguments(schemas.FilesQuery, location="query")
 @blueprint.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": _FORM}}})
 @blueprint.response(200, schemas.CheckedFilesView)
 def check_files(query: dict[str, Any]) -> Any:
@@ -77,7 +77,15 @@ def check_files(query: dict[str, Any]) -> Any:
     with reading() as session:
         items = [file.codes for file in files]
         change_seq, found = check(
-            session, part(LiveIndex), current_actor(), wanted, items, now, gaps, budget=budget
+            session,
+            part(LiveIndex),
+            current_actor(),
+            wanted,
+            items,
+            now,
+            gaps,
+            budget=budget,
+            min_words=query["min_words"],
         )
     answers = [_answer(file, checked) for file, checked in zip(files, found, strict=True)]
     return {"live": {"change_seq": change_seq}, "files": answers}

@@ -52,6 +52,16 @@ class TermsQuery(Strict):
     territory = fields.String(load_default=WORLD, metadata={"example": "world"})
 
 
+class FilesQuery(TermsQuery):
+    """The same for files, which may be texts."""
+
+    min_words = fields.Integer(
+        load_default=MIN_WORDS,
+        validate=validate.Range(0, MOST_WORDS),
+        metadata={"description": "Passages of fewer words are traces, unless they are half of the work."},
+    )
+
+
 class LiveView(Strict):
     """What the answer rests on."""
 

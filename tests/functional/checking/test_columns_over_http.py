@@ -33,7 +33,8 @@ def test_a_stream_is_answered_as_json_is(client: Client, account: Make) -> None:
     hashes = [code_of(denied), "00" * 32, flipped(code_of(denied), 33), code_of(free), "ff" * 32]
     by_json = check(client, lab, *hashes).json
     codes = [bytes.fromhex(code) for code in hashes]
-    answer = check_stream(client, lab, stream(column(codes[:2]), column(codes[2:])))
+    body = stream(column(codes[:2]), column(codes[2:]))
+    answer = check_stream(client, lab, body, {**TERMS, "min_words": "100"})
 
     assert answer.status_code == 200, answer.data
     assert answer.mimetype == ARROW
@@ -102,6 +103,7 @@ BAD_STREAMS: list[tuple[bytes, dict[str, str | None], str]] = [
     (ONE, {"policy": "mine"}, "no policy"),
     (ONE, {"territory": "moon"}, "territory"),
     (ONE, {"limit": "1"}, "Unknown field 'limit'"),
+    (ONE, {"min_words": "some"}, "min_words is a whole number"),
     (ONE, {"algorithm": None}, "'algorithm' is missing"),
     (ONE, {"purpose": None}, "'purpose' is missing"),
     (ONE, {"policy": None}, "'policy' is missing"),

@@ -67,6 +67,10 @@ def test_an_excerpt_is_found_with_its_place_and_a_trace_decides_nothing(
         headers = {**buyer.headers, "Content-Type": "application/jsonl"}
         lines = client.post("/v1/check", data=line, query_string=query, headers=headers)
         assert json.loads(lines.data.splitlines()[0])["verdict"] == verdict
+        sent = {"file": (io.BytesIO(page(NOVEL[300:350]).encode()), "page.txt")}
+        del query["algorithm"]
+        files = client.post("/v1/check/files", data=sent, query_string=query, headers=buyer.headers)
+        assert files.json["files"][0]["verdict"] == verdict
 
 
 def test_a_code_that_no_text_has_is_refused(client: Client, account: Make) -> None:
