@@ -338,6 +338,7 @@ class Auditor:
                 "recompute",
                 True,
                 f"{each.settlement}: {each.claims:,} claims in {each.lines:,} lines, every byte as published"
+                + (f"; {each.released:,} held rows released" if each.released else "")
                 + (f"; owed in minor units: {owed}" if owed else ""),
             )
         if not found:

@@ -17,6 +17,7 @@ from registry.core.records.leaves import (
     DeclarationLeaf,
     SettlementLeaf,
     TariffLeaf,
+    TitleLeaf,
     UseLeaf,
     parse_leaf,
 )
@@ -46,6 +47,8 @@ class Account:
     """Index and entry of each version, by the digest (hex) of its terms."""
     declarations: Mapping[int, DeclarationLeaf]
     """What labs declared, by log index."""
+    titles: frozenset[int] = frozenset()
+    """Log indices of the decisions about titles in conflict."""
 
 
 def read_account(log: ServedLog, signed: Checkpoint) -> Account:
@@ -54,6 +57,7 @@ def read_account(log: ServedLog, signed: Checkpoint) -> Account:
     settlements: list[Logged] = []
     tariffs: dict[str, tuple[int, TariffLeaf]] = {}
     declarations: dict[int, DeclarationLeaf] = {}
+    titles: set[int] = set()
     for index, leaf in _leaves(log, signed):
         if isinstance(leaf, UseLeaf):
             open_claims[index] = leaf
@@ -61,9 +65,11 @@ def read_account(log: ServedLog, signed: Checkpoint) -> Account:
             tariffs[leaf.terms] = (index, leaf)
         elif isinstance(leaf, DeclarationLeaf):
             declarations[index] = leaf
+        elif isinstance(leaf, TitleLeaf):
+            titles.add(index)
         elif isinstance(leaf, SettlementLeaf):
             settlements.append(Logged(index, leaf, _taken(index, leaf, open_claims)))
-    return Account(settlements, tariffs, declarations)
+    return Account(settlements, tariffs, declarations, frozenset(titles))
 
 
 def _leaves(log: ServedLog, signed: Checkpoint) -> Iterator[tuple[int, AnyLeaf]]:

@@ -92,7 +92,7 @@ def publish(home: Path | None, recreate: bool, as_json: bool) -> None:
 @JSON
 @click.option("--period", required=True, help="The quarter to settle, such as 2026-Q4.")
 def settle(home: Path | None, period: str, as_json: bool) -> None:
-    """Turn the usage that was reported into what is owed to whom.
+    """Turn the usage that was reported into what is owed to whom, and release what is no longer held.
 
     Example: vorbehalt-server settle --period 2026-Q4
     """
@@ -107,10 +107,11 @@ def settle(home: Path | None, period: str, as_json: bool) -> None:
             "period": settlement.period,
             "claims": settlement.claim_count,
             "lines": settlement.line_count,
+            "released": settlement.released_count,
             "log_index": settlement.log_index,
         },
         f"{settlement.period} is settled: {settlement.claim_count} claims in {settlement.line_count} lines, "
-        f"entry {settlement.log_index} in the log.",
+        f"{settlement.released_count} held lines released, entry {settlement.log_index} in the log.",
     )
 
 

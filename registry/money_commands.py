@@ -116,6 +116,51 @@ def ledger_unclaimed(home: Path | None, year: int | None, as_json: bool) -> None
     say(as_json, {"unclaimed": found, "works": works}, "\n".join(lines) or "Nothing is unclaimed.")
 
 
+@ledger.command("held")
+@HOME
+@JSON
+@click.option("--of", "party", help="Of the works of this account only, party_…")
+def ledger_held(home: Path | None, party: str | None, as_json: bool) -> None:
+    """What is held of the money of works, and what keeps it. The next settlement releases what nothing keeps.
+
+    Example: vorbehalt-server ledger held
+    """
+    from registry.remuneration.service import decimal, list_held
+    from registry.wiring import Registry
+
+    whose = None if party is None else parse_id("party", party)
+    with Registry.open(settings_of(home)) as registry, registry.operating() as (session, actor):
+        found: list[dict[str, Any]] = [
+            {
+                "work": format_id("work", each.work),
+                "title": each.title,
+                "period": each.period,
+                "amount_minor": each.amount_minor,
+                "currency": each.currency,
+                "state": each.state.value,
+                "lapses_on": None if each.lapses_on is None else each.lapses_on.isoformat(),
+            }
+            for each in list_held(session, actor, registry.sources, whose)
+        ]
+    lines = [
+        f"{f['period']}  {f['work']}  {decimal(f['amount_minor'], f['currency'])} {f['currency']}  "
+        f"{_KEPT[f['state']].format(**f)}  {f['title']}"
+        for f in found
+    ]
+    say(as_json, {"held": found}, "\n".join(lines) or "Nothing is held.")
+
+
+_KEPT = {
+    "contested": "contested: decide about the title",
+    "overclaimed": "overclaimed: its shares sum to more than the whole",
+    "unknown": "unknown holder, not distributable from {lapses_on}",
+    "lapsed": "lapsed: not distributable since {lapses_on}, so it is not released",
+    "ready": "ready: the next settlement releases it",
+    "lost": "ready: the next settlement gives it to the holders of the earlier work",
+}
+"""What keeps money, and what is to be done about it."""
+
+
 @ledger.command("lapse")
 @HOME
 @JSON

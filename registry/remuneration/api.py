@@ -43,6 +43,17 @@ def get_statement_csv(query: dict[str, Any]) -> Response:
     )
 
 
+@blueprint.get("/statements/held")
+@require(Scope.STATEMENTS_READ)
+@blueprint.arguments(schemas.HeldQuery, location="query")
+@blueprint.response(200, schemas.HeldList)
+def list_held(query: dict[str, Any]) -> Any:
+    """What is held of the money of your works, and why; the operator sees that of all."""
+    with reading() as session:
+        items = service.list_held(session, current_actor(), sources(), query["on_behalf_of"])
+    return {"items": items}
+
+
 @blueprint.get("/settlements")
 @require(Scope.STATEMENTS_READ)
 @blueprint.arguments(page_query("settlement"), location="query")

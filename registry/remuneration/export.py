@@ -35,6 +35,8 @@ COLUMNS = (
     "right",
     "purpose",
     "part",
+    "origin_period",
+    "held_by",
     "management_deduction_exact_minor",
     "other_deduction_exact_minor",
     "total_minor",
@@ -98,6 +100,8 @@ def _cells(statement: Statement, entry: StatementEntry) -> Mapping[str, str | in
         "right": entry.right,
         "purpose": entry.purpose,
         "part": entry.part,
+        "origin_period": entry.origin_period or "",
+        "held_by": "" if entry.held_by is None else format_id("settlement", entry.held_by),
         "management_deduction_exact_minor": str(entry.management_exact),
         "other_deduction_exact_minor": str(entry.other_exact),
     }

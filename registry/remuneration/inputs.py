@@ -6,7 +6,6 @@ the registry and the payee can open it. Beside it stands how to find the stored 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,20 +20,30 @@ from registry.core.ids import format_id
 from registry.core.records.canonical import canonical
 from registry.core.records.claims import rows_root
 from registry.core.records.leaves import commitment
-from registry.core.settlement.files import RIGHT, FreeUse, Inputs
+from registry.core.settlement.files import FreeUse, Inputs
 from registry.core.settlement.periods import Period
+from registry.core.settlement.releases import Held, Release, Shares
 from registry.core.settlement.rules import Deductions, Pool, Use
 from registry.core.tariffs import Tariff, flat_amounts
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.remuneration.declared import Due, HeldBack
+from registry.remuneration.entitled import entitled_to
 from registry.remuneration.models import FlatCharge
+from registry.remuneration.releasing import Examined, decisions_about, newest_decision
 from registry.usage import service as usage
 from registry.usage.service import ClaimBatch
 from registry.works import service as works
 
-Held = tuple[tuple[int, int], ...]
-"""(party, ppm), private keys; each party once."""
+
+class Closing(NamedTuple):
+    """What a settlement closes, and when."""
+
+    period: Period
+    size: int
+    """Of the log that it rests on."""
+    at: datetime
+    deductions: Deductions
 
 
 class Payee(NamedTuple):
@@ -71,6 +80,8 @@ class Gathered:
     """Private key of a claim batch by its log index."""
     work_ids: Mapping[str, int]
     held: Sequence[HeldBack]
+    releases: Sequence[Examined]
+    """The stored lines that are released, in the order of `inputs.releases`."""
 
 
 class _Taken(NamedTuple):
@@ -86,22 +97,21 @@ class _Taken(NamedTuple):
 
 def gather(
     session: Session,
+    closing: Closing,
     claims: Sequence[ClaimBatch],
-    period: Period,
-    closing_size: int,
-    deductions: Deductions,
-    sources: Sources,
     due: Due,
+    releases: Sequence[Examined],
+    sources: Sources,
 ) -> Gathered:
     """Price, owners and state of every row of these claims, in pools by agreement and quarter of submission.
 
-    Shares are those on record when a claim came in; whether a title is contested is asked now. Rows under a licence
-    that is free of charge belong to no pool. Each component that is charged by a declared figure has a pool of its own.
-    `Corrupt` if what is stored is not what was logged.
+    Shares are those on record when a claim came in, completed by those of now; whether a title is contested is asked
+    now. Rows under a licence that is free of charge belong to no pool. Each component that is charged by a declared
+    figure has a pool of its own. `Corrupt` if what is stored is not what was logged.
     """
-    taken = _read_claims(session, claims)
-    basis = _read_claims(session, due.claims)
-    payees = _payees(session, (taken, basis), sources)
+    taken = _read_claims(session, claims, closing.at)
+    basis = _read_claims(session, due.claims, closing.at)
+    payees = _payees(session, (taken, basis), releases, sources)
     numbers = {payee.party_id: number for number, (_, payee) in enumerate(payees)}
     tariffs: dict[bytes, Tariff] = {}
     found = [
@@ -120,15 +130,16 @@ def gather(
         found.append((pool, StoredPool(charge.agreement_id, lab_id, charge.declaration.id)))
     found.sort(key=lambda pair: pair[0].key)
     inputs = Inputs(
-        period=period,
-        from_index=claims[0].log_index if claims else closing_size,
-        to_index=closing_size,
-        deductions=deductions,
+        period=closing.period,
+        from_index=claims[0].log_index if claims else closing.size,
+        to_index=closing.size,
+        deductions=closing.deductions,
         payees=[published for published, _ in payees],
         tariffs=sorted(tariffs.values(), key=lambda tariff: canonical(tariff.as_json())),
         pools=[pool for pool, _ in found],
         free=taken.free,
         holds=[each.hold for each in due.held],
+        releases=_releases(session, releases, numbers),
     )
     return Gathered(
         inputs=inputs,
@@ -139,14 +150,41 @@ def gather(
         claim_ids={claim.log_index: claim.id for claim in (*claims, *due.claims)},
         work_ids=taken.work_ids | basis.work_ids,
         held=due.held,
+        releases=releases,
     )
 
 
+def _releases(session: Session, found: Sequence[Examined], numbers: Mapping[int, int]) -> list[Release]:
+    """What is released, with works and payees as they are published."""
+    named = works.works_by_id(session, {each.line.work_id for each in found})
+    decisions = decisions_about(session, found)
+    return [
+        Release(
+            Held(
+                *each.key,
+                work=format_id("work", named[each.line.work_id].public_id),
+                payee=each.line.payee,
+                ppm=each.line.ppm,
+                exact=each.line.exact,
+                amount_minor=each.line.amount_minor,
+            ),
+            newest_decision(decisions, each),
+            _numbered(each.shares, numbers),
+        )
+        for each in found
+    ]
+
+
+def _numbered(shares: Shares, numbers: Mapping[int, int]) -> Shares:
+    """By the payees' numbers, instead of private keys."""
+    return tuple(sorted((numbers[party], ppm) for party, ppm in shares))
+
+
 # -- claims ------------------------------------------------------------------------------------------------
-def _read_claims(session: Session, claims: Sequence[ClaimBatch]) -> _Taken:
+def _read_claims(session: Session, claims: Sequence[ClaimBatch], now: datetime) -> _Taken:
     taken = _Taken({}, {}, [], {})
     for claim in claims:
-        _take(session, claim, taken)
+        _take(session, claim, taken, now)
     return taken
 
 
@@ -156,14 +194,13 @@ def _until(basis: _Taken, agreement_id: int, last: Period) -> list[Use]:
     return sorted((use for key in keys for use in basis.pools[key]), key=lambda use: (use.log_index, use.row))
 
 
-def _take(session: Session, claim: ClaimBatch, taken: _Taken) -> None:
+def _take(session: Session, claim: ClaimBatch, taken: _Taken, now: datetime) -> None:
     """Add one claim's rows, as they were logged."""
     if rows_root(claim.rows) != claim.rows_root:
         raise _corrupt(f"The claim at log index {claim.log_index} is not on record as it was logged.")
     facts = usage.row_facts(session, claim)
-    keys = {work_id for work_id, *_ in facts}
-    contested = works.contested_among(session, keys)
-    held = _held(session, keys, usage.run_of(session, claim).territory, claim.submitted_at)
+    keys, territory = {work_id for work_id, *_ in facts}, usage.run_of(session, claim).territory
+    holders = entitled_to(session, keys, territory, claim.submitted_at, now)
     period = Period.of(claim.submitted_at)
     lines = claim.rows.decode("ascii").splitlines()
     for row, (line, (work_id, agreement_id, tariff, unit)) in enumerate(zip(lines, facts, strict=True)):
@@ -182,28 +219,18 @@ def _take(session: Session, claim: ClaimBatch, taken: _Taken) -> None:
             units=int(units),
             unit=unit,
             how=int(how),
-            contested=work_id in contested,
-            shares=held.get(work_id, ()),
+            contested=holders[work_id].contested,
+            shares=holders[work_id].shares,
         )
         taken.pools.setdefault((agreement_id, period), []).append(use)
 
 
-def _held(session: Session, keys: set[int], territory: str, at: datetime) -> dict[int, Held]:
-    """The shares of each work, each party once; equal ones are one object, for there are many."""
-    known: dict[Held, Held] = {}
-    held = {}
-    for work_id, shares in works.shares_of(session, keys, RIGHT, territory, at).items():
-        sums: Counter[int] = Counter()
-        for party, ppm in shares:
-            sums[party] += ppm
-        each = tuple(sorted((party, ppm) for party, ppm in sums.items() if ppm))
-        held[work_id] = known.setdefault(each, each)
-    return held
-
-
-def _payees(session: Session, taken: Sequence[_Taken], sources: Sources) -> list[tuple[str, Payee]]:
+def _payees(
+    session: Session, taken: Sequence[_Taken], releases: Sequence[Examined], sources: Sources
+) -> list[tuple[str, Payee]]:
     """Everybody who holds a share, by a commitment with a salt of its own: from outside, nobody can tell who it is."""
     held = {use.shares for each in taken for uses in each.pools.values() for use in uses}
+    held |= {each.shares for each in releases}
     ids = sorted({party for shares in held for party, _ in shares})
     found = []
     for key, public_id in parties.public_ids(session, ids).items():
@@ -230,9 +257,7 @@ def _pool(
         raise _corrupt(f"{licence} is not on record with the tariff version that was claimed.")
     tariffs[digest] = tariff
     charged = flat_was_charged(session, agreement_id, period)
-    renamed: dict[Held, Held] = {}
-    for shares in {use.shares for use in uses}:
-        renamed[shares] = tuple(sorted((numbers[party], ppm) for party, ppm in shares))
+    renamed = {shares: _numbered(shares, numbers) for shares in {use.shares for use in uses}}
     return Pool(
         licence=licence,
         tariff=tariff,

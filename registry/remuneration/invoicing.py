@@ -212,10 +212,11 @@ def _charged(session: Session, pools: Sequence[SettlementPool]) -> list[rules.Ch
 
 
 def _parts(session: Session, pool_ids: Sequence[int]) -> Mapping[int, list[rules.Part]]:
-    """By pool: what fell on each kind of work, in the order of kinds and units."""
-    line = StatementLine
+    """By pool: what fell on each kind of work, in the order of kinds and units; whoever was given it later."""
+    line, pool = StatementLine, SettlementPool
     uses = (
         select(line.pool_id, line.work_id, line.unit, line.units, func.sum(line.amount_minor).label("amount"))
+        .join(pool, (pool.id == line.pool_id) & (pool.settlement_id == line.settlement_id))
         .where(line.pool_id.in_(pool_ids))
         .group_by(line.pool_id, line.claim_batch_id, line.row, line.work_id, line.unit, line.units)
         .subquery()

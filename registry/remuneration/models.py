@@ -38,6 +38,9 @@ class Settlement(Identified, Base):
     social_ppm: Mapped[int] = mapped_column(server_default="0")
     claim_count: Mapped[int] = mapped_column(BigInteger)
     line_count: Mapped[int] = mapped_column(BigInteger)
+    """Those of its pools, and those that it released of earlier ones."""
+    released_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """How many held lines of earlier settlements it gave to their holders."""
     settled_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
     settled_at: Mapped[datetime]
 
@@ -146,11 +149,17 @@ class SettlementHold(Base):
 
 
 class StatementLine(Base):
-    """One account's part of one reported use. Lines and deductions of a pool sum to its total."""
+    """One account's part of one reported use. Lines and deductions of a pool sum to its total.
+
+    A line that a later settlement than the pool's made is a part of a held one, which was released: those together sum
+    to what was held.
+    """
 
     __tablename__ = "statement_line"
     __table_args__ = (
-        UniqueConstraint("pool_id", "claim_batch_id", "row", "account"),
+        UniqueConstraint(
+            "settlement_id", "pool_id", "claim_batch_id", "row", "account", name="uq_statement_line_once"
+        ),
         Index("ix_statement_line_party_settlement", "party_id", "settlement_id"),
     )
 
@@ -171,6 +180,15 @@ class StatementLine(Base):
     """The amount before rounding and after deductions, as a rational `n/d` in minor units."""
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
+
+
+class ReleasedLine(Base):
+    """That a held line was released, and by which settlement: its key makes a second time impossible."""
+
+    __tablename__ = "released_line"
+
+    line_id: Mapped[int] = mapped_column(ForeignKey("statement_line.id"), primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), index=True)
 
 
 class LedgerPosting(Base):

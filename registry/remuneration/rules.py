@@ -40,6 +40,11 @@ def receivable_account(lab: str) -> str:
     return f"Assets:Receivable:{lab}"
 
 
+def disputed_account(work: str) -> str:
+    """What is held until it is decided whose the work is."""
+    return f"Liabilities:Disputed:{work}"
+
+
 def unclaimed_account(year: int | str) -> str:
     """What was collected in this year and nobody is known for."""
     return f"Liabilities:Unclaimed:{year}"
@@ -62,11 +67,16 @@ def pool_account(pool: Pool) -> str:
 
 def line_account(line: Line, pool: Pool, names: Sequence[str]) -> str:
     """Where a line's amount goes; `names` has the payees' public ids by number."""
-    if line.payee == DISPUTED:
-        return f"Liabilities:Disputed:{line.work}"
-    if line.payee == UNCLAIMED:
-        return unclaimed_account(pool.period.year)
-    return payee_account(names[line.payee])
+    return part_account(line.payee, line.work, pool.period.year, names)
+
+
+def part_account(payee: int, work: str, year: int, names: Sequence[str]) -> str:
+    """Where a part of a row goes, or is held; `year` is that of its pool, in which the money was collected."""
+    if payee == DISPUTED:
+        return disputed_account(work)
+    if payee == UNCLAIMED:
+        return unclaimed_account(year)
+    return payee_account(names[payee])
 
 
 # -- entries -----------------------------------------------------------------------------------------------
@@ -88,6 +98,18 @@ def distribution(pool: Pool, split: Distribution, names: Sequence[str]) -> list[
     postings = [Posting(pool_account(pool), pool.currency, sum(sums.values()))]
     postings += [Posting(account, pool.currency, -amount) for account, amount in sorted(sums.items())]
     return _without_zeros(postings)
+
+
+def release(
+    currency: str, taken: Iterable[tuple[str, int]], given: Iterable[tuple[str, int]]
+) -> list[Posting]:
+    """What was held on accounts is booked back, and goes to others: (account, minor units), which sum to the same."""
+    sums: Counter[str] = Counter()
+    for account, amount in taken:
+        sums[account] += amount
+    for account, amount in given:
+        sums[account] -= amount
+    return _without_zeros(Posting(account, currency, amount) for account, amount in sorted(sums.items()))
 
 
 def _without_zeros(postings: Iterable[Posting]) -> list[Posting]:

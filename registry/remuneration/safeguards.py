@@ -21,6 +21,7 @@ APPEND_ONLY = (
     "declared_charge",
     "settlement_hold",
     "statement_line",
+    "released_line",
     "ledger_posting",
     "ledger_entry",
     "payout_run",

@@ -55,6 +55,39 @@ class StatementLineView(Strict):
     part = fields.String(
         metadata={"description": "use, or of which declared figure it is a share: net_income.2@17."}
     )
+    origin_period = fields.String(
+        allow_none=True,
+        metadata={"description": "If it was held and is released: the quarter it is of.", "example": None},
+    )
+    held_by = PublicId("settlement", allow_none=True, metadata={"example": None})
+
+
+class HeldQuery(Strict):
+    """For whom you collect, if not for yourself; the operator may name any party, and sees all without."""
+
+    on_behalf_of = PublicId("party", load_default=None)
+
+
+class HeldMoneyView(Strict):
+    """What is held of one work's use in one quarter, for one reason."""
+
+    work = PublicId("work")
+    title = fields.String()
+    period = fields.String()
+    currency = fields.String()
+    amount_minor = fields.Integer()
+    state = fields.String(
+        metadata={"description": "contested, overclaimed, unknown, lapsed, ready or lost", "example": "ready"}
+    )
+    lapses_on = fields.Date(
+        allow_none=True, metadata={"description": "From when on it cannot be distributed."}
+    )
+
+
+class HeldList(Strict):
+    """By quarter, title and work."""
+
+    items = fields.List(fields.Nested(HeldMoneyView))
 
 
 class OpeningView(Strict):
@@ -91,6 +124,9 @@ class SettlementView(Strict):
     output_root = Hex()
     claims = fields.Integer(attribute="claim_count")
     lines = fields.Integer(attribute="line_count")
+    released = fields.Integer(
+        attribute="released_count", metadata={"description": "Held lines given to their holders."}
+    )
     settled_at = Time()
 
 

@@ -8,6 +8,7 @@ from registry.remuneration.beancount import export_ledger
 from registry.remuneration.billing import issuer_of
 from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
 from registry.remuneration.earned import earned_by_work
+from registry.remuneration.held import HeldMoney, list_held
 from registry.remuneration.invoice_models import Invoice
 from registry.remuneration.invoicing import IssueInvoices, issue_invoices, take_back
 from registry.remuneration.invoicing import by_number as invoice_by_number
@@ -56,6 +57,7 @@ __all__ = [
     "BankDetails",
     "CostPreview",
     "Deductions",
+    "HeldMoney",
     "Invoice",
     "IssueInvoices",
     "PayoutDetails",
@@ -84,6 +86,7 @@ __all__ = [
     "issue_invoices",
     "issuer_of",
     "lapse_unclaimed",
+    "list_held",
     "list_runs",
     "list_settlements",
     "list_unclaimed",

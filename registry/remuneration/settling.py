@@ -41,12 +41,13 @@ from registry.core.settlement.files import (
     root_of_lines,
 )
 from registry.core.settlement.periods import Period
+from registry.core.settlement.releases import Released, release
 from registry.core.settlement.rules import Deductions, Distribution, Pool, distribute
 from registry.core.tariffs import amount_due
 from registry.log import service as log
 from registry.remuneration import rules
 from registry.remuneration.declared import due
-from registry.remuneration.inputs import Gathered, StoredPool, gather
+from registry.remuneration.inputs import Closing, Gathered, StoredPool, gather
 from registry.remuneration.ledger import post
 from registry.remuneration.models import (
     DeclaredCharge,
@@ -59,6 +60,8 @@ from registry.remuneration.models import (
     SettlementPool,
     StatementLine,
 )
+from registry.remuneration.released import LINE, record_releases
+from registry.remuneration.releasing import due_for_release
 from registry.usage import service as usage
 
 _NOTHING = Deductions()
@@ -82,9 +85,10 @@ def settle(
 ) -> Settlement:
     """Distribute what is owed for all claims that came in before the end of `period` and were not settled before.
 
-    So are the components for which a figure was declared since. If there is nothing of either, the period's last
-    settlement is returned and nothing is written; a period that was never settled gets an empty one, which says so.
-    What comes later is for the next settlement; what cannot be priced for want of a figure is listed as held.
+    So are the components for which a figure was declared since, and what earlier settlements held and is resolved. If
+    there is nothing of all that, the period's last settlement is returned and nothing is written; a period that was
+    never settled gets an empty one, which says so. What comes later is for the next settlement; what cannot be priced
+    for want of a figure is listed as held.
     """
     check_scopes(actor, frozenset({Scope.OPERATE}))
     quarter = Period.parse(period)
@@ -95,17 +99,22 @@ def settle(
     taken = select(SettledClaim.claim_batch_id)
     claims = usage.claims_between(session, 0, closing_size, before=quarter.end, taken=taken)
     waiting = due(session, quarter, closing_size, now)
+    releases = due_for_release(session, quarter, now)
     earlier = _last_of(session, quarter)
-    if not claims and not waiting.charges and earlier is not None:
+    if not claims and not waiting.charges and not releases and earlier is not None:
         return earlier
     with _uncollected():
-        gathered = gather(session, claims, quarter, closing_size, deductions, sources, waiting)
+        closing = Closing(quarter, closing_size, now, deductions)
+        gathered = gather(session, closing, claims, waiting, releases, sources)
         splits = [distribute(pool, deductions) for pool in gathered.inputs.pools]
-        files = _files(gathered.inputs, splits)
-        settlement = _record(session, actor, gathered, splits, files, now, sources)
+        released = release(gathered.inputs.releases)
+        files = _files(gathered.inputs, splits, released)
+        lines = sum(len(split.lines) for split in splits) + len(released)
+        settlement = _record(session, actor, gathered, lines, files, now, sources)
         for stored, pool, split in zip(gathered.stored, gathered.inputs.pools, splits, strict=True):
             _record_pool(session, settlement, stored, pool, split, gathered)
             _post(session, settlement, pool, split, gathered.names)
+        record_releases(session, settlement, gathered, released)
     return settlement
 
 
@@ -126,14 +135,14 @@ def _last_of(session: Session, period: Period) -> Settlement | None:
     return session.scalar(query.order_by(Settlement.closing_size.desc()).limit(1))
 
 
-def _files(inputs: Inputs, splits: Sequence[Distribution]) -> list[_Packed]:
+def _files(inputs: Inputs, splits: Sequence[Distribution], released: Sequence[Released]) -> list[_Packed]:
     """Both sides as they are published, packed by threads beside: together they may be larger than memory should be."""
 
     def packed(side: str, file: File) -> _Packed:
         return _Packed(side, file.name, file.entry, zlib.compress(file.data, 1))
 
     with ThreadPoolExecutor(2) as beside:
-        both = ((INPUTS, inputs.files()), (OUTPUTS, output_files(inputs.pools, splits)))
+        both = ((INPUTS, inputs.files()), (OUTPUTS, output_files(inputs.pools, splits, released)))
         waiting = [beside.submit(packed, side, file) for side, made in both for file in made]
     return [each.result() for each in waiting]
 
@@ -142,7 +151,7 @@ def _record(
     session: Session,
     actor: Actor,
     gathered: Gathered,
-    splits: Sequence[Distribution],
+    lines: int,
     files: Sequence[_Packed],
     now: datetime,
     sources: Sources,
@@ -152,7 +161,6 @@ def _record(
     roots = {
         side: root_of_lines(listing(file.entry for file in files if file.side == side)) for side in SIDES
     }
-    lines = sum(len(split.lines) for split in splits)
     leaf = SettlementLeaf(
         settlement=format_id("settlement", public_id),
         period=str(inputs.period),
@@ -176,6 +184,7 @@ def _record(
         social_ppm=inputs.deductions.social_ppm,
         claim_count=len(gathered.claims),
         line_count=lines,
+        released_count=len(gathered.releases),
         settled_by=actor.party_id,
         settled_at=now,
     )
@@ -223,7 +232,7 @@ def _record_pool(
         session.add(_declared_charge(keys, pool, pool.declared, stored))
     elif pool.fixed:
         session.add(FlatCharge(agreement_id=keys.agreement_id, period=stored.period, pool_id=stored.id))
-    insert_many(session, StatementLine, _LINE, _lines(settlement.id, stored.id, pool, split, gathered))
+    insert_many(session, StatementLine, LINE, _lines(settlement.id, stored.id, pool, split, gathered))
 
 
 def _declared_charge(
@@ -239,27 +248,10 @@ def _declared_charge(
     )
 
 
-_LINE = (
-    "settlement_id",
-    "pool_id",
-    "claim_batch_id",
-    "row",
-    "work_id",
-    "account",
-    "party_id",
-    "units",
-    "unit",
-    "ppm",
-    "exact_minor",
-    "amount_minor",
-    "currency",
-)
-
-
 def _lines(
     settlement_id: int, pool_id: int, pool: Pool, split: Distribution, gathered: Gathered
 ) -> list[tuple[Any, ...]]:
-    """The pool's lines with the keys that they are stored under, in the order of `_LINE`."""
+    """The pool's lines with the keys that they are stored under, in the order of `LINE`."""
     used = {(use.log_index, use.row): use for use in pool.uses}
     rows = []
     for line in split.lines:

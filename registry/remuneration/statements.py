@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from registry.base.actor import Actor, Scope
 from registry.base.auth import check_scopes
@@ -81,6 +81,10 @@ class StatementEntry:
     """What was paid: the use itself, or a share of what was declared, such as `net_income.2@17`."""
     payee: int = 0
     """Private key of the party."""
+    origin_period: str | None = None
+    """For what was released: the quarter of the use, or for which a figure was declared."""
+    held_by: bytes | None = None
+    """And the settlement that held it."""
 
 
 class Opening(NamedTuple):
@@ -121,9 +125,8 @@ def statement(
 
     `Forbidden` without a mandate, whether or not there is such a party. The operator may name any.
     """
-    check_scopes(actor, _READ)
     name = str(Period.parse(period))
-    payee, public_id = _payee(session, actor, on_behalf_of, sources)
+    payee, public_id = payee_of(session, actor, on_behalf_of, sources)
     entries = entries_of(session, [payee], name)
     totals: Counter[str] = Counter()
     for entry in entries:
@@ -181,8 +184,7 @@ def statement_totals(
     session: Session, actor: Actor, sources: Sources, on_behalf_of: bytes | None = None
 ) -> dict[str, dict[str, int]]:
     """For each settled period in which the payee has lines, newest first: minor units by currency."""
-    check_scopes(actor, _READ)
-    payee, _ = _payee(session, actor, on_behalf_of, sources)
+    payee, _ = payee_of(session, actor, on_behalf_of, sources)
     query = (
         select(Settlement.period, StatementLine.currency, func.sum(StatementLine.amount_minor))
         .join(Settlement, Settlement.id == StatementLine.settlement_id)
@@ -196,7 +198,9 @@ def statement_totals(
     return totals
 
 
-def _payee(session: Session, actor: Actor, party: bytes | None, sources: Sources) -> tuple[int, bytes]:
+def payee_of(session: Session, actor: Actor, party: bytes | None, sources: Sources) -> tuple[int, bytes]:
+    """Whose statements the actor reads: private key and public id. `Forbidden` without a mandate to collect all."""
+    check_scopes(actor, _READ)
     if party is None or party == actor.public_id:
         return actor.party_id, actor.public_id
     if Scope.OPERATE in actor.scopes:
@@ -206,22 +210,24 @@ def _payee(session: Session, actor: Actor, party: bytes | None, sources: Sources
 
 def entries_of(session: Session, payees: Collection[int], period: str) -> list[StatementEntry]:
     """What a period's settlements attributed to these parties (private keys), in the order of the log."""
+    origin = aliased(Settlement)
     query = (
-        select(StatementLine, Settlement, SettlementPool)
+        select(StatementLine, Settlement, SettlementPool, origin)
         .join(Settlement, Settlement.id == StatementLine.settlement_id)
         .join(SettlementPool, SettlementPool.id == StatementLine.pool_id)
+        .join(origin, origin.id == SettlementPool.settlement_id)
         .where(StatementLine.party_id.in_(payees), Settlement.period == period)
         .order_by(StatementLine.id)
     )
     rows = session.execute(query).all()
-    claims = usage.claims_by_id(session, [line.claim_batch_id for line, _, _ in rows])
-    used = works.works_by_id(session, {line.work_id for line, _, _ in rows})
-    labs = parties.parties_by_id(session, {pool.lab_id for _, _, pool in rows})
-    agreed = licences.agreements_by_id(session, {pool.agreement_id for _, _, pool in rows})
+    claims = usage.claims_by_id(session, [line.claim_batch_id for line, *_ in rows])
+    used = works.works_by_id(session, {line.work_id for line, *_ in rows})
+    labs = parties.parties_by_id(session, {pool.lab_id for _, _, pool, _ in rows})
+    agreed = licences.agreements_by_id(session, {pool.agreement_id for _, _, pool, _ in rows})
     entries = [
         StatementEntry(
-            management_exact=_deducted(line.exact_minor, settlement, settlement.management_ppm),
-            other_exact=_deducted(line.exact_minor, settlement, settlement.social_ppm),
+            management_exact=_deducted(line.exact_minor, charged, charged.management_ppm),
+            other_exact=_deducted(line.exact_minor, charged, charged.social_ppm),
             settlement=settlement.public_id,
             settled_at=settlement.settled_at,
             claim=claims[line.claim_batch_id].public_id,
@@ -242,8 +248,10 @@ def entries_of(session: Session, payees: Collection[int], period: str) -> list[S
             purpose=agreed[pool.agreement_id].purpose,
             part=pool.part,
             payee=line.party_id or 0,
+            origin_period=None if settlement.id == charged.id else pool.period,
+            held_by=None if settlement.id == charged.id else charged.public_id,
         )
-        for line, settlement, pool in rows
+        for line, settlement, pool, charged in rows
     ]
     return sorted(entries, key=lambda entry: (entry.log_index, entry.row, entry.part))
 

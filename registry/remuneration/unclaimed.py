@@ -13,10 +13,10 @@ from registry.base.auth import check_scopes
 from registry.base.clock import Sources
 from registry.base.periods import whole_second
 from registry.core.records.canonical import canonical
+from registry.core.settlement.deadlines import Deadlines
 from registry.log import service as log
-from registry.remuneration.deadlines import Deadlines
 from registry.remuneration.ledger import post
-from registry.remuneration.models import LedgerEntry, LedgerPosting, StatementLine
+from registry.remuneration.models import LedgerEntry, LedgerPosting, ReleasedLine, StatementLine
 from registry.remuneration.rules import Posting, unclaimed_account, undistributable_account
 from registry.works import service as works
 
@@ -66,11 +66,14 @@ def list_unclaimed(session: Session, actor: Actor) -> list[Unclaimed]:
 
 
 def unclaimed_works(session: Session, actor: Actor, year: int) -> list[UnclaimedWork]:
-    """The works whose use brought the unclaimed money of a year, by public id."""
+    """The works whose use brought the unclaimed money of a year, by public id, without what was released."""
     check_scopes(actor, _OPERATE)
     query = (
         select(StatementLine.work_id, StatementLine.currency, func.sum(StatementLine.amount_minor))
-        .where(StatementLine.account == unclaimed_account(year))
+        .where(
+            StatementLine.account == unclaimed_account(year),
+            StatementLine.id.not_in(select(ReleasedLine.line_id)),
+        )
         .group_by(StatementLine.work_id, StatementLine.currency)
     )
     sums = [(work_id, currency, int(amount)) for work_id, currency, amount in session.execute(query)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -177,6 +178,27 @@ def row_facts(session: Session, batch: ClaimBatch) -> Sequence[tuple[int, int, b
 def run_of(session: Session, batch: ClaimBatch) -> Run:
     """The run that a batch rests on."""
     return session.get_one(Run, batch.run_id)
+
+
+class ClaimPlace(NamedTuple):
+    """Where in the log a claim stands, and when and where its works were used."""
+
+    log_index: int
+    submitted_at: datetime
+    territory: str
+    """Of the run."""
+
+
+def claim_places(session: Session, ids: Iterable[int]) -> Mapping[int, ClaimPlace]:
+    """Of batches by private key, without their rows."""
+    wanted = sorted(set(ids))
+    columns = select(ClaimBatch.id, ClaimBatch.log_index, ClaimBatch.submitted_at, Run.territory)
+    query = columns.join(Run, Run.id == ClaimBatch.run_id)
+    return {
+        key: ClaimPlace(*place)
+        for start in range(0, len(wanted), _CHUNK)
+        for key, *place in session.execute(query.where(ClaimBatch.id.in_(wanted[start : start + _CHUNK])))
+    }
 
 
 def claims_by_id(session: Session, ids: Sequence[int]) -> Mapping[int, ClaimBatch]:

@@ -43,7 +43,9 @@ from registry.usage.declarations import (
 from registry.usage.models import ClaimBatch, ClaimRow, Declaration, Run
 from registry.usage.queries import (
     ClaimDetails,
+    ClaimPlace,
     claim_details,
+    claim_places,
     claims_between,
     claims_by_id,
     claims_under,
@@ -75,6 +77,7 @@ __all__ = [
     "ChangesPage",
     "ClaimBatch",
     "ClaimDetails",
+    "ClaimPlace",
     "ClaimRow",
     "Declaration",
     "Declare",
@@ -84,6 +87,7 @@ __all__ = [
     "UseOfWork",
     "changes_of_run",
     "claim_details",
+    "claim_places",
     "claims_between",
     "claims_by_id",
     "claims_under",

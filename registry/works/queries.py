@@ -224,7 +224,7 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
         earlier.disclosure.label("earlier_disclosure"),
     ).join(earlier, earlier.id == Work.contested_by, isouter=True)
     queries = (
-        [columns] if work_ids is None else [columns.where(Work.id.in_(chunk)) for chunk in _chunks(work_ids)]
+        [columns] if work_ids is None else [columns.where(Work.id.in_(chunk)) for chunk in chunks(work_ids)]
     )
     return {
         work.id: Standing(
@@ -243,20 +243,9 @@ def standing(session: Session, work_ids: Collection[int] | None = None) -> dict[
     }
 
 
-def contested_among(session: Session, work_ids: Iterable[int]) -> set[int]:
-    """Those of these works, by private key, whose title is contested now."""
-    return {
-        key
-        for chunk in _chunks(work_ids)
-        for key in session.scalars(
-            select(Work.id).where(Work.id.in_(chunk), Work.contested_since.is_not(None))
-        )
-    }
-
-
 def standing_by_row(session: Session, rows: Iterable[int]) -> dict[int, Standing]:
     """Row and state of the works in these rows of the published table, by private key."""
-    ids = [key for c in _chunks(rows) for key in session.scalars(select(Work.id).where(Work.row.in_(c)))]
+    ids = [key for c in chunks(rows) for key in session.scalars(select(Work.id).where(Work.row.in_(c)))]
     return standing(session, ids)
 
 
@@ -266,7 +255,7 @@ def denials(
     """The reservations on record at that moment, by private key of the work; of all works if none are named."""
     query = select(Reservation).where(recorded(Reservation, as_of)).order_by(Reservation.id)
     queries = (
-        [query] if work_ids is None else [query.where(Reservation.work_id.in_(c)) for c in _chunks(work_ids)]
+        [query] if work_ids is None else [query.where(Reservation.work_id.in_(c)) for c in chunks(work_ids)]
     )
     found: dict[int, list[Denial]] = defaultdict(list)
     for part in queries:
@@ -280,7 +269,7 @@ def work_ids_by_public_id(session: Session, public_ids: Iterable[bytes]) -> dict
     """Private keys of works; those that do not exist are missing from the answer."""
     return {
         public_id: work_id
-        for chunk in _chunks(public_ids)
+        for chunk in chunks(public_ids)
         for public_id, work_id in session.execute(
             select(Work.public_id, Work.id).where(Work.public_id.in_(chunk))
         )
@@ -289,14 +278,14 @@ def work_ids_by_public_id(session: Session, public_ids: Iterable[bytes]) -> dict
 
 def works_by_id(session: Session, work_ids: Iterable[int]) -> dict[int, Work]:
     """Works by private key."""
-    return {w.id: w for c in _chunks(work_ids) for w in session.scalars(select(Work).where(Work.id.in_(c)))}
+    return {w.id: w for c in chunks(work_ids) for w in session.scalars(select(Work).where(Work.id.in_(c)))}
 
 
 def works_by_public_id(session: Session, public_ids: Iterable[bytes]) -> dict[bytes, Work]:
     """Works by public id; those that do not exist are missing from the answer."""
     return {
         w.public_id: w
-        for c in _chunks(public_ids)
+        for c in chunks(public_ids)
         for w in session.scalars(select(Work).where(Work.public_id.in_(c)))
     }
 
@@ -305,7 +294,7 @@ def identifiers_of(session: Session, public_ids: Iterable[bytes]) -> dict[bytes,
     """(scheme, value) of all that works have elsewhere; works without any are missing from the answer."""
     found: dict[bytes, list[tuple[str, str]]] = defaultdict(list)
     columns = select(Work.public_id, Identifier.scheme, Identifier.value).join_from(Identifier, Work)
-    for chunk in _chunks(public_ids):
+    for chunk in chunks(public_ids):
         for public_id, scheme, value in session.execute(
             columns.where(Work.public_id.in_(chunk)).order_by(Identifier.id)
         ):
@@ -316,12 +305,12 @@ def identifiers_of(session: Session, public_ids: Iterable[bytes]) -> dict[bytes,
 def works_of_owners(session: Session, owner_ids: Collection[int]) -> list[Work]:
     """All works of these owners (private keys), withdrawn ones too, in the order of registration."""
     return sorted(
-        (w for c in _chunks(owner_ids) for w in session.scalars(select(Work).where(Work.owner_id.in_(c)))),
+        (w for c in chunks(owner_ids) for w in session.scalars(select(Work).where(Work.owner_id.in_(c)))),
         key=attrgetter("id"),
     )
 
 
-def _chunks(keys: Iterable[K]) -> Iterator[list[K]]:
+def chunks(keys: Iterable[K]) -> Iterator[list[K]]:
     """Distinct keys in an order of their own, few enough for one statement."""
     wanted = sorted(set(keys))
     return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))

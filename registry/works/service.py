@@ -58,7 +58,6 @@ from registry.works.queries import (
     PublishedWork,
     Standing,
     WorkDetails,
-    contested_among,
     denials,
     details,
     get_work,
@@ -74,6 +73,7 @@ from registry.works.queries import (
     works_of_owners,
 )
 from registry.works.repertoire import ImportRepertoire, import_repertoire
+from registry.works.rightful import TitlePath, newest_decisions, titles_in_conflict
 from registry.works.rows import next_row
 from registry.works.rules import (
     ClientCodes,
@@ -113,6 +113,7 @@ __all__ = [
     "Scheme",
     "Standing",
     "State",
+    "TitlePath",
     "UploadWorks",
     "Work",
     "WorkDetails",
@@ -121,7 +122,6 @@ __all__ = [
     "change_work",
     "codes_to_draw",
     "codes_to_look_at",
-    "contested_among",
     "decide_title",
     "denials",
     "details",
@@ -134,6 +134,7 @@ __all__ = [
     "is_shown",
     "list_works",
     "looked",
+    "newest_decisions",
     "open_work",
     "owners_by_row",
     "published_rows",
@@ -154,6 +155,7 @@ __all__ = [
     "standing_by_row",
     "states_by_row",
     "stored_codes",
+    "titles_in_conflict",
     "undecided",
     "upload_works",
     "withdraw_work",

@@ -33,8 +33,10 @@ from registry.remuneration import settling
 from registry.remuneration.service import Deductions
 from registry.usage import service as usage
 from registry.wiring import Registry, init_trust, log_keys
-from registry.works.service import NewShare
+from registry.works import service as works
+from registry.works.service import NewShare, Outcome
 from tests.factories import Clock, make_sources
+from tests.support.conflicts import contest, decide, record_shares
 from tests.support.usage import CENTS_PER_100_IMAGES, FLAT, Trade, open_trade, row
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -281,3 +283,47 @@ def test_a_quarter_without_claims_is_recomputed(
     made.publish()
     code, (said,) = made.recompute_files()
     assert (code, said.partition(": ")[2]) == (0, "0 claims in 0 lines, every byte as published")
+
+
+@pytest.fixture
+def released(trade: Trade, settings: Settings, database: Database, tmp_path: Path) -> Books:
+    """A contested work, one with too many shares, one that is a quarter Anna's; resolved, the last in two steps."""
+    newer, overclaimed, quarter = trade.work(trade.bert), trade.work(), trade.work()
+    halves = [NewShare(actor.public_id, 500_000) for actor in (trade.anna, trade.bert)]
+    record_shares(trade, overclaimed, [(actor, 600_000) for actor in (trade.anna, trade.bert)])
+    record_shares(trade, quarter, [(trade.anna, 250_000)])
+    theirs = trade.agreement(newer, owner=trade.bert, components=(CENTS_PER_100_IMAGES, FLAT))
+    contest(trade, newer, trade.work())
+    hers = trade.agreement(overclaimed, quarter, components=(CENTS_PER_100_IMAGES,))
+    trade.claim(*(row(work, hers, 333) for work in (overclaimed, quarter)), row(newer, theirs, 7))
+    period = str(Period.of(trade.clock()))
+    remuneration.settle(trade.session, trade.operator, period, trade.sources, DEDUCTIONS)
+    decide(trade, newer, Outcome.UPHOLD)
+    trade.clock.advance(seconds=1)
+    works.set_shares(trade.session, trade.anna, overclaimed.public_id, halves, trade.sources)
+    record_shares(trade, quarter, [(trade.anna, 250_000), (trade.bert, 500_000)])
+    remuneration.settle(trade.session, trade.operator, period, trade.sources)
+    trade.clock.advance(seconds=1)
+    record_shares(trade, quarter, [(trade.anna, 250_000), (trade.bert, 750_000)])
+    remuneration.settle(trade.session, trade.operator, period, trade.sources)
+    trade.session.commit()
+    made = Books(settings, trade.sources, database, tmp_path, period)
+    made.publish()
+    return made
+
+
+def test_what_is_released_is_recomputed_and_held_against_earlier_settlements(released: Books) -> None:
+    """A changed line of any settlement is found; what was held is given once, and its rest once more."""
+    code, said = released.recompute_files()
+    assert code == 0
+    assert ["released" in text for text in said] == [False, True, True]
+    assert "0 claims in 5 lines, every byte as published; 3 held rows released" in said[1]
+    assert "0 claims in 1 lines, every byte as published; 1 held rows released" in said[2]
+    with served(released.log) as url:
+        for name in ("inputs/releases-0001.tsv", "outputs/released-0001.tsv"):
+            for path in released.log.glob(f"settlements/*/{name}"):
+                data = path.read_bytes()
+                path.write_bytes(data.replace(b"\t1\t", b"\t2\t", 1))
+                code, (text,) = released.recompute(url)
+                assert (code, name in text) == (8, True), text
+                path.write_bytes(data)

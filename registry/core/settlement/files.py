@@ -9,8 +9,13 @@ r"""The published form of a settlement: what goes in and what comes out, as text
              uses-000001-0001.tsv      of the first pool: log index, row, work, units, unit, how, contested, shares
              free-0001.tsv             rows under a licence free of charge: log index, row, work, units, licence, how
              holds-0001.tsv            what could not be priced: licence, quarter, component, figure, reason
+             releases-0001.tsv         what earlier settlements held and is given to its holders now: settlement (log
+                                       index), its pool, log index, row, work, `disputed` or `unclaimed`, ppm, exact,
+                                       amount, the decision about the title (log index) or `-`, shares
     outputs  totals-0001.jsonl         what each pool comes to, and what is deducted from it
              lines-000001-0001.tsv     of the first pool: log index, row, work, payee, ppm, exact, amount
+             released-0001.tsv         what is released: settlement, pool, log index, row, work, payee, ppm, exact,
+                                       amount
 
 Each side has a `listing.tsv`, `name\tlines\troot`, where the root is that of the file's lines in the tree of RFC 6962;
 the root over the listing's lines is what the settlement's leaf commits to. So one line is provable without the others,
@@ -28,6 +33,7 @@ from typing import Any, NamedTuple
 from registry.core.records.canonical import canonical
 from registry.core.settlement.declared import Hold
 from registry.core.settlement.periods import Period
+from registry.core.settlement.releases import Held, Release, Released
 from registry.core.settlement.rules import DISPUTED, UNCLAIMED, Deductions, Distribution, Line, Pool, Use
 from registry.core.tariffs import Tariff
 from registry.core.tlog import merkle
@@ -117,6 +123,8 @@ class Inputs:
     """By log index and row."""
     holds: Sequence[Hold] = field(default=())
     """What could not be priced, in order."""
+    releases: Sequence[Release] = field(default=())
+    """What earlier settlements held, by settlement, pool, log index and row."""
 
     def files(self) -> Iterator[File]:
         """The inputs as they are published."""
@@ -138,6 +146,7 @@ class Inputs:
             yield from parts(f"uses-{number:06d}", "tsv", map(_use_line, pool.uses))
         yield from parts("free", "tsv", ("\t".join(map(str, use)) for use in self.free))
         yield from parts("holds", "tsv", ("\t".join(map(str, hold)) for hold in self.holds))
+        yield from parts("releases", "tsv", map(_release_line, self.releases))
 
 
 def _pool_line(pool: Pool) -> str:
@@ -156,19 +165,30 @@ def _pool_line(pool: Pool) -> str:
 
 
 def _use_line(use: Use) -> str:
-    shares = ",".join([f"{payee}:{ppm}" for payee, ppm in use.shares]) or "-"
-    state = "contested" if use.contested else "-"
+    state, shares = "contested" if use.contested else "-", _shares_text(use.shares)
     return f"{use.log_index}\t{use.row}\t{use.work}\t{use.units}\t{use.unit}\t{use.how}\t{state}\t{shares}"
 
 
+def _release_line(release: Release) -> str:
+    decision = "-" if release.decision is None else release.decision
+    return f"{_part_of_row(release.held)}\t{decision}\t{_shares_text(release.shares)}"
+
+
+def _shares_text(shares: Iterable[tuple[int, int]]) -> str:
+    return ",".join([f"{payee}:{ppm}" for payee, ppm in shares]) or "-"
+
+
 # -- what comes out ----------------------------------------------------------------------------------------
-def output_files(pools: Iterable[Pool], splits: Iterable[Distribution]) -> Iterator[File]:
-    """The outputs as they are published: the lines of each pool, then the totals of all."""
+def output_files(
+    pools: Iterable[Pool], splits: Iterable[Distribution], released: Iterable[Released] = ()
+) -> Iterator[File]:
+    """The outputs as they are published: the lines of each pool, the totals of all, and what is released."""
     totals = []
     for number, (pool, split) in enumerate(zip(pools, splits, strict=True), start=1):
         yield from parts(f"lines-{number:06d}", "tsv", map(_line_line, split.lines))
         totals.append(_total_line(pool, split))
     yield from parts("totals", "jsonl", totals)
+    yield from parts("released", "tsv", map(_part_of_row, released))
 
 
 def _total_line(pool: Pool, distribution: Distribution) -> str:
@@ -196,3 +216,10 @@ def _line_line(line: Line) -> str:
     payee = NAMES.get(line.payee, line.payee)
     exact = exact_text(line.exact)
     return f"{line.log_index}\t{line.row}\t{line.work}\t{payee}\t{line.ppm}\t{exact}\t{line.amount_minor}"
+
+
+def _part_of_row(part: Held | Released) -> str:
+    """What was held of a row of an earlier settlement, or what was released of it."""
+    *place, payee, ppm, exact, amount = part
+    facts = (*place, NAMES.get(payee, payee), ppm, exact_text(exact), amount)
+    return "\t".join(map(str, facts))

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.canonical import canonical, parse
 from registry.core.settlement.declared import Declared, Hold
-from registry.core.settlement.files import RIGHT, FreeUse, Inputs
+from registry.core.settlement.files import NAMES, RIGHT, FreeUse, Inputs
 from registry.core.settlement.periods import Period
+from registry.core.settlement.releases import Held, Release, check_release
 from registry.core.settlement.rules import Deductions, Pool, Use
 from registry.core.tariffs import Tariff, flat_amounts
 
 _NAME = re.compile(r"[a-z]+(-[0-9]{4,6}){0,2}\.(?:json|jsonl|tsv)")
 _ROOT = re.compile(r"[0-9a-f]{64}")
+_FRACTION = re.compile(r"-?[0-9]{1,120}(?:/[1-9][0-9]{0,120})?", re.ASCII)
 _WORD = re.compile(r"[!-~]{1,100}")
 
 
@@ -110,6 +113,7 @@ def _read(head_data: bytes, lines_of: Callable[[str], Iterator[str]]) -> Inputs:
         pools=pools,
         free=[_free(line) for line in lines_of("free")],
         holds=[_hold(line) for line in lines_of("holds")],
+        releases=_releases(lines_of("releases"), len(payees)),
     )
 
 
@@ -142,14 +146,7 @@ def _is_due(tariff: Tariff, fixed: Mapping[Any, Any], declared: Declared | None,
 
 def _use(line: str, payees: int) -> Use:
     index, row, work, units, unit, how, state, shares = _columns(line, 8, "a use")
-    pairs = [] if shares == "-" else [share.partition(":") for share in shares.split(",")]
-    held = tuple((_whole(payee, "a share"), _whole(ppm, "a share")) for payee, _, ppm in pairs)
-    if any(payee >= payees or not ppm for payee, ppm in held) or [p for p, _ in held] != sorted(
-        {payee for payee, _ in held}
-    ):
-        raise VerificationFailed(
-            f"Row {row} of entry {index} has shares that no payee can have: {shares[:80]}."
-        )
+    held = _shares(shares, payees, f"Row {row} of entry {index}")
     if state not in {"-", "contested"} or not _WORD.fullmatch(unit):
         raise VerificationFailed(f"Row {row} of entry {index} is in no known state: {state[:40]!r}.")
     where = "a use"
@@ -163,6 +160,68 @@ def _use(line: str, payees: int) -> Use:
         state == "contested",
         held,
     )
+
+
+def _shares(text: str, payees: int, whose: str) -> tuple[tuple[int, int], ...]:
+    pairs = [] if text == "-" else [share.partition(":") for share in text.split(",")]
+    held = tuple((_whole(payee, "a share"), _whole(ppm, "a share")) for payee, _, ppm in pairs)
+    if any(payee >= payees or not ppm for payee, ppm in held) or [p for p, _ in held] != sorted(
+        {payee for payee, _ in held}
+    ):
+        raise VerificationFailed(f"{whose} has shares that no payee can have: {text[:80]}.")
+    return held
+
+
+_HELD = {name: payee for payee, name in NAMES.items()}
+
+
+def _releases(lines: Iterator[str], payees: int) -> list[Release]:
+    releases = []
+    signs: dict[tuple[int, int], bool] = {}
+    for line in lines:
+        *held, decision, shares = _columns(line, 11, "a release")
+        part = part_of_row(held)
+        name = f"What is released of row {part.row} of entry {part.log_index}"
+        logged = None if decision == "-" else _whole(decision, "a release")
+        each = Release(part, logged, _shares(shares, payees, name))
+        problem = check_release(each)
+        if problem is not None:
+            raise VerificationFailed(f"{name} is none: {problem}.")
+        owed = part.exact[0] > 0
+        if part.exact[0] and signs.setdefault((part.settlement, part.pool), owed) != owed:
+            raise VerificationFailed(f"{name} is owed, and others of its pool are given back.")
+        releases.append(each)
+    _in_order([each.held.key for each in releases], "The releases")
+    return releases
+
+
+def part_of_row(cells: list[str]) -> Held:
+    """A part of a row of an earlier settlement that nobody was given; `VerificationFailed` if it is none."""
+    where = "a held part"
+    settlement, pool, index, row, work, payee, ppm, exact, amount = cells
+    if payee not in _HELD:
+        raise VerificationFailed(f"{payee[:40]!r} is held for nobody.")
+    return Held(
+        _whole(settlement, where),
+        _whole(pool, where),
+        _whole(index, where),
+        _whole(row, where),
+        work,
+        _HELD[payee],
+        _whole(ppm, where),
+        _fraction(exact, where),
+        _signed(amount, where),
+    )
+
+
+def _fraction(text: str, where: str) -> tuple[int, int]:
+    if not _FRACTION.fullmatch(text):
+        raise VerificationFailed(f"{text[:40]!r} in {where} is no fraction.")
+    return Fraction(text).as_integer_ratio()
+
+
+def _signed(text: str, where: str) -> int:
+    return -_whole(text[1:], where) if text.startswith("-") else _whole(text, where)
 
 
 def _hold(line: str) -> Hold:

@@ -13,7 +13,8 @@ from registry.core.settlement.declared import Hold
 from registry.core.settlement.files import FreeUse, Inputs, listing, root_of_lines
 from registry.core.settlement.periods import Period
 from registry.core.settlement.reading import read_inputs, read_listing
-from registry.core.settlement.rules import Deductions, Pool, Use
+from registry.core.settlement.releases import Held, Release
+from registry.core.settlement.rules import DISPUTED, UNCLAIMED, Deductions, Pool, Use
 from registry.core.tariffs import FlatPerPeriod, PerUnit, Tariff, Unit, flat_amounts
 from registry.core.tlog import merkle
 
@@ -40,6 +41,11 @@ INPUTS = Inputs(
     pools=POOLS,
     free=[FreeUse(7, 3, "work_9", 4, "agreement_3@1", 1)],
     holds=[Hold("agreement_1@1", "2026-Q3", 1, "net_income", "not-declared")],
+    releases=[
+        Release(Held(5, 1, 2, 0, "work_4", DISPUTED, 1_000_000, (10, 3), 4), 6, ((0, 400_000), (1, 600_000))),
+        Release(Held(5, 1, 2, 1, "work_5", UNCLAIMED, 250_000, (1, 7), 0), None, ((1, 1),)),
+        Release(Held(5, 2, 3, 0, "work_6", DISPUTED, 1_000_000, (-9, 1), -9), 6, ()),
+    ],
 )
 
 
@@ -58,7 +64,7 @@ def test_what_is_written_is_read(part: int, monkeypatch: pytest.MonkeyPatch) -> 
     """In files of any length; an empty settlement has its head alone."""
     monkeypatch.setattr(files, "PART", part)
     assert read(written()) == INPUTS
-    empty = replace(INPUTS, payees=[], tariffs=[], pools=[], free=[], holds=[])
+    empty = replace(INPUTS, payees=[], tariffs=[], pools=[], free=[], holds=[], releases=[])
     assert list(written(empty)) == ["settlement.json"]
     assert read(written(empty)) == empty
 
@@ -97,6 +103,15 @@ def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         ("uses-000002-0001.tsv", swapped(b"0:9,1:5", b"1:5,0:9"), "no payee"),
         ("uses-000002-0001.tsv", swapped(b"contested", b"disputed"), "no known state"),
         ("uses-000002-0001.tsv", lambda data: data[:-1], "cut off"),
+        ("releases-0001.tsv", swapped(b"\tdisputed\t", b"\t1\t"), "held for nobody"),
+        ("releases-0001.tsv", swapped(b"\tdisputed\t1000000", b"\tdisputed\t999999"), "only whole rows"),
+        ("releases-0001.tsv", swapped(b"0:400000", b"0:400001"), "shares are more"),
+        ("releases-0001.tsv", swapped(b"\t1:1\n", b"\t-\n"), "to nobody"),
+        ("releases-0001.tsv", swapped(b"\t-9\t-9\t", b"\t9\t-9\t"), "not one of what it is exactly"),
+        ("releases-0001.tsv", swapped(b"5\t2\t3\t0", b"5\t1\t3\t0"), "given back"),
+        ("releases-0001.tsv", swapped(b"10/3", b"20/6"), "releases-0001.tsv"),
+        ("releases-0001.tsv", swapped(b"10/3", b"10/0"), "no fraction"),
+        ("releases-0001.tsv", swapped(b"\t1\t2\t1\t", b"\t1\t2\t0\t"), "order"),
         ("free-0001.tsv", swapped(b"work", "wörk".encode()), "ASCII"),
     ],
 )
@@ -113,7 +128,11 @@ def test_files_that_are_missing_or_too_many_are_named() -> None:
     for name in written():
         data = written()
         del data[name]
-        if name not in {"free-0001.tsv", "holds-0001.tsv"}:  # that rows are missing is for the claims to tell
+        if name not in {
+            "free-0001.tsv",
+            "holds-0001.tsv",
+            "releases-0001.tsv",
+        }:  # that rows are missing is for the claims to tell
             with pytest.raises(VerificationFailed, match=r".+"):
                 read(data)
     with pytest.raises(VerificationFailed, match=r"uses-000003-0001\.tsv belongs to no pool"):
