@@ -17,6 +17,7 @@ except ImportError as problem:
 
 from crawler.engines.screen import open_screen
 from crawler.filter import Judgement
+from crawler.sources.metadata import addresses_in
 
 _BATCH = 64
 
@@ -24,8 +25,10 @@ _BATCH = 64
 class RegistryFilter(BaseFilter):
     """Keeps a document as it is, or drops it and says why.
 
-    What is dropped has `filter_reason` in its metadata (`registered.no-licence`, `unchecked.too-short`), and the work
-    that it resembles as `registered_work`; what is kept under a licence of the lab's own has `licence`, to be reported.
+    With `domain_signals`, what the site says counts from which a document comes, by the `url` in its metadata; one
+    without any is dropped. What is dropped has `filter_reason` in its metadata (`registered.no-licence`,
+    `unchecked.too-short`), and the work that it resembles as `registered_work`; what is kept under a licence of the
+    lab's own has `licence`, to be reported.
     """
 
     name = "Vorbehalt"
@@ -42,7 +45,8 @@ class RegistryFilter(BaseFilter):
     ) -> None:
         """By the synced registry in `snapshot`, checked here and now; `options` are those of `open_screen`.
 
-        The step is sent to other processes as the snapshot's path and digest; each needs the snapshot there.
+        The step is sent to other processes as paths and digests; each needs the snapshot there, and with
+        `domain_signals` that file and its index.
         """
         super().__init__(exclusion_writer, batch_size)
         self._screen = open_screen(Path(snapshot).absolute(), purpose=purpose, policy=policy, **options)
@@ -53,7 +57,8 @@ class RegistryFilter(BaseFilter):
 
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """Documents by their texts, in order."""
-        judged = self._screen.judge([doc.text for doc in batch])
+        addresses = [addresses_in(doc.metadata) for doc in batch]
+        judged = self._screen.judge([doc.text for doc in batch], addresses)
         return [_carried_out(doc, judgement) for doc, judgement in zip(batch, judged, strict=True)]
 
 

@@ -88,16 +88,16 @@ class Screen:
         return [sites.join(r, s.addresses) for r, s in zip(readings, samples, strict=True)]
 
     def judge(
-        self, items: Iterable[bytes | str], addresses: Iterable[str | None] | None = None
+        self, items: Iterable[bytes | str], addresses: Iterable[str | Sequence[str] | None] | None = None
     ) -> list[Judgement]:
         """One judgement per item, in order: files as bytes, texts as such. Nothing is raised for bad content.
 
-        `addresses`, one per item, say where each was found; without its address no item is kept if sites count.
+        `addresses`, one or several per item, say where each was found; if sites count, none is kept without.
         """
         samples = [_sample(row, item) for row, item in enumerate(items)]
         if addresses is not None:
-            found = zip(samples, addresses, strict=True)
-            samples = [replace(s, addresses=(str(address),) if address else ()) for s, address in found]
+            places = map(_places, addresses)
+            samples = [replace(s, addresses=own) for s, own in zip(samples, places, strict=True)]
         return self.open().judge(self.read(samples))
 
     def hearing(self) -> Hearing | None:
@@ -206,6 +206,10 @@ def _licences_in(snapshot: Snapshot) -> Path | None:
     if licences is None:
         return None
     return licence_path(snapshot.path, licences.target, sha256(licences.to_bytes()).hexdigest())
+
+
+def _places(addresses: str | Sequence[str] | None) -> tuple[str, ...]:
+    return ((addresses,) if isinstance(addresses, str) else tuple(addresses)) if addresses else ()
 
 
 def _sample(row: int, item: bytes | str) -> Sample:

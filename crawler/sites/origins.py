@@ -6,6 +6,8 @@ and international names make no difference.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from registry.core.errors import InvalidInput
@@ -18,6 +20,15 @@ _LONGEST_SCHEME: Final = len("https://")
 def origin_of(url: str) -> str:
     """The origin of an address in normal form, without a slash at its end."""
     return url[: url.index("/", _LONGEST_SCHEME)]
+
+
+def origins(addresses: Iterable[str | None]) -> list[str]:
+    """The sites on which these addresses lie, each once, sorted: a list to ask. What is no address has none."""
+    found = set()
+    for address in addresses:
+        with suppress(InvalidInput):
+            found.add(origin_of(parse_address(address or "").url))
+    return sorted(found)
 
 
 def secure(url: str) -> str | None:

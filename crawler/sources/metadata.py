@@ -171,7 +171,7 @@ def addresses_in_json(data: bytes) -> tuple[str, ...]:
 
 
 def _named_addresses(record: Mapping[str, Any]) -> list[str]:
-    values = (value for name, value in record.items() if name.lower() in URLS)
+    values = (value for name, value in record.items() if isinstance(name, str) and name.lower() in URLS)
     return [str(value) for value in values if value not in (None, "")]
 
 

@@ -179,8 +179,10 @@ def test_rows_are_judged_alike_one_by_one_and_as_columns(tmp_path: Path, job_for
 
 
 def test_lines_of_text(tmp_path: Path, job_for: Callable[..., Job], texts: list[str]) -> None:
-    lines = [{"text": text, "url": url} for text, url in zip(texts, URLS, strict=True)]
-    nested = [{"text": text, "metadata": {"url": url}} for text, url in zip(texts, URLS, strict=True)]
+    lines: list[dict[str, Any]] = [{"text": text, "url": url} for text, url in zip(texts, URLS, strict=True)]
+    nested: list[dict[str, Any]] = [
+        {"text": text, "metadata": {"url": url}} for text, url in zip(texts, URLS, strict=True)
+    ]
     paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     for path, rows in zip(paths, (lines, nested), strict=True):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -275,7 +277,7 @@ def test_a_licence_goes_before_what_a_site_says_and_nothing_before_the_registry(
 
 
 def test_an_item_at_two_places_needs_both(tmp_path: Path, job_for: Callable[..., Job]) -> None:
-    pairs = [
+    pairs: list[tuple[str, str | None, tuple[str, bool]]] = [
         ("https://open.example/a", "https://ai.example/ai/a", ("signal.site.robots", False)),
         ("https://open.example/a", "https://silent.example/a", NONE),
         ("https://open.example/a", "https://open.example/b", ("signal.site.tdmrep", True)),
