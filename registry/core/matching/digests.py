@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import InvalidInput
 from registry.core.matching.hits import MAX_ROWS, Hits, expand
 
+_MOST_BITS: Final = 24
+"""Stretches that are written down: 64 MiB of them at most."""
+
 
 class DigestIndex:
     """Rows of equal bytes among N digests of one width: sorted by their bytes, found by their first 8.
+
+    Where the digests begin that have the same first bits is written down, about ten of them at a time, so that a
+    search of millions takes four steps instead of twenty-three, most of which would wait for memory.
 
     Digests come from strangers, who can register and send any number that begin alike. Among such a search goes on by
     halves, comparing whole digests, so that a flood of them costs little more than any others.
     """
 
     def __init__(self, digests: NDArray[np.uint8]) -> None:
-        """`digests` is (N, w) with w of at least 8 bytes; it stays in place, 12 bytes a row are added."""
+        """`digests` is (N, w) with w of at least 8 bytes; it stays in place, 13 bytes a row are added."""
         if digests.ndim != 2 or digests.shape[1] < 8 or digests.dtype != np.uint8:
             raise InvalidInput(
                 f"digests must be an (N, w) array of bytes with w >= 8, not {digests.dtype} {digests.shape}."
@@ -31,6 +39,10 @@ class DigestIndex:
         self._keys = keys[order]
         _sort_ties(self._keys, order, digests)
         self._rows = order.astype(np.uint32)
+        bits = min(max(len(keys).bit_length() - 4, 1), _MOST_BITS)
+        self._shift = np.uint64(64 - bits)
+        firsts = np.searchsorted(self._keys, np.arange(1 << bits, dtype=np.uint64) << self._shift)
+        self._starts = np.append(firsts, len(keys)).astype(np.uint32)
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -42,10 +54,11 @@ class DigestIndex:
                 f"queries must be a (Q, {self.width}) array of bytes, not {queries.dtype} {queries.shape}."
             )
         heads = _heads(queries)
-        first = np.searchsorted(self._keys, heads, side="left")
-        last = np.searchsorted(self._keys, heads, side="right")
-        alike = np.flatnonzero(last > first)
-        asked, first, last = queries[alike], first[alike], last[alike]
+        alike, first = self._beginning_as(heads)
+        if not len(alike):
+            return Hits.none()
+        last = np.searchsorted(self._keys, heads[alike], side="right")
+        asked = queries[alike]
         begin = self._place(asked, first, last, behind_equals=False)
         count = self._place(asked, begin, last, behind_equals=True) - begin
         parts = []
@@ -61,6 +74,21 @@ class DigestIndex:
         low, high = prefix << 64 - bits, (prefix + 1 << 64 - bits) - 1
         first = np.searchsorted(self._keys, np.uint64(low), side="left")
         return self._rows[first : np.searchsorted(self._keys, np.uint64(high), side="right")]
+
+    def _beginning_as(self, heads: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which of the heads any digest has, and the place of the first one that does."""
+        if not len(self._keys) or not len(heads):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        stretch = (heads >> self._shift).astype(np.int64)
+        first, last = self._starts[stretch].astype(np.int64), self._starts[stretch + 1].astype(np.int64)
+        step = 1 << int((last - first).max()).bit_length() >> 1
+        while step:  # places move up as long as what lies before is smaller
+            further = first + step
+            smaller = (further <= last) & (self._keys[np.minimum(further, len(self._keys)) - 1] < heads)
+            first[smaller] = further[smaller]
+            step >>= 1
+        found = (first < last) & (self._keys[np.minimum(first, len(self._keys) - 1)] == heads)
+        return np.flatnonzero(found), first[found]
 
     def _place(
         self,
