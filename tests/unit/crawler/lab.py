@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -21,9 +22,10 @@ from PIL import Image, ImageOps
 from crawler.editions import licence_path, write_trust
 from crawler.engines.local import Job
 from registry.core.decisions import Grant, Purpose, Terms
-from registry.core.fingerprints import fingerprint_bytes
+from registry.core.fingerprints import Fingerprint, fingerprint_bytes
 from registry.core.ids import format_id
 from registry.core.matching import ListColumns
+from registry.core.matching.passages_common import with_common_marked
 from registry.core.snapshots import EditionContent, PersonalLicences, metadata_path, write_edition
 from registry.core.snapshots.trust import ROLES, Publisher, init_trust
 from tests.support import manuscripts
@@ -69,6 +71,9 @@ class Work:
     data: bytes
     terms: Terms = NOTHING
     personal: Terms = NOTHING
+    owner: int | None = None
+    """Whose it is, where the phrases are to be marked that works of several owners share."""
+    withdrawn: bool = False
 
     @property
     def id16(self) -> bytes:
@@ -142,8 +147,8 @@ def make_snapshot(
             work_ids=[work.id16 for work in works],
             work_terms=list(range(len(works))),
             terms=[work.terms for work in works],
-            withdrawn=frozenset(),
-            lists=lists_of([fingerprint_bytes(work.data).fingerprints for work in works]) | dict(addresses),
+            withdrawn={row for row, work in enumerate(works) if work.withdrawn},
+            lists=_lists(works) | dict(addresses),
         ),
     )
     targets: dict[str, bytes | Path] = dict(files.paths)
@@ -163,6 +168,18 @@ def make_snapshot(
     (folder / "current").unlink(missing_ok=True)
     (folder / "current").symlink_to(f"editions/{sequence}")
     return folder
+
+
+def _lists(works: Sequence[Work]) -> dict[str, ListColumns]:
+    """What is published of their files; the codes of one are made once."""
+    lists = lists_of([() if work.withdrawn else _fingerprints(work.data) for work in works])
+    owners = [work.owner for work in works if work.owner is not None]
+    return with_common_marked(lists, np.array(owners)) if len(owners) == len(works) else lists
+
+
+@cache
+def _fingerprints(data: bytes) -> tuple[Fingerprint, ...]:
+    return fingerprint_bytes(data).fingerprints
 
 
 def _metadata(store: Mapping[str, bytes], role: str, version: int) -> bytes:
