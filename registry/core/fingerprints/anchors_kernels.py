@@ -13,11 +13,11 @@ import numpy as np
 from registry.core.fingerprints import anchors, anchors_scales, frame_kernels
 from registry.core.fingerprints import anchors_kernels_patches as patches
 from registry.core.fingerprints import anchors_kernels_scales as scales
-from registry.core.fingerprints.anchors_kernels_scales import Doubles, Shapes
+from registry.core.fingerprints.anchors_kernels_scales import Blurs, Doubles, Shapes
 from registry.core.fingerprints.anchors_patches import HALF, PATCH
 from registry.core.fingerprints.anchors_records import MOST, Anchor
 from registry.core.fingerprints.decode import Plane
-from registry.core.fingerprints.kernels import Bytes, Ints, compiled
+from registry.core.fingerprints.kernels import Bytes, compiled
 
 _FIRST_SIGMA: Final = anchors_scales.FIRST_SIGMA
 _LEAST_QUALITY, _LEAST_INSIDE, _TRIED = anchors.LEAST_QUALITY, anchors.LEAST_INSIDE, anchors.TRIED
@@ -39,7 +39,7 @@ def find(small: Plane) -> list[Anchor]:
 
 
 @compiled
-def _choose(spots: Doubles, buffer: Ints, shapes: Shapes, codes: Bytes, places: Doubles) -> int:
+def _choose(spots: Doubles, buffer: Blurs, shapes: Shapes, codes: Bytes, places: Doubles) -> int:
     """Write what is worth keeping into the rows of `codes` and `places`; their number."""
     height, width = shapes[0, 1], shapes[0, 2]
     square = np.empty((PATCH, PATCH), np.uint8)

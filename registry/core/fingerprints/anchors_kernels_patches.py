@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from registry.core.fingerprints import anchors_maths
-from registry.core.fingerprints.anchors_kernels_scales import Doubles
+from registry.core.fingerprints.anchors_kernels_scales import Blurs, Doubles
 from registry.core.fingerprints.anchors_maths import ARC, TAN_EIGHTH
 from registry.core.fingerprints.anchors_patches import DIRECTIONS, PATCH
-from registry.core.fingerprints.anchors_scales import FRACTION, Blurred
+from registry.core.fingerprints.anchors_scales import FRACTION
 from registry.core.fingerprints.decode import Plane
-from registry.core.fingerprints.kernels import compiled
+from registry.core.fingerprints.kernels import Ints, compiled
 
 _falling: Any = compiled(anchors_maths.falling)
 _cosine_and_sine: Any = compiled(anchors_maths.cosine_and_sine)
@@ -21,7 +21,7 @@ _GREY: Final = 1.0 / (1 << FRACTION)
 
 
 @compiled
-def direction(blurred: Blurred, x: float, y: float, sigma: float) -> float:
+def direction(blurred: Blurs, x: float, y: float, sigma: float) -> float:
     """See `anchors_patches.direction`; lengths in pixels of this blur."""
     height, width = blurred.shape
     reach = math.floor(4.5 * sigma + 0.5)
@@ -48,9 +48,9 @@ def direction(blurred: Blurred, x: float, y: float, sigma: float) -> float:
 
 @compiled
 def _gradients(
-    above: Blurred,
-    row: Blurred,
-    below: Blurred,
+    above: Blurs,
+    row: Blurs,
+    below: Blurs,
     down: float,
     across: Doubles,
     share: Doubles,
@@ -59,7 +59,7 @@ def _gradients(
     """The weighted steepness and the direction, in bins, of each pixel of a row that begins one pixel earlier."""
     after = row[2:]
     for i in range(len(share)):
-        gx, gy = float(after[i] - row[i]), float(below[i] - above[i])
+        gx, gy = float(after[i]) - float(row[i]), float(below[i]) - float(above[i])
         share[i] = np.floor(math.sqrt(gx * gx + gy * gy) * (down * across[i]))
         place[i] = _turns(gx, gy) * DIRECTIONS
 
@@ -103,30 +103,63 @@ def _highest(histogram: Doubles) -> float:
 
 
 @compiled
-def patch(source: Blurred, at_x: float, at_y: float, step: float, turns: float, out: Plane) -> None:
-    """See `anchors_patches.patch`: from this blur, in its pixels, a sample every `step`."""
-    height, width = source.shape
+def patch(source: Blurs, at_x: float, at_y: float, step: float, turns: float, out: Plane) -> None:
+    """See `anchors_patches.patch`: from this blur, in its pixels, a sample every `step`.
+
+    Row by row: first where each sample lies, then what is there, each in a loop that becomes vectors.
+    """
     cosine, sine = _cosine_and_sine(turns)
     cosine *= step
     sine *= step
+    across, down = np.empty(PATCH), np.empty(PATCH)
+    for column in range(PATCH):
+        u = column - 31.5
+        across[column], down[column] = at_x + u * cosine, at_y + u * sine
+    corner, fx, fy = np.empty(PATCH, np.int32), np.empty(PATCH), np.empty(PATCH)
+    upper, lower = source.ravel(), source[1:].ravel()
     for row in range(PATCH):
         v = row - 31.5
-        for column in range(PATCH):
-            u = column - 31.5
-            x = _reflected((at_x + u * cosine) - v * sine, width)
-            y = _reflected((at_y + u * sine) + v * cosine, height)
-            j, i = np.uint64(x), np.uint64(y)
-            fx, fy = x - np.float64(j), y - np.float64(i)
-            one = np.uint64(1)
-            upper = source[i, j] * (1.0 - fx) + source[i, j + one] * fx
-            lower = source[i + one, j] * (1.0 - fx) + source[i + one, j + one] * fx
-            level = upper * (1.0 - fy) + lower * fy
-            out[row, column] = int(level * _GREY + 0.5)
+        _places(across, v * sine, down, v * cosine, source.shape, corner, fx, fy)
+        _levels(upper, upper[1:], lower, lower[1:], corner, fx, fy, out[row])
 
 
 @compiled
-def _reflected(at: float, size: int) -> float:
-    last = size - 1.0
+def _places(
+    across: Doubles,
+    left: float,
+    down: Doubles,
+    below: float,
+    shape: tuple[int, int],
+    corner: Ints,
+    fx: Doubles,
+    fy: Doubles,
+) -> None:
+    """Of each sample the pixel up and to the left of it, and how far it is from there."""
+    height, width = shape
+    stride = np.int32(width)
+    for column in range(len(across)):
+        x = _reflected(across[column] - left, width - 1.0)
+        y = _reflected(down[column] + below, height - 1.0)
+        j, i = np.int32(x), np.int32(y)
+        corner[column] = i * stride + j
+        fx[column], fy[column] = x - j, y - i
+
+
+@compiled
+def _levels(
+    at: Blurs, beside: Blurs, below: Blurs, across: Blurs, corner: Ints, fx: Doubles, fy: Doubles, out: Plane
+) -> None:
+    """Between the four pixels at each corner, rounded to grey levels."""
+    for column in range(len(corner)):
+        k, x, y = corner[column], fx[column], fy[column]
+        upper = at[k] * (1.0 - x) + beside[k] * x
+        lower = below[k] * (1.0 - x) + across[k] * x
+        level = upper * (1.0 - y) + lower * y
+        out[column] = np.uint8(np.int32(level * _GREY + 0.5))
+
+
+@compiled
+def _reflected(at: float, last: float) -> float:
     at = abs(at)
     at = 2.0 * last - at if at > last else at
     return min(max(at, 0.0), last - 0.001)

@@ -41,9 +41,9 @@ def quality(luma64: Bytes) -> int:
 def code256(luma64: Bytes, out: Bytes) -> bool:
     """Write the 32 bytes of `frequencies.code_of`; whether the luma is too symmetric, as `is_symmetric` says."""
     low = _low_frequencies(luma64)
-    ordered = np.sort(low)
     middle = len(low) // 2
-    doubled = ordered[middle - 1] + ordered[middle]
+    halves = np.partition(low, middle)
+    doubled = halves[:middle].max() + halves[middle]
     near = 0
     out[:] = 0
     for i in range(len(low)):
