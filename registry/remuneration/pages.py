@@ -31,11 +31,12 @@ blueprint = Pages("remuneration_pages", "registry.remuneration")
 @blueprint.get("/statements")
 @signed_in(Role.CREATOR, Role.SOCIETY)
 def show() -> str:
-    """Every quarter that brought something, to me or to a member for whom I collect."""
+    """Every quarter that brought something, to me or to a member for whom I collect, and what is held."""
     with reading() as session:
         actor = current_visitor().actor
         totals = service.statement_totals(session, actor, sources(), _member())
-    return render_template("remuneration/statements.html", totals=totals, member=_member())
+        held = service.list_held(session, actor, sources(), _member())
+    return render_template("remuneration/statements.html", totals=totals, held=held, member=_member())
 
 
 @blueprint.get("/statements/<period>")

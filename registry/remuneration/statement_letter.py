@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from registry.core.ids import format_id
 from registry.core.settlement.periods import Period
 from registry.remuneration.paper import Paper, to_pdf
-from registry.remuneration.statements import Statement
+from registry.remuneration.statements import Statement, StatementEntry
 from registry.web.formats import day, figure, money, percent
 from registry.web.i18n import gettext as _
 
@@ -29,7 +29,7 @@ def statement_pdf(statement: Statement) -> bytes:
     rows = [
         (
             line.title,
-            ", ".join([reproduction, _purpose(line.purpose), *_share_of(line.part)]),
+            ", ".join([reproduction, _purpose(line.purpose), *_share_of(line.part), *_held_until_now(line)]),
             f"#{figure(line.log_index)} / {line.row + 1}",
             format_id("claim", line.claim),
             f"{figure(line.units)} {line.unit}",
@@ -74,6 +74,13 @@ def _share_of(part: str) -> list[str]:
         "model_versions": _("Price of its model versions"),
     }
     return [] if part == "use" else [words[part.partition(".")[0]]]
+
+
+def _held_until_now(line: StatementEntry) -> list[str]:
+    """Of which quarter it is, if it was held or unclaimed until it was released."""
+    if line.origin_period is None:
+        return []
+    return [_("Of %(quarter)s, was held until now", quarter=line.origin_period)]
 
 
 def _purpose(code: str) -> str:

@@ -39,7 +39,7 @@ def test_from_settling_to_the_list_of_works(tmp_path: Path, monkeypatch: pytest.
         trade = open_trade(session, make_sources(clock), clock)
         work = trade.work(shares=[NewShare(trade.anna.public_id, 1_000_000, territory="DE")])
         trade.claim(row(work, trade.agreement(work, components=(FLAT,))), territory="FR")
-        work_id = format_id("work", work.public_id)
+        work_id, anna = format_id("work", work.public_id), format_id("party", trade.anna.public_id)
     monkeypatch.setenv("VORBEHALT_DEDUCT_MANAGEMENT_PPM", "100000")
     assert run(home, "ledger", "unclaimed") == {"unclaimed": [], "works": []}
     assert run(home, "settle", "--period", str(Period.of(clock())))["lines"] == 1
@@ -49,6 +49,9 @@ def test_from_settling_to_the_list_of_works(tmp_path: Path, monkeypatch: pytest.
     assert (unclaimed["year"], unclaimed["amount_minor"], unclaimed["currency"]) == (year, 900, "EUR")
     assert (unclaimed["state"], unclaimed["lapses_on"]) == ("open", f"{year + 4}-01-01")
     assert (listed["work"], listed["amount_minor"], listed["title"]) == (work_id, 900, "A heron")
+    (held,) = run(home, "ledger", "held")["held"]
+    assert held == run(home, "ledger", "held", "--of", anna)["held"][0] | {"work": work_id}
+    assert (held["state"], held["amount_minor"], held["lapses_on"]) == ("unknown", 900, f"{year + 4}-01-01")
     assert run(home, "ledger", "lapse") == {"lapsed": []}
     with Registry.open(Settings.load({}, home=home)) as registry, registry.database.reading() as session:
         assert remuneration.balance(session, "Income:AdminFee") == {"EUR": -100}

@@ -8,8 +8,8 @@ import pytest
 
 from registry.core.errors import Forbidden
 from registry.core.ids import format_id
-from registry.remuneration import service as remuneration
 from registry.core.settlement.deadlines import Deadlines
+from registry.remuneration import service as remuneration
 from registry.works.service import NewShare
 from tests.support.bank import IBANS, TRUST
 from tests.support.usage import CENTS_PER_WORK, Trade, row
