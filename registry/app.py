@@ -43,11 +43,18 @@ from registry.publishing import pages as publishing_pages
 from registry.publishing import receipts_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
-from registry.remuneration import costs_api, invoices_api, members_api
+from registry.remuneration import (
+    cost_pages,
+    costs_api,
+    declaring_pages,
+    invoices_api,
+    members_api,
+    reconciliation_pages,
+)
 from registry.remuneration import files_api as settlement_files_api
 from registry.remuneration import pages as remuneration_pages
 from registry.usage import api as usage_api
-from registry.usage import declarations_api, runs_api, uses_api, uses_pages
+from registry.usage import claiming_pages, declarations_api, runs_api, uses_api, uses_pages
 from registry.usage import pages as usage_pages
 from registry.web import lab_pages, manual, pages
 from registry.wiring import log_keys
@@ -97,9 +104,13 @@ _PAGES = (
     licence_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,
+    claiming_pages.blueprint,
     uses_pages.blueprint,
     lab_pages.blueprint,
     remuneration_pages.blueprint,
+    declaring_pages.blueprint,
+    cost_pages.blueprint,
+    reconciliation_pages.blueprint,
 )
 
 

@@ -120,6 +120,13 @@ def writing() -> Iterator[Session]:
 
 
 @contextmanager
+def rehearsing() -> Iterator[Session]:
+    """A transaction that leaves no trace, however the block ends: what a service would answer or refuse."""
+    with database().rehearsing() as session:
+        yield session
+
+
+@contextmanager
 def reading() -> Iterator[Session]:
     """A consistent view for this request that changes nothing."""
     with database().reading() as session:

@@ -162,6 +162,15 @@ class Database:
             yield session
 
     @contextmanager
+    def rehearsing(self) -> Iterator[Session]:
+        """A transaction that writes like any other and is rolled back in any case: what would happen, by what happens.
+
+        It waits for other writers and lets them wait, so it is for what takes a moment.
+        """
+        with self._write() as session:
+            yield session
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
         """A consistent view that changes nothing: closing rolls back, and what was loaded stays readable."""
         with self._read() as session:

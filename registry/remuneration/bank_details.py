@@ -70,6 +70,11 @@ def payable_accounts(
     }
 
 
+def newest_account_times(session: Session, party_ids: Collection[int]) -> Mapping[int, datetime]:
+    """By party: since when it wants its money where it wants it now. Not where that is."""
+    return {key: account.recorded_at for key, account in _newest(session, party_ids).items()}
+
+
 def _newest(session: Session, party_ids: Collection[int]) -> dict[int, BankAccount]:
     newest = (
         select(func.max(BankAccount.id))

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,7 @@ from registry.core.tariffs import (
     PerUnit,
     RevenueShare,
     Tariff,
+    Unit,
     amount_due,
     component_costs,
     declared_components,
@@ -85,6 +87,7 @@ class LicenceCost:
     components: Sequence[ComponentCost]
     total_minor: int
     """Of the components that could be priced."""
+    tariff: Tariff | None = None
 
     @property
     def total(self) -> str | None:
@@ -160,6 +163,33 @@ def summed(uses: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
     return dict(units)
 
 
+# -- examples ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What one work's use costs by one component: `units` times its price."""
+
+    work: WorkCost
+    component: PerUnit
+    exact_minor: Fraction
+
+
+def examples(preview: CostPreview, licence: LicenceCost, most: int) -> list[Example]:
+    """The first works under a licence, worked out by those of its components that stay with the work."""
+    if licence.tariff is None:
+        return []
+    used = [work for work in preview.works if licence.licence in work.licences]
+    priced = [c for c in licence.tariff.components if isinstance(c, PerUnit)]
+    found = [
+        Example(work, component, Fraction(component.amount_minor * number, component.per_units))
+        for work in used
+        for component in priced
+        if component.distribution == PerUnit.USUALLY
+        for number in [1 if component.unit is Unit.WORK else work.units if component.unit == work.unit else 0]
+        if number
+    ]
+    return found[:most]
+
+
 # -- works -------------------------------------------------------------------------------------------------
 def _refused(work: Work) -> str | None:
     if work.withdrawn_at is not None:
@@ -219,7 +249,7 @@ def _licence_cost(
         components.append(_declared_cost(way.tariff, place, figure, figures.get(figure)))
         total += components[-1].amount_minor or 0
     ordered = sorted(components, key=lambda each: each.component)
-    return LicenceCost(way.licence, way.tariff.currency, len(rows), ordered, total)
+    return LicenceCost(way.licence, way.tariff.currency, len(rows), ordered, total, way.tariff)
 
 
 def _use_costs(pool: Pool, total: int) -> list[ComponentCost]:

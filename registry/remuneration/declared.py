@@ -63,10 +63,10 @@ def due(session: Session, quarter: Period, closing_size: int, now: datetime) -> 
     held: list[HeldBack] = []
     for agreement_id, begun in first.items():
         agreement = waiting[agreement_id]
-        for period in _periods(agreement, Period.of(begun), quarter):
-            for place, figure in _places(session, agreement):
+        for period in periods_asked(agreement, Period.of(begun), quarter):
+            for place, figure in places_asked(session, agreement):
                 told = history.get((agreement_id, str(period), figure), ())
-                reason = _missing(session, agreement_id, period, figure, told, history, now)
+                reason = missing(session, agreement_id, period, figure, told, history, now)
                 if reason is not None:
                     name = licences.agreement_name(agreement)
                     held.append(HeldBack(agreement_id, Hold(name, str(period), place, figure.value, reason)))
@@ -78,14 +78,14 @@ def due(session: Session, quarter: Period, closing_size: int, now: datetime) -> 
     return Due(charges, sorted(held, key=lambda each: each.hold), claims)
 
 
-def _places(session: Session, agreement: Agreement) -> Sequence[tuple[int, Figure]]:
+def places_asked(session: Session, agreement: Agreement) -> Sequence[tuple[int, Figure]]:
     tariff = licences.tariff_of(session, agreement)
     if tariff is None:
         raise Corrupt(f"{licences.agreement_name(agreement)} has lost its tariff; restore the database.")
     return sorted(declared_components(tariff).items())
 
 
-def _periods(agreement: Agreement, first: Period, last: Period) -> Iterator[Period]:
+def periods_asked(agreement: Agreement, first: Period, last: Period) -> Iterator[Period]:
     """The quarters from the first reported use on in which the agreement was in force."""
     over = agreement.ends_at or agreement.valid_to
     period = first
@@ -94,7 +94,7 @@ def _periods(agreement: Agreement, first: Period, last: Period) -> Iterator[Peri
         period = Period.of(period.end)
 
 
-def _missing(
+def missing(
     session: Session,
     agreement_id: int,
     period: Period,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Scope
@@ -239,6 +239,16 @@ def declarations_of(
 def current_only(declarations: Sequence[Declaration]) -> list[Declaration]:
     """Of each quarter the last one; all of one agreement and figure."""
     return list({declared.period: declared for declared in declarations}.values())
+
+
+def works_reported_under(session: Session, agreement_id: int, before: datetime) -> int:
+    """How many works the claims under this agreement name, of those submitted before that time."""
+    query = (
+        select(func.count(ClaimRow.work_id.distinct()))
+        .join(ClaimBatch, ClaimRow.batch_id == ClaimBatch.id)
+        .where(ClaimRow.agreement_id == agreement_id, ClaimBatch.submitted_at < before)
+    )
+    return session.scalar(query) or 0
 
 
 def models_reported(session: Session, agreement_id: int, before: datetime) -> set[str]:

@@ -6,13 +6,14 @@ sample is drawn by the asker's seed (`registry.core.records.samples`), never by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
 
 from sqlalchemy import and_, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
@@ -24,13 +25,14 @@ from registry.core.records.samples import Place, draw
 from registry.log import service as log
 from registry.parties import service as parties
 from registry.parties.service import May, WorkRef
-from registry.usage.models import ClaimBatch, ClaimRow
+from registry.usage.models import ClaimBatch, ClaimRow, Run
 from registry.works.service import Work
 
 MAX_SAMPLE = 100
 MAKERS = frozenset({Role.CREATOR, Role.SOCIETY})
 _READ = frozenset({Scope.STATEMENTS_READ})
 _STREAM = 10_000
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,76 @@ def check_maker(actor: Actor) -> None:
     if actor.role not in MAKERS:
         raise Forbidden(f"A {actor.role} has no works; only creators and societies see the uses of theirs.")
     check_scopes(actor, _READ)
+
+
+@dataclass(slots=True)
+class OwnClaim:
+    """A claim as whoever is paid for some of its rows sees it, with these rows."""
+
+    id: int
+    public_id: bytes
+    log_index: int
+    run_id: str
+    """Hex SHA-256 of the run's manifest."""
+    lab_id: int
+    submitted_at: datetime
+    rows: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    """By number in the claim: private key of the agreement, and whether it costs anything."""
+    units: Counter[str] = field(default_factory=Counter)
+
+
+def own_claims(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    start: datetime,
+    end: datetime,
+    log_indices: Collection[int] = (),
+) -> list[OwnClaim]:
+    """The claims that were submitted in [start, end), or have these log indices, in the order of the log."""
+    check_maker(actor)
+    wanted = [and_(ClaimBatch.submitted_at >= start, ClaimBatch.submitted_at < end)]
+    more = sorted(log_indices)
+    wanted += [ClaimBatch.log_index.in_(more[n : n + _CHUNK]) for n in range(0, len(more), _CHUNK)]
+    found: dict[int, OwnClaim] = {}
+    for chosen in wanted:
+        query = (
+            select(ClaimBatch, Run.run_id, ClaimRow, Work.owner_id, Work.kind, Work.public_id)
+            .join(Run, Run.id == ClaimBatch.run_id)
+            .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
+            .join(Work, Work.id == ClaimRow.work_id)
+            .where(
+                chosen,
+                or_(Work.owner_id == actor.party_id, Work.owner_id.in_(parties.principals(actor))),
+            )
+            .order_by(ClaimBatch.log_index, ClaimRow.n)
+            .execution_options(yield_per=_STREAM)
+        )
+        with session.execute(query.options(defer(ClaimBatch.rows))) as rows:
+            _gather(session, actor, now, rows, found)
+    return [found[key] for key in sorted(found)]
+
+
+def _gather(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    rows: Iterable[tuple[ClaimBatch, str, ClaimRow, int, str, bytes]],
+    found: dict[int, OwnClaim],
+) -> None:
+    """Those of the rows that the actor may see, to their claims, by log index."""
+    represented = parties.repertoires(session, actor, May.COLLECT, now)
+    for batch, run_id, row, owner, kind, work in rows:
+        held = represented.get(owner, ())
+        if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
+            if batch.log_index not in found:
+                found[batch.log_index] = OwnClaim(
+                    batch.id, batch.public_id, batch.log_index, run_id, batch.lab_id, batch.submitted_at
+                )
+            claim = found[batch.log_index]
+            if row.n not in claim.rows:
+                claim.rows[row.n] = (row.agreement_id, row.tariff is not None)
+                claim.units[row.unit] += row.units
 
 
 def _public_span(session: Session, actor: Actor, span: Span) -> tuple[int, int]:

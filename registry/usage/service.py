@@ -39,6 +39,7 @@ from registry.usage.declarations import (
     list_declarations,
     models_reported,
     stated,
+    works_reported_under,
 )
 from registry.usage.models import ClaimBatch, ClaimRow, Declaration, Run
 from registry.usage.queries import (
@@ -58,7 +59,7 @@ from registry.usage.queries import (
     rows_of,
     run_of,
 )
-from registry.usage.rules import unit_of
+from registry.usage.rules import MAX_ROWS, unit_of
 from registry.usage.runs import (
     RunDetails,
     get_run,
@@ -74,6 +75,7 @@ from registry.works import service as works
 from registry.works.service import Work
 
 __all__ = [
+    "MAX_ROWS",
     "ChangesPage",
     "ClaimBatch",
     "ClaimDetails",
@@ -116,6 +118,7 @@ __all__ = [
     "unit_of",
     "uses_of_work",
     "works_reported",
+    "works_reported_under",
 ]
 
 

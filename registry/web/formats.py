@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from flask import Flask, g
 from flask_babel import format_currency, format_datetime, format_decimal, get_locale
@@ -56,6 +57,17 @@ def money(minor: int, currency: str) -> str:
     return str(format_currency(amount, currency, format=pattern, currency_digits=False))
 
 
+def exact_money(minor: Fraction, currency: str) -> str:
+    """An amount that need not be whole minor units: €0.004; what has no end after four further places is cut, with …"""
+    places = decimal_places(currency) + 4
+    scaled = minor * 10**4
+    amount = Decimal(int(scaled)).scaleb(-places)
+    usual = get_locale().currency_formats["standard"].pattern
+    kept = f"0.{'0' * (places - 4)}{'#' * 4}"
+    text = str(format_currency(amount, currency, format=usual.replace("0.00", kept), currency_digits=False))
+    return text if scaled.denominator == 1 else f"{text} …"
+
+
 _BROWSERS = (
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -86,6 +98,7 @@ def init_app(app: Flask) -> None:
         browser=browser,
         cells=cells,
         day=day,
+        exact_money=exact_money,
         figure=figure,
         id=lambda public_id, noun: format_id(noun, public_id),
         moment=moment,

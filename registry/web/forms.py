@@ -54,6 +54,14 @@ def _posted() -> MultiDict[str, str]:
         raise TooLarge("The request is larger than what is taken here.") from None
 
 
+def sent_file(form: Form, name: str) -> bytes:
+    """A file that was chosen, or its text that an earlier step carried on; empty if there is neither."""
+    upload = request.files.get(name)
+    if upload is not None and upload.filename:
+        return upload.read()
+    return form.values.get(name, "").encode()
+
+
 @dataclass(slots=True)
 class Form:
     """The texts of a form, and a sentence for each field that cannot be taken."""

@@ -69,12 +69,15 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
     mandates = ("mandates.show_all", _("Mandates"), "mandates.")
     uses = ("uses_pages.show_all", _("Uses"), "uses_pages.")
+    reconciled = ("reconciliation_pages.show", _("Reconciliation"), "reconciliation_pages.")
     pages: dict[str, list[tuple[str, str, str | tuple[str, ...]]]] = {
         "creator": [register, works, statements, mandates],
-        "society": [mandates, uses, statements, works, register],
+        "society": [mandates, uses, statements, reconciled, works, register],
         "lab": [
             ("lab_pages.show", _("Overview"), "lab_pages."),
-            ("usage_pages.show_all", _("Reports"), "usage_pages."),
+            ("usage_pages.show_all", _("Reports"), ("usage_pages.", "claiming_pages.")),
+            ("declaring_pages.show", _("Declarations"), "declaring_pages."),
+            ("cost_pages.show", _("Costs"), "cost_pages."),
             ("models.show_all", _("Models"), "models."),
         ],
         "operator": [

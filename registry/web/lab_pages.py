@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import render_template
+from flask import Response, render_template
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
@@ -17,6 +17,7 @@ from registry.parties import service as parties
 from registry.publishing import service as publishing
 from registry.remuneration import service as remuneration
 from registry.usage import service as usage
+from registry.web import run_charts
 from registry.web.furniture import Pages
 from registry.web.visitors import current_visitor, signed_in
 from registry.works import service as works
@@ -64,17 +65,31 @@ def show_run(run_id: str) -> str:
     actor, now = current_visitor().actor, sources().now()
     with reading() as session:
         run = usage.get_run(session, actor, run_id)
+        reported = _reported(run)
         (details,) = usage.runs_seen(session, [run])
         changes = usage.changes_of_run(session, actor, run_id, now, limit=_DENIED)
         return render_template(
             "run.html",
-            r=_reported(run),
+            r=reported,
             claims=details.claims,
             denied=changes.items,
             more=changes.next is not None,
             costs=_costs(session, actor, run),
             most=_PRICED,
+            steps=run_charts.steps(reported.manifest),
+            charts=run_charts.charts(reported.manifest),
+            recognised=run_charts.recognised(reported.manifest),
         )
+
+
+@blueprint.get("/runs/<run:run_id>/run.json")
+@signed_in(Role.LAB)
+def manifest(run_id: str) -> Response:
+    """The run's manifest as it was submitted."""
+    with reading() as session:
+        data = usage.get_run(session, current_visitor().actor, run_id).manifest
+    headers = {"Content-Disposition": f'attachment; filename="run-{run_id[:12]}.json"'}
+    return Response(data, content_type="application/json", headers=headers)
 
 
 def _reported(run: usage.Run) -> ReportedRun:
