@@ -59,7 +59,7 @@ from registry.usage import pages as usage_pages
 from registry.web import lab_pages, manual, pages
 from registry.wiring import log_keys
 from registry.works import api as works_api
-from registry.works import bulk_api, repertoire_api, title_pages, together_pages, work_pages
+from registry.works import bulk_api, file_pages, repertoire_api, title_pages, together_pages, work_pages
 from registry.works import pages as works_pages
 
 _ROOMS = (
@@ -98,6 +98,7 @@ _PAGES = (
     notices_pages.blueprint,
     works_pages.blueprint,
     work_pages.blueprint,
+    file_pages.blueprint,
     together_pages.blueprint,
     title_pages.blueprint,
     operating.blueprint,

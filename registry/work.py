@@ -26,7 +26,7 @@ from registry.domains.service import recheck_domains
 from registry.notices.mail import NoticeOutbox
 from registry.parties import service as parties
 from registry.wiring import Registry
-from registry.works import bulk
+from registry.works import bulk, previews
 
 PUBLISH = "publish"
 RECHECK_DOMAINS = "recheck-domains"
@@ -59,6 +59,7 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         hints.KIND: hints.look_for_hints,
         TIDY: tidy,
         bulk.KIND: bulk.register_bulk,
+        previews.REMOVE: partial(previews.remove_objects, registry.files),
         outbox.SEND_MAIL: partial(outbox.send_due, registry.settings, outboxes(registry.settings)),
     }
 

@@ -68,15 +68,13 @@ class _Asked:
     secret: bytes
 
     @classmethod
-    def read(cls, text: str) -> _Asked:
-        """From this request; `InvalidInput` if the key is none."""
+    def read(cls, text: str, account: bytes) -> _Asked:
+        """From this request of that account; `InvalidInput` if the key is none."""
         key = text.strip().removeprefix('"').removesuffix('"')
         if not _TEXT.fullmatch(key):
             raise InvalidInput(
                 f"{HEADER} has 16 to 100 visible ASCII characters; take a random UUID for every new request."
             )
-        actor = optional_actor()
-        account = b"" if actor is None else actor.public_id
         asked = _digest_request()
         return cls(
             subject=hashlib.sha256(account + b"\0" + key.encode()).digest(),
@@ -111,8 +109,16 @@ class _AnsweredBefore(Exception):
         self.response = response
 
 
-def once(view: Callable[P, Any], *, repeatable: bool = False) -> Callable[P, Any]:
-    """The view, run once for each Idempotency-Key; without one, as it is.
+def _account_of_key() -> bytes:
+    """Public id of the account whose API key this request bears; empty without one."""
+    actor = optional_actor()
+    return b"" if actor is None else actor.public_id
+
+
+def once(
+    view: Callable[P, Any], *, repeatable: bool = False, account: Callable[[], bytes] = _account_of_key
+) -> Callable[P, Any]:
+    """The view, run once for each Idempotency-Key of an account; without one, as it is.
 
     All its `writing()` blocks become one transaction, which also keeps the answer. A view that needs several, and
     gives the same answer if it is run again, is `repeatable`: then only the use of the key for another request is
@@ -126,7 +132,7 @@ def once(view: Callable[P, Any], *, repeatable: bool = False) -> Callable[P, Any
             return view(*args, **kwargs)
         if (needed := getattr(view, "scopes", None)) is not None:
             check_scopes(current_actor(), needed)
-        asked = _Asked.read(text)
+        asked = _Asked.read(text, account())
         with reading() as session:
             if (before := _find(session, asked)) is not None:
                 return before

@@ -1,5 +1,7 @@
 """All that the registry holds about an account, as one ZIP of JSON files: one a table, each a list of objects.
 
+Previews of works lie beside them as pictures, `previews/<work>.webp`.
+
 Rows are read and written one after the other, so the size of an account costs no memory. Public ids stand where the
 database has private keys; bytes are hexadecimal, times RFC 3339.
 """
@@ -17,8 +19,10 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
 from registry.base.db import Base
+from registry.base.files import Store
 from registry.core.ids import format_id
 from registry.own_data.holdings import LEFT_OUT, SECTIONS, Section
+from registry.works import service as works
 
 FORMAT = "vorbehalt-own-data-v1"
 _NOUNS = {
@@ -33,13 +37,15 @@ _ROWS = 1_000
 """Read at once."""
 
 
-def write_export(session: Session, actor: Actor, now: datetime, target: IO[bytes]) -> None:
+def write_export(session: Session, actor: Actor, now: datetime, store: Store, target: IO[bytes]) -> None:
     """Write the ZIP with all about the actor. The caller holds one reading transaction: it is one state of things."""
     counts: dict[str, int] = {}
     with ZipFile(target, "w", ZIP_DEFLATED) as archive:
         for section in SECTIONS:
             with archive.open(f"{section.table}.json", "w", force_zip64=True) as file:
                 counts[section.table] = _write_rows(file, rows_of(session, section, actor.party_id))
+        for work, picture in works.previews_of_owner(session, store, actor.party_id):
+            archive.writestr(f"previews/{format_id('work', work)}.webp", picture)
         about = {
             "format": FORMAT,
             "account": format_id("party", actor.public_id),

@@ -42,6 +42,7 @@ SECTIONS = (
         ("version_id.work_id.owner_id",),
         also=("version_id.work_id", "version_id.number"),
     ),
+    Section("work_preview", _OF_WORK, without=frozenset({"path", "key"})),
     Section("identifier", _OF_WORK),
     Section("source_url", _OF_WORK),
     Section("share", (*_OF_WORK, "party_id")),

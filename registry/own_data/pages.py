@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from flask import redirect, render_template, send_file, url_for
 from werkzeug.wrappers import Response
 
-from registry.base.context import reading, sources, writing
+from registry.base.context import files, reading, sources, writing
 from registry.core.errors import Conflict, RateLimited, Unauthenticated
 from registry.own_data import service
 from registry.own_data.service import Obstacle
@@ -27,7 +27,7 @@ def export() -> Response:
     """All that is on record about this account, as a ZIP."""
     file = TemporaryFile()  # noqa: SIM115 - the answer closes it when it has gone out
     with reading() as session:
-        service.write_export(session, current_visitor().actor, sources().now(), file)
+        service.write_export(session, current_visitor().actor, sources().now(), files(), file)
     file.seek(0)
     return send_file(file, "application/zip", as_attachment=True, download_name="vorbehalt-own-data.zip")
 

@@ -49,13 +49,17 @@ def _take_language(_endpoint: str | None, values: dict[str, Any] | None) -> None
 
 
 def secure(response: Response) -> Response:
-    """Only our own files, no frames, no inline script or style; what is for one person is kept by no cache."""
+    """Only our own files, no frames, no inline script or style; what is for one person is kept by no cache.
+
+    A view that lets its reader's own browser keep something says so: `Cache-Control: private`.
+    """
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     keep_cookies(response)
-    if "Set-Cookie" in response.headers or "Cookie" in request.headers:
+    personal = "Set-Cookie" in response.headers or "Cookie" in request.headers
+    if personal and not response.cache_control.private:
         response.headers["Cache-Control"] = "no-store"
     response.vary.add("Cookie")
     return response
@@ -64,7 +68,7 @@ def secure(response: Response) -> Response:
 def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
     """The main pages of somebody in this role: endpoint, word, and the beginnings of its sister pages' endpoints."""
     register = ("works_pages.register", _("Register"), "works_pages.register")
-    of_works = ("works_pages.show", "work_pages.", "works_together.", "licence_pages.")
+    of_works = ("works_pages.show", "work_pages.", "file_pages.", "works_together.", "licence_pages.")
     works = ("works_pages.show_all", _("My works"), of_works)
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
     mandates = ("mandates.show_all", _("Mandates"), "mandates.")

@@ -133,6 +133,25 @@ def add_version(public_id: bytes) -> Any:
         return service.details(session, done.work, _now())
 
 
+@blueprint.post("/<id(work):public_id>/file")
+@require(Scope.WORKS_WRITE)
+@blueprint.doc(requestBody=_body(schemas.NewFile))
+@blueprint.response(200, schemas.WorkView)
+def complete(public_id: bytes) -> Any:
+    """Show the file of a picture that was registered by its fingerprints, so that parts of it are recognised, too.
+
+    Its codes are added that are not on record yet: those of its places, and of the frame inside a border. The file is
+    not kept. It has to be the registered picture: at most 8 of 256 bits of their fingerprints may differ. Again is no
+    error.
+    """
+    spend(Rate.REGISTER)
+    _, content = read_upload(schemas.NewFile)
+    with writing() as session:
+        command = service.CompleteWork(public_id, content)
+        done = service.complete_work(session, current_actor(), command, sources())
+        return service.details(session, done.work, _now())
+
+
 @blueprint.put("/<id(work):public_id>/shares")
 @require(Scope.WORKS_WRITE)
 @blueprint.arguments(schemas.NewShares)

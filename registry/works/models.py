@@ -100,6 +100,21 @@ class StoredFingerprint(Base):
     made_at: Mapped[datetime]
 
 
+class WorkPreview(Base):
+    """A small picture of a work, for its owner's eyes only (`registry.works.previews`)."""
+
+    __tablename__ = "work_preview"
+
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(String(80))
+    """Of the sealed picture in the file store."""
+    key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Opens it, and nothing else; with this row the picture is gone for good."""
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+
+
 class Identifier(Base):
     """A number that the work has elsewhere, in normal form."""
 

@@ -126,7 +126,7 @@ class Event:
 
     at: datetime
     what: str
-    """`registered`, `version`, `contested`, `shares`, `reservations` or `withdrawn`."""
+    """`registered`, `version`, `completed`, `contested`, `shares`, `reservations` or `withdrawn`."""
     number: int = 0
     """Which version; how many shares or reservations."""
 
@@ -138,6 +138,13 @@ def events_of(session: Session, work: Work) -> list[Event]:
         WorkVersion.work_id == work.id, WorkVersion.number > 1
     )
     events += [Event(at, "version", number) for number, at in session.execute(versions)]
+    completed = (
+        select(WorkVersion.number, StoredFingerprint.made_at)
+        .join(StoredFingerprint, StoredFingerprint.version_id == WorkVersion.id)
+        .where(WorkVersion.work_id == work.id, StoredFingerprint.made_at > WorkVersion.created_at)
+        .distinct()
+    )
+    events += [Event(at, "completed", number) for number, at in session.execute(completed)]
     for table, what in ((ShareRow, "shares"), (Reservation, "reservations")):
         changes = (
             select(table.recorded_at, func.count())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from registry.base.actor import Role
 from registry.base.context import reading, settings, sources, writing
+from registry.base.idempotency import once
 from registry.base.periods import whole_second
 from registry.core.ids import parse_id
 from registry.web import device
@@ -19,7 +21,7 @@ from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
 from registry.web.visitors import current_visitor, signed_in
-from registry.works import overview, rules, service, share_form, uploading
+from registry.works import overview, previews, rules, service, share_form, uploading
 from registry.works.portrait import licensed_now, portrait
 from registry.works.rules import Disclosure, MadeBy
 
@@ -42,8 +44,11 @@ def show_all() -> str:
     with reading() as session:
         actor = current_visitor().actor
         found = overview.search_works(session, actor, search, licensed_now(_now()), sources(), owner)
+        drawn = previews.with_preview(session, actor, [work.id for work, _state in found.works])
     view = "list" if request.args.get("view") == "list" else "grid"
-    return render_template("works/works.html", found=found, search=search, view=view, owner=owner)
+    return render_template(
+        "works/works.html", found=found, search=search, view=view, owner=owner, previews=drawn
+    )
 
 
 def search_asked() -> tuple[overview.Search, bytes | None]:
@@ -69,10 +74,12 @@ def register() -> str:
 
 @blueprint.post("/works/register")
 @signed_in(Role.CREATOR, Role.SOCIETY)
+@partial(once, account=lambda: current_visitor().actor.public_id)
 def register_files() -> str | tuple[str, int]:
-    """Register each file that was sent, or the fingerprints that the script made of one.
+    """Register each file that was sent, or the fingerprints that the script made of some.
 
-    With `X-Part: result` only the results are sent back, for the script.
+    With `X-Part: result` only the results are sent back, for the script, which also gives each request a key
+    (`Idempotency-Key`): sent again because its answer was lost, it has its effect once.
     """
     form = Form.sent()
     about = _about(form)
@@ -80,8 +87,8 @@ def register_files() -> str | tuple[str, int]:
     if device.CODES in form.values:
         if about is None:
             return _register_page(form), 422
-        result = uploading.register_codes(current_visitor().actor, form, about)
-        return render_template("works/results.html", results=[result])
+        results = uploading.register_codes(current_visitor().actor, form, about, request.files)
+        return render_template("works/results.html", results=results, for_script=True)
     if not files:
         form.errors["file"] = _("Choose at least one file.")
     elif len(files) > _MAX_FILES:
@@ -90,7 +97,7 @@ def register_files() -> str | tuple[str, int]:
         return _register_page(form), 422
     results = _register_each(files, form.text("title") if len(files) == 1 else "", about)
     if request.headers.get("X-Part") == "result":
-        return render_template("works/results.html", results=results)
+        return render_template("works/results.html", results=results, for_script=True)
     return render_template("works/registered.html", results=results)
 
 
@@ -112,7 +119,7 @@ def _about(form: Form) -> uploading.About | None:
         form.errors["tool"] = _("A name of up to 200 characters, please.")
     if prompt and len(prompt) > 10_000:
         form.errors["prompt"] = _("Up to 10,000 characters, please.")
-    if form.text("title"):
+    if form.text("title") and device.CODES not in form.values:
         form.take(
             "title", rules.check_title, _("The title cannot be taken: up to 500 characters, on one line.")
         )
@@ -128,12 +135,17 @@ def _about(form: Form) -> uploading.About | None:
         disclosure=Disclosure(disclosure) if disclosure in set(Disclosure) else None,
         persons_depicted="persons_depicted" in form.values,
         shares=shares,
+        keep_previews=form.text("preview") == "keep",
     )
 
 
 def _register_page(form: Form) -> str:
     return render_template(
-        "works/register.html", form=form, lines=share_form.lines_of(form), most=settings().max_upload_bytes
+        "works/register.html",
+        form=form,
+        lines=share_form.lines_of(form),
+        most=settings().max_upload_bytes,
+        at_once=uploading.MOST_AT_ONCE,
     )
 
 

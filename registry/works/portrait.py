@@ -19,7 +19,7 @@ from registry.licences.service import AboutWork, AgreementDetails, OfferDetails
 from registry.parties import service as parties
 from registry.remuneration import service as remuneration
 from registry.usage import service as usage
-from registry.works import overview, queries, share_form
+from registry.works import overview, previews, queries, share_form
 from registry.works.models import Reservation
 
 
@@ -79,6 +79,7 @@ def portrait(session: Session, actor: Actor, public_id: bytes, sources: Sources)
         "details": details,
         "work": work,
         "state": overview.state_of(session, work, licensed_now(now)),
+        "preview": previews.with_preview(session, actor, [work.id]).get(work.id),
         "code": overview.codes_to_draw(session, [work.id]).get(work.id),
         "purposes": [_line(p, depth, details.reservations, about, now) for p, depth in _ORDER],
         "licensees": _names(session, about),

@@ -19,7 +19,7 @@ from registry.base.periods import whole_second
 from registry.core.fingerprints import FileFingerprints
 from registry.log import service as log
 from registry.parties.service import May
-from registry.works import access, titles
+from registry.works import access, previews, titles
 from registry.works.access import registrant
 from registry.works.bulk import (
     BulkProgress,
@@ -37,6 +37,7 @@ from registry.works.codes import (
     states_by_row,
     stored_codes,
 )
+from registry.works.completing import CompletedWork, CompleteWork, complete_work
 from registry.works.contests import DecideTitle, Outcome, decide_title, undecided
 from registry.works.hints import NewHint, codes_to_look_at, hints, looked, record_hints
 from registry.works.holdings import (
@@ -53,6 +54,7 @@ from registry.works.identifiers import Scheme, normalise
 from registry.works.models import Identifier, SourceUrl, StoredFingerprint, Work, WorkVersion
 from registry.works.overview import State, codes_to_draw
 from registry.works.places import PublishedUrl, published_urls, record_place
+from registry.works.previews import previews_of_owner
 from registry.works.queries import (
     FingerprintRow,
     PublishedWork,
@@ -94,6 +96,8 @@ __all__ = [
     "AddVersion",
     "BulkProgress",
     "ClientCodes",
+    "CompleteWork",
+    "CompletedWork",
     "DecideTitle",
     "Disclosure",
     "FingerprintRow",
@@ -122,6 +126,7 @@ __all__ = [
     "change_work",
     "codes_to_draw",
     "codes_to_look_at",
+    "complete_work",
     "decide_title",
     "denials",
     "details",
@@ -137,6 +142,7 @@ __all__ = [
     "newest_decisions",
     "open_work",
     "owners_by_row",
+    "previews_of_owner",
     "published_rows",
     "published_urls",
     "record_hints",
@@ -187,6 +193,8 @@ class RegisterWork:
     """Empty: all rights, everywhere, belong to the owner."""
     on_behalf_of: bytes | None = None
     """Public id of the owner, where an agent registers."""
+    preview: previews.StoredPreview | None = None
+    """A small picture for the owner's eyes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +251,8 @@ def register_work(session: Session, actor: Actor, command: RegisterWork, sources
     if doubt is not None:
         titles.contest(session, work, titles.found_by(doubt, work.id), now)
     record_initial_shares(session, work, command.shares, acting, now)
+    if command.preview is not None:
+        previews.record_preview(session, work, command.preview, now)
     return RegisteredWork(work, version)
 
 
@@ -265,7 +275,10 @@ def add_version(session: Session, actor: Actor, command: AddVersion, sources: So
 
 
 def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Work:
-    """End the registration from now on; again is no error. The row stays, and so do concluded agreements."""
+    """End the registration from now on; again is no error. The row stays, and so do concluded agreements.
+
+    A preview is removed for good.
+    """
     now = whole_second(sources.now())
     work, acting = access.work_for(session, actor, public_id, May.WITHDRAW, now, withdrawn_too=True)
     if work.withdrawn_at is not None:
@@ -273,6 +286,7 @@ def withdraw_work(session: Session, actor: Actor, public_id: bytes, sources: Sou
     work.change_seq = log.next_change_seq(session)
     work.withdrawn_at = now
     work.withdrawn_by = acting.party_id
+    previews.remove_previews(session, [work.id], sources)
     session.flush()
     return work
 

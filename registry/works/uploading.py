@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from registry.base.actor import Actor
-from registry.base.context import sources, writing
+from registry.base.context import files, sources, writing
 from registry.base.ratelimits import Rate, spend
 from registry.core.errors import (
     Conflict,
@@ -26,8 +27,11 @@ from registry.core.ids import parse_id
 from registry.web import device
 from registry.web.forms import Form
 from registry.web.i18n import gettext as _
-from registry.works import rules, service
+from registry.works import previews, rules, service
 from registry.works.rules import Disclosure, MadeBy
+
+MOST_AT_ONCE = 20
+"""Works that a browser registers in one request: few enough that the answer comes soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class About:
     disclosure: Disclosure | None = None
     persons_depicted: bool = False
     shares: tuple[service.NewShare, ...] = ()
+    keep_previews: bool = False
+    """Whether small pictures are kept, by which their maker recognises them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +66,84 @@ class FileResult:
     on_device: bool = False
     """Whether its maker's browser made the fingerprints, so that the file never came here."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether a work was registered."""
+        return self.state in {"reserved", "contested"}
+
+
+@dataclass(slots=True)
+class _Ready:
+    """A file whose fingerprints are there, and its preview, if it is to have one, in the store."""
+
+    name: str
+    title: str
+    content: FileFingerprints | rules.ClientCodes
+    """What is registered."""
+    found: FileFingerprints
+    """What the answer tells of it."""
+    preview: previews.StoredPreview | None = None
+
 
 def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -> FileResult:
     """Fingerprint a file, register it in a transaction of its own, and forget the file."""
     name = PurePath(upload.filename or "").name
     if (refused := _too_many(actor, name)) is not None:
         return refused
+    data = upload.read()
     try:
-        found = fingerprint_bytes(upload.read())
+        found = fingerprint_bytes(data)
     except InvalidInput as error:
         return FileResult(name, "refused", why_unreadable(error))
-    return _register(actor, name, title, about, found, found)
+    ready = _Ready(name, title, found, found)
+    if about.keep_previews and found.media == "image":
+        ready.preview = _stored_preview(previews.preview_of, data)
+    (result,) = _register_all(actor, [ready], about)
+    return result
 
 
-def register_codes(actor: Actor, form: Form, about: About) -> FileResult:
-    """Register a picture by the fingerprints that its maker's browser made; the file did not come."""
-    name = PurePath(form.text(device.NAME)).name
-    if (refused := _too_many(actor, name)) is not None:
-        return refused
+def register_codes(
+    actor: Actor, form: Form, about: About, sent_previews: Mapping[str, FileStorage]
+) -> list[FileResult]:
+    """Register works by the fingerprints that their maker's browser made, in one transaction; the files did not come.
+
+    Names, titles and codes stand in the form one after the other, in the order of the answers; the preview of the
+    n-th, from 0, is the part `preview-<n>`.
+    """
+    names, titles = form.values.getlist(device.NAME), form.values.getlist("title")
+    codes = form.values.getlist(device.CODES)
+    if not len(names) == len(titles) == len(codes) <= MOST_AT_ONCE:
+        raise InvalidInput(f"Each of up to {MOST_AT_ONCE} works has a name, a title and its codes.")
+    allowed = [_too_many(actor, PurePath(name).name) for name in names]
+    ready: list[_Ready | FileResult] = []
+    for n, refused in enumerate(allowed):
+        one = refused or _read_codes(PurePath(names[n]).name, titles[n], codes[n])
+        if isinstance(one, _Ready) and about.keep_previews and f"preview-{n}" in sent_previews:
+            one.preview = _stored_preview(previews.read_preview, sent_previews[f"preview-{n}"].read())
+        ready.append(one)
+    return [
+        replace(result, on_device=True) if isinstance(one, _Ready) else result
+        for one, result in zip(ready, _register_all(actor, ready, about), strict=True)
+    ]
+
+
+def _read_codes(name: str, title: str, codes: str) -> _Ready | FileResult:
     try:
-        found = device.read_codes(form.values[device.CODES])
+        found = device.read_codes(codes)
         content = rules.ClientCodes(found.fingerprints, found.media_type, found.size)
         rules.check_client_codes(rules.Kind.IMAGE, content.fingerprints)
     except InvalidInput:
         sentence = _("Your browser sent no complete fingerprint. Open the page again and repeat it.")
         return FileResult(name, "refused", sentence)
-    return replace(_register(actor, name, form.text("title"), about, content, found), on_device=True)
+    return _Ready(name, title.strip(), content, found)
+
+
+def _stored_preview(make: Callable[[bytes], previews.Preview], data: bytes) -> previews.StoredPreview | None:
+    """A work is registered also where no preview of it can be made."""
+    try:
+        return previews.store_preview(files(), make(data))
+    except InvalidInput:
+        return None
 
 
 def _too_many(actor: Actor, name: str) -> FileResult | None:
@@ -99,19 +157,28 @@ def _too_many(actor: Actor, name: str) -> FileResult | None:
     return None
 
 
-def _register(
-    actor: Actor,
-    name: str,
-    title: str,
-    about: About,
-    content: FileFingerprints | rules.ClientCodes,
-    found: FileFingerprints,
-) -> FileResult:
-    """`content` is what is registered, `found` what the answer tells of it."""
+def _register_all(actor: Actor, ready: Sequence[_Ready | FileResult], about: About) -> list[FileResult]:
+    """Each that is ready, in one transaction; what one of them is refused for does not touch the others."""
+    results: list[FileResult] = []
+    try:
+        with writing() as session:
+            for one in ready:
+                result = one if isinstance(one, FileResult) else _register(session, actor, one, about)
+                results.append(result)
+    finally:  # also where nothing was registered because another request has done it already
+        kept = [result.is_new for result in results] if len(results) == len(ready) else [False] * len(ready)
+        for one, is_kept in zip(ready, kept, strict=True):
+            if isinstance(one, _Ready) and one.preview is not None and not is_kept:
+                files().remove(one.preview.path)
+    return results
+
+
+def _register(session: Session, actor: Actor, ready: _Ready, about: About) -> FileResult:
+    name, found = ready.name, ready.found
     try:
         command = service.RegisterWork(
-            title=rules.check_title(title or title_from(name)),
-            content=content,
+            title=rules.check_title(ready.title or title_from(name)),
+            content=ready.content,
             kind=rules.Kind(found.media),
             made_by=about.made_by,
             tool=about.tool,
@@ -119,8 +186,9 @@ def _register(
             disclosure=about.disclosure,
             persons_depicted=about.persons_depicted,
             shares=about.shares,
+            preview=ready.preview,
         )
-        with writing() as session:
+        with session.begin_nested():
             done = service.register_work(session, actor, command, sources())
     except Conflict as error:
         return _result(

@@ -16,9 +16,25 @@ export function mounted(code) {
     path.setAttribute("d", runs(bits, wanted));
     svg.append(path);
   }
+  return mountOf(svg);
+}
+
+// A mount with a small picture (a Blob). It is drawn, since the page may show files of this server only.
+export function mountedPicture(blob) {
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  createImageBitmap(blob).then((bitmap) => {
+    Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    bitmap.close();
+  });
+  return mountOf(canvas);
+}
+
+function mountOf(content) {
   const mount = document.createElement("div");
   mount.className = "mount mount-s";
-  mount.append(svg);
+  mount.append(content);
   return mount;
 }
 

@@ -1,9 +1,11 @@
-// Makes the fingerprints of pictures here, each as soon as it is chosen, and sends them one by one: one bad file or a
-// lost connection spoils nothing. Texts, and what a browser cannot read exactly, are sent as files. Without script the
-// form sends all files at once, and the answer is a page with the same results.
+// Makes the fingerprints of files here, each as soon as it is chosen, and sends them a few at a time: one bad file or a
+// lost connection spoils nothing. What a browser cannot read exactly is sent as a file. Without script the form sends all
+// files at once, and the answer is a page with the same results.
 import { droppedFiles, isLitter } from "./dropped.js";
-import { mounted } from "./grid.js";
+import { FileList } from "./filelist.js";
+import { figure, filled, rowOf, sizeOf } from "./filerows.js";
 import { hashed, words } from "./hash/device.js";
+import { Lost, Memory, bodyOf, post, request } from "./sending.js";
 
 const form = document.getElementById("register");
 const pick = document.getElementById("files");
@@ -11,74 +13,69 @@ const folder = document.getElementById("folder");
 const drop = document.getElementById("drop");
 const send = document.getElementById("send");
 const chosen = document.getElementById("chosen");
-const rows = document.getElementById("rows");
 const count = document.getElementById("count");
+const making = document.getElementById("making");
 const ledger = document.getElementById("ledger");
+const unsent = document.getElementById("unsent");
 const button = form.querySelector("[type=submit]");
 const mostBytes = Number(form.dataset.most); // of a request
+const mostAtOnce = Number(form.dataset.atOnce); // works of a request
 const steps = { read: 1, decode: 2, hash: 3 };
+const AGAIN_MS = 5_000;
+const ADDED_AT_ONCE = 50;
+const memory = new Memory(form.csrf.value.slice(0, 16));
+const list = new FileList(chosen, (item) => rowOf(item, leave), tell);
 const sent = { codes: 0, bytes: 0 };
-let items = [];
-let lost = false;
+const byDigest = new Map();
+let adding = Promise.resolve();
+let pending = memory.recall("pending"); // the request whose answer is not there yet
+let missing = 0; // files that were chosen before the page was reloaded, and are not on record
+let lost = null; // a timer, while there is no connection
 
-const filled = (sentence, values) => sentence.replace(/{(\w+)}/g, (_, name) => values[name]);
-const copyOf = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const titleOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[_\s]+/g, " ").trim();
+const isOpen = (item) => item.state === "open";
 
-function sizeOf(bytes) {
-  const [unit, of] = bytes < 1e3 ? ["byte", 1] : bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
-  const value = bytes / of;
-  const options = { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 };
-  return new Intl.NumberFormat(document.documentElement.lang, options).format(value);
-}
-
-// -- the list ---------------------------------------------------------------------------------------------------------
+// -- the files --------------------------------------------------------------------------------------------------------
+// An item is a file and what became of it. `state`: "open" until it is known, then that of its row; `said`: what goes on.
 function add(files) {
-  for (const file of files) {
-    const row = copyOf("waiting-row");
-    row.querySelector(".thumb-none").textContent = extensionOf(file.name);
-    row.querySelector("label .meta").textContent = `${file.name} · ${sizeOf(file.size)}`;
-    const title = row.querySelector("input");
-    title.value = titleOf(file.name);
-    title.setAttribute("aria-label", filled(chosen.dataset.title, { file: file.name }));
-    const item = { file, row, title, state: row.querySelector(".state p"), done: false, found: null, sends: false };
-    const leaveOut = row.querySelector("button");
-    leaveOut.setAttribute("aria-label", filled(chosen.dataset.leaveOut, { file: file.name }));
-    leaveOut.addEventListener("click", () => leave(item));
-    rows.append(row);
-    items.push(item);
-    item.ready = look(item);
-  }
   pick.value = folder.value = "";
-  tell();
+  adding = adding.then(() => addSome(files));
 }
 
-const extensionOf = (name) => (name.split(".").pop() || "?").slice(0, 5).toUpperCase();
-
-function leave(item) {
-  const next = item.row.nextElementSibling ?? item.row.previousElementSibling;
-  item.row.remove();
-  items = items.filter((other) => other !== item);
-  (next?.querySelector("button") ?? document.querySelector("label[for=files]").previousElementSibling).focus();
-  tell();
+// The page is not to stand still meanwhile.
+async function addSome(files) {
+  for (let start = 0; start < files.length; start += ADDED_AT_ONCE) {
+    const added = files.slice(start, start + ADDED_AT_ONCE).map((file) => ({
+      file, name: file.name, size: file.size, title: titleOf(file.name), state: "open", said: "", part: null, made: false,
+      found: null, preview: null, sends: false, wrong: false, html: "",
+    }));
+    list.add(added);
+    for (const item of added) item.ready = look(item);
+    missing = 0;
+    await new Promise((resolve) => setTimeout(resolve));
+  }
 }
 
 // Make the fingerprint, and say what comes of the file.
 async function look(item) {
-  const answer = await hashed(item.file, (step) => progress(item, steps[step] / 4, words(step)));
-  if (!items.includes(item)) return;
-  if (answer.is === "refused") settle(item, "refused-row", words(answer.why));
-  else if (answer.is === "send" && item.file.size > mostBytes) settle(item, "refused-row", words("too-large"));
+  const answer = await hashed(item.file, (step) => progress(item, steps[step] / 4, words(step)), true);
+  if (!list.items.includes(item)) return;
+  item.part = null;
+  item.said = "";
+  item.looked = true;
+  if (answer.is === "refused") settle(item, "refused", words(answer.why));
+  else if (answer.is === "send" && item.size > mostBytes) settle(item, "refused", words("too-large"));
   else if (answer.is === "send") {
     item.sends = true;
-    item.state.textContent = `${words(answer.why)} ${chosen.dataset.send}`;
-  } else if (!isTwice(item, answer.found)) {
+    item.said = `${words(answer.why)} ${chosen.dataset.send}`;
+  } else if (!isTwice(item, digestOf(answer.found))) {
     item.found = answer.found;
-    const code = codeToDraw(answer.found.codes);
-    if (code) item.row.querySelector(".thumb-none").replaceWith(mounted(code));
-    item.state.replaceChildren(copyOf("made-here"), code ? "" : ` ${words("blank")}`);
+    item.preview = answer.preview ?? null;
+    item.code = codeToDraw(answer.found.codes);
+    item.made = true;
   }
-  tell();
+  list.changed(item);
+  list.tell();
 }
 
 const digestOf = (found) => found.codes.find((code) => code.algorithm === "digest.sha256.v1").code;
@@ -88,124 +85,216 @@ function codeToDraw(codes) {
   return full("image.phash256.v1") ?? full("image.dhash256.v1");
 }
 
-function isTwice(item, found) {
-  const digest = digestOf(found);
-  const first = items.find((other) => other !== item && other.found && digestOf(other.found) === digest);
-  if (first) settle(item, "twice-row", filled(chosen.dataset.twice, { file: first.file.name }));
+// The same bytes as another file of the list. One that was registered before the page was reloaded is there already.
+function isTwice(item, digest) {
+  const first = byDigest.get(digest);
+  if (!first) byDigest.set(digest, item);
+  else if (first.file) settle(item, "twice", filled(chosen.dataset.twice, { file: first.name }));
+  else list.remove(item);
+  item.digest = digest;
   return Boolean(first);
 }
 
-// Nothing is to be sent of this file: why, in its row.
-function settle(item, template, sentence) {
-  const row = copyOf(template);
-  row.querySelector(".thumb-none").textContent = extensionOf(item.file.name);
-  row.querySelector(".name").textContent = item.file.name;
-  row.querySelector(".meta").textContent = sizeOf(item.file.size);
-  row.querySelector(".extra p").textContent = sentence;
-  finish(item, row);
+// Nothing is to be sent of this file: why.
+function settle(item, state, sentence) {
+  item.state = state;
+  item.sentence = sentence;
 }
 
-function finish(item, row) {
-  item.row.replaceWith(row);
-  item.row = row;
-  item.done = true;
-  tell();
+function leave(item) {
+  const next = item.row.nextElementSibling ?? item.row.previousElementSibling;
+  if (byDigest.get(item.digest) === item) byDigest.delete(item.digest);
+  list.remove(item);
+  (next?.querySelector("button") ?? document.querySelector("label[for=files]").previousElementSibling).focus();
+  list.tell();
 }
 
 function progress(item, part, said) {
-  let bar = item.state.querySelector("progress");
-  if (!bar) {
-    bar = document.createElement("progress");
-    bar.setAttribute("aria-label", item.file.name);
-    item.state.replaceChildren(bar, document.createElement("span"));
-  }
+  item.part = part;
+  item.said = said;
+  const bar = item.row?.querySelector("progress");
+  if (!bar) return list.changed(item);
   bar.value = part;
-  item.state.querySelector("span").textContent = said;
+  item.row.querySelector(".state span").textContent = said;
 }
 
 function tell() {
-  const done = items.filter((item) => item.done).length;
-  const all = done > 0 && done === items.length;
+  const items = list.items;
+  const open = items.filter(isOpen).length;
+  const read = items.filter((item) => !item.file || item.looked).length;
+  const all = items.length > 0 && open === 0;
   chosen.hidden = items.length === 0;
   document.getElementById("one-title").hidden = items.length > 0;
   document.getElementById("about").hidden = all;
   document.getElementById("onward").hidden = !all;
   button.hidden = all;
-  count.textContent = lost ? chosen.dataset.failed : filled(chosen.dataset.ready, { done, all: items.length });
+  const counted = { done: figure(items.length - open), all: figure(items.length) };
+  const said = lost === null ? filled(chosen.dataset.ready, counted) : chosen.dataset.failed;
+  if (count.textContent !== said) count.textContent = said;
+  making.hidden = read === items.length;
+  making.querySelector("progress").value = items.length ? read / items.length : 0;
+  making.querySelector("span").textContent = filled(chosen.dataset.read, { read: figure(read), all: figure(items.length) });
+  unsent.hidden = missing === 0 || lost !== null || button.disabled;
+  const apart = { left: figure(missing), done: figure(items.length - open) };
+  unsent.querySelector("p").textContent = filled(unsent.dataset.left, apart);
   ledger.hidden = sent.codes + sent.bytes === 0;
   ledger.querySelector(".badge-device span").textContent =
-    filled(chosen.dataset.ledger, { codes: sent.codes, bytes: sizeOf(sent.bytes) });
+    filled(chosen.dataset.ledger, { codes: figure(sent.codes), bytes: sizeOf(sent.bytes) });
 }
 
 // -- sending ----------------------------------------------------------------------------------------------------------
-function post(item) {
-  const body = new FormData(form);
-  body.delete("file");
-  body.set("title", item.title.value);
-  const whole = item.sends || (send.checked && item.file.size <= mostBytes);
-  if (whole) body.append("file", item.file);
-  else {
-    body.append("name", item.file.name);
-    body.append("codes", JSON.stringify(item.found));
+const isSentWhole = (item) => item.sends || (send.checked && item.size <= mostBytes);
+const keepsPreviews = () => new FormData(form).get("preview") === "keep";
+
+function aboutAll() {
+  const fields = new FormData(form);
+  for (const name of ["file", "title"]) fields.delete(name);
+  return [...fields];
+}
+
+// What is next: one file, or the fingerprints of as many pictures as are ready.
+function nextBatch(first) {
+  if (isSentWhole(first)) return [first];
+  const open = list.items.slice(list.items.indexOf(first)).filter(isOpen);
+  const end = open.findIndex((item) => !item.looked || isSentWhole(item));
+  return open.slice(0, end < 0 ? open.length : end).slice(0, mostAtOnce);
+}
+
+async function sendFile(item) {
+  item.request ??= await request([...aboutAll(), ["title", item.title]], []); // the same when it is sent again
+  const body = bodyOf(item.request);
+  body.append("file", item.file);
+  const answer = await post(form.action, item.request.key, body, (part) =>
+    progress(item, part, part < 1 ? `${Math.floor(part * 100)} %` : chosen.dataset.sending));
+  if (answer.ok) sent.bytes += item.size;
+  else item.request = null;
+  return answer;
+}
+
+// The request is kept until it was answered, and is sent again as it was.
+async function sendCodes(items) {
+  const fields = aboutAll();
+  const parts = [];
+  for (const [n, item] of items.entries()) {
+    fields.push(["name", item.name], ["title", item.title], ["codes", JSON.stringify(item.found)]);
+    if (item.preview && keepsPreviews()) parts.push([`preview-${n}`, item.preview]);
   }
-  progress(item, 0, "");
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", form.action);
-    request.setRequestHeader("X-Part", "result");
-    request.upload.addEventListener("progress", (event) => {
-      const part = event.total ? event.loaded / event.total : 0;
-      progress(item, part, part < 1 ? `${Math.floor(part * 100)} %` : chosen.dataset.sending);
-    });
-    request.addEventListener("load", () => {
-      if (whole) sent.bytes += item.file.size;
-      else sent.codes += item.found.codes.length;
-      resolve(request);
-    });
-    request.addEventListener("error", () => reject(new Error("network")));
-    request.send(body);
-  });
+  const kept = items.map(({ name, digest, code, found }) => ({ name, digest, code, codes: found.codes.length }));
+  pending = { ...(await request(fields, parts)), items: kept };
+  memory.keep("pending", pending);
+  keepLeft();
+  return sendAgain();
+}
+
+async function sendAgain() {
+  const { key, items } = pending;
+  const answer = await post(form.action, key, bodyOf(pending));
+  if (answer.ok) for (const item of items) sent.codes += item.codes;
+  return answer;
+}
+
+const keepLeft = () => memory.keep("left", missing + list.items.filter(isOpen).length);
+
+function answered() {
+  pending = null;
+  memory.forget("pending");
+}
+
+// Each file has its row, in the order in which they were sent.
+function take(items, answer) {
+  const rows = [...answer.page.querySelectorAll(".file")];
+  if (rows.length !== items.length) throw new Error(`${rows.length} answers for ${items.length} files`);
+  for (const [n, item] of items.entries()) {
+    item.state = rows[n].dataset.state;
+    item.html = rows[n].outerHTML;
+    item.part = null;
+  }
+  const kept = items.map(({ name, digest, code, state, html }) => ({ name, digest, code, state, html }));
+  memory.keep(`done:${Date.now()}`, kept);
+  answered();
+  keepLeft();
+  for (const item of items) list.changed(item);
+  list.tell();
 }
 
 // Something in the form is wrong for all files: show it at its field and send nothing more.
-function refused(item, page) {
-  const answered = page.getElementById("about");
-  if (answered) {
-    const parts = document.getElementById("parts");
-    document.getElementById("about").replaceWith(answered);
-    document.getElementById("parts")?.replaceWith(parts); // its box is ours, and may be ticked
+function refused(items, page) {
+  answered();
+  const about = page.getElementById("about");
+  if (about) {
+    const ours = ["parts", "previews"].map((id) => document.getElementById(id));
+    document.getElementById("about").replaceWith(about);
+    for (const part of ours) document.getElementById(part.id)?.replaceWith(part); // chosen here, and still so
   }
   document.getElementById("one-title").hidden = true;
-  const said = page.querySelector(answered ? ".notice-bad p, .error" : "h1");
-  item.state.textContent = said ? said.textContent : chosen.dataset.failed;
-  item.state.classList.add("error");
+  const said = page.querySelector(about ? ".notice-bad p, .error" : "h1");
+  for (const item of items) {
+    item.said = said ? said.textContent : chosen.dataset.failed;
+    item.part = null;
+    item.wrong = true;
+    list.changed(item);
+  }
   document.querySelector("[aria-invalid=true], #about")?.focus();
 }
 
 async function registerAll() {
   if (button.disabled) return;
   button.disabled = true;
-  lost = false;
-  const open = () => items.filter((item) => !item.done);
+  clearTimeout(lost);
+  lost = null;
+  let items = [];
   try {
-    for (const item of open()) {
-      await item.ready;
-      if (item.done || !items.includes(item)) continue;
-      item.state.classList.remove("error");
-      const answer = await post(item);
-      const page = new DOMParser().parseFromString(answer.responseText, "text/html");
-      if (answer.status !== 200) return refused(item, page);
-      finish(item, page.querySelector(".file"));
+    await adding;
+    await askAgain();
+    for (let next; (next = list.items.find(isOpen)); ) {
+      await next.ready;
+      if (!isOpen(next) || !list.items.includes(next)) continue;
+      items = nextBatch(next);
+      for (const item of items) Object.assign(item, { part: 0, said: "", wrong: false });
+      for (const item of items) list.changed(item);
+      const answer = await (isSentWhole(next) ? sendFile(next) : sendCodes(items));
+      if (!answer.ok) return refused(items, answer.page);
+      take(items, answer);
     }
-  } catch {
-    lost = true;
-    for (const item of open().filter((waiting) => waiting.state.querySelector("progress"))) {
-      item.state.textContent = chosen.dataset.waiting;
+  } catch (error) {
+    if (!(error instanceof Lost)) throw error;
+    lost = setTimeout(registerAll, AGAIN_MS);
+    for (const item of items.filter(isOpen)) {
+      Object.assign(item, { part: null, said: chosen.dataset.waiting });
+      list.changed(item);
     }
   } finally {
     button.disabled = false;
-    tell();
+    list.tell();
   }
+}
+
+// A request whose answer was lost. Its files are in the list, unless the page was reloaded meanwhile.
+async function askAgain() {
+  if (!pending) return;
+  const asked = pending.items;
+  const answer = await sendAgain();
+  if (!answer.ok) return answered();
+  missing = Math.max(0, missing - asked.filter((kept) => !byDigest.has(kept.digest)).length);
+  const items = asked.map((kept) => byDigest.get(kept.digest) ?? restored({ ...kept, state: "open" }));
+  list.add(items.filter((item) => !list.items.includes(item)));
+  take(items, answer);
+}
+
+// -- what was there before the page was reloaded ----------------------------------------------------------------------
+function restored(kept) {
+  const item = { ...kept, file: null, size: 0, looked: true };
+  if (kept.digest) byDigest.set(kept.digest, item);
+  return item;
+}
+
+function restore() {
+  const before = memory.all("done:").flat();
+  const left = memory.recall("left");
+  if (left === 0 && performance.getEntriesByType("navigation")[0]?.type === "navigate") return memory.clear();
+  list.add(before.map(restored));
+  missing = left ?? 0;
+  if (pending) registerAll();
 }
 
 // -- choosing ---------------------------------------------------------------------------------------------------------
@@ -222,10 +311,11 @@ drop.addEventListener("drop", async (event) => {
   drop.classList.remove("is-over");
   add(await droppedFiles(event.dataTransfer));
 });
-addEventListener("online", () => { if (lost) registerAll(); });
+addEventListener("online", () => { if (lost !== null) registerAll(); });
 form.addEventListener("submit", (event) => {
-  if (items.length === 0) return;
+  if (list.items.length === 0) return;
   event.preventDefault();
   registerAll();
 });
+restore();
 add([...pick.files]); // chosen before this script was there

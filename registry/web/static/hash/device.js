@@ -10,11 +10,12 @@ const waiting = [];
 const running = new Map();
 let started = 0;
 
-// { is: "device", found }, { is: "send", why } or { is: "refused", why }; see worker.js. `said(step)` as it goes on.
-export function hashed(file, said = () => {}) {
+// { is: "device", found }, { is: "send", why } or { is: "refused", why }; see worker.js. `said(step)` as it goes on. With
+// `draw`, what was hashed here has a `preview` beside it, a Blob or null.
+export function hashed(file, said = () => {}, draw = false) {
   if (file.size > MOST_BYTES) return Promise.resolve({ is: "refused", why: "huge" });
   return new Promise((resolve) => {
-    waiting.push({ file, said, resolve });
+    waiting.push({ file, draw, said, resolve });
     next();
   });
 }
@@ -32,7 +33,7 @@ function next() {
   if (!worker) return;
   const job = waiting.shift();
   running.set(worker, job);
-  worker.postMessage({ file: job.file });
+  worker.postMessage({ file: job.file, draw: job.draw });
 }
 
 function start() {

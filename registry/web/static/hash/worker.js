@@ -5,6 +5,7 @@ import { Undecodable, Unsuitable } from "./errors.js";
 import { judge } from "./formats.js";
 import { codesOf } from "./image.js";
 import { canvasIsExact, pixelsOf } from "./pixels.js";
+import { previewOf } from "./preview.js";
 
 const trusted = canvasIsExact();
 let last = Promise.resolve();
@@ -13,10 +14,10 @@ addEventListener("message", ({ data }) => {
   last = last.then(() => answer(data));
 });
 
-async function answer({ id, file }) {
+async function answer({ id, file, draw }) {
   const said = (step) => postMessage({ id, step });
   try {
-    postMessage({ id, ...(await hashed(file, said)) });
+    postMessage({ id, ...(await hashed(file, said, draw)) });
   } catch (error) {
     postMessage({ id, ...outcome(error) });
   }
@@ -29,7 +30,7 @@ function outcome(error) {
   return { is: "send", why: "failed" }; // memory, or something a browser lacks
 }
 
-async function hashed(file, said) {
+async function hashed(file, said, draw) {
   said("read");
   const bytes = new Uint8Array(await file.arrayBuffer());
   const judged = judge(file.name, bytes);
@@ -40,7 +41,8 @@ async function hashed(file, said) {
   said("hash");
   const codes = codesOf(data, width, height);
   codes.push({ algorithm: "digest.sha256.v1", kind: "whole", code: hex(new Uint8Array(await digest)) });
-  return { is: "device", found: { media_type: `image/${judged.format}`, size: bytes.length, width, height, codes } };
+  const found = { media_type: `image/${judged.format}`, size: bytes.length, width, height, codes };
+  return { is: "device", found, preview: draw ? await previewOf(data, width, height) : null };
 }
 
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
