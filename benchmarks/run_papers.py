@@ -1,6 +1,6 @@
 """Claim: verifying a run takes a tenth of its time or less, and applying a small change of the registry still less.
 
-    python benchmarks/run_papers.py [--pictures 4096] [--texts 256000] [--works 500] [--new 20] [--rounds 3]
+    python benchmarks/run_papers.py [--pictures 4096] [--texts 256000] [--works 500] [--new 20] [--rounds 1]
 
 One process filters a folder of 256 px JPEG pictures and files of JSON lines, each for itself. Then it verifies the run
 (`verify`), and does it again by an edition with a few works more, of which two are in the dataset: in full (`filter`)
@@ -144,7 +144,7 @@ def main() -> None:
         ("texts", 256_000),
         ("works", 500),
         ("new", 20),
-        ("rounds", 3),
+        ("rounds", 1),
     ):
         parser.add_argument(f"--{option}", type=int, default=default)
     asked = parser.parse_args()

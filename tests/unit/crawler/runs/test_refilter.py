@@ -227,6 +227,24 @@ def test_whatever_is_not_as_it_was_is_refused(inputs: list[Path], tmp_path: Path
     refused("not the inputs")
 
 
+def test_without_its_index_a_run_is_read_and_with_a_damaged_one_refused(
+    inputs: list[Path], tmp_path: Path
+) -> None:
+    old = _edition(tmp_path / "old", _POOL[:2], 1)
+    new = _edition(tmp_path / "new", [*_POOL[:2], lab.WORKS["reserved text"]], 2)
+    run_filter(_job(inputs, tmp_path / "run", old), resume=False)
+    full = run_filter(_job(inputs, tmp_path / "full", new), resume=False)
+    index = tmp_path / "run/codes.index"
+    data = index.read_bytes()
+    index.write_bytes(data[: len(data) // 2])
+    with pytest.raises(VerificationFailed, match=r"codes\.index is damaged.*Delete it"):
+        _again(inputs, tmp_path / "run", old, new, tmp_path / "again")
+    index.unlink()
+    again, _ = _again(inputs, tmp_path / "run", old, new, tmp_path / "again")
+    assert again.run_id == full.run_id
+    assert _tree(tmp_path / "again") == _tree(tmp_path / "full")
+
+
 def test_kept_data_that_is_gone_or_cut_off_is_not_taken_over(inputs: list[Path], tmp_path: Path) -> None:
     snapshot = _edition(tmp_path / "snapshot", _POOL[:2], 1)
     run_filter(_job(inputs, tmp_path / "run", snapshot), resume=False)
