@@ -2,7 +2,8 @@
 
 A change keeps most rows, in their order. It names the rows that go by their index in the old table, and the places of
 those that come by their index in the new one; rows that stay may have other numbers in some columns. Many changes one
-after the other are followed on row numbers only; the columns, which are large, are put together once, at the end.
+after the other are followed on row numbers only; the columns, which are large, are put together once, at the end,
+piece by piece while they are written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
 from registry.core.snapshots.manifest import TERMS, WORKS
-from registry.core.snapshots.tables import Table
+from registry.core.snapshots.tables import Pieces, Table
 
 _KEY = ("code", "work_row", "kind")
 """Columns by which a row of a list is the same in two editions. The others may change while it stays."""
@@ -170,23 +171,39 @@ class Following:
         self._came += len(change.places)
         self._frame = change.frame
 
-    def table(self) -> Table:
+    def pieces(self) -> Pieces:
         """The table after all changes."""
-        columns = {column: self._column(column, values) for column, values in self._old.columns.items()}
-        return Table(columns, self._frame)
+        columns = {}
+        for name, old in self._old.columns.items():
+            came = np.concatenate([old[:0], *(added[name] for added in self._added)])
+            columns[name] = _Merged(old, came, self._source, self._offsets.get(name))
+        return Pieces(columns, self._frame)
 
-    def _column(self, name: str, old: NDArray[Any]) -> NDArray[Any]:
-        is_old = self._source < len(old)
-        if len(self._source) == len(old) and bool(is_old.all()):
-            values = old.copy() if name in self._offsets else old
+
+@dataclass(frozen=True)
+class _Merged:
+    """A column after all changes."""
+
+    old: NDArray[Any]
+    came: NDArray[Any]
+    source: NDArray[np.uint32]
+    """For each row its number in `old`, or beyond that in `came`."""
+    offsets: NDArray[Any] | None
+    """What is to be added to each."""
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        source = self.source[rows]
+        is_new = source >= len(self.old)
+        if not len(self.old):
+            values = np.empty((len(source), *self.old.shape[1:]), self.old.dtype)
         else:
-            values = np.empty((len(self._source), *old.shape[1:]), old.dtype)
-            values[is_old] = old[self._source[is_old]]
-            if self._came:
-                came = np.concatenate([added[name] for added in self._added])
-                values[~is_old] = came[self._source[~is_old] - np.uint32(len(old))]
-        if name in self._offsets:
-            values += self._offsets[name]
+            values = self.old.take(source, axis=0, mode="clip")  # those beyond the end are overwritten
+        values[is_new] = self.came[source[is_new] - np.uint32(len(self.old))]
+        if self.offsets is not None:
+            values += self.offsets[rows]
         return values
 
 

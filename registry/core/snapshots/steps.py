@@ -22,7 +22,7 @@ from registry.core.errors import Corrupt
 from registry.core.snapshots.blocks import Reader, bytes_block, facts_block, numbers_block
 from registry.core.snapshots.differences import Change, Following, change
 from registry.core.snapshots.packs import pack_columns, read_columns, split, width_of
-from registry.core.snapshots.tables import Table
+from registry.core.snapshots.tables import Pieces, Table
 
 MOST_FILES = 12
 """A client that has an edition of the last 28 days never needs more."""
@@ -85,7 +85,7 @@ def join(first: bytes, second: bytes) -> bytes:
 
 def follow(
     name: str, old: Table, files: Iterable[bytes | memoryview], start: int, goal: int, size: int
-) -> Table:
+) -> Pieces:
     """The table `name` of edition `goal`, given that of edition `start` and the steps files between.
 
     `size` is how many bytes both files of the table have together: what decides how much memory the steps may claim.
@@ -101,7 +101,7 @@ def follow(
             at = _step(reader, name, table, at, budget)
     if at != goal:
         raise Corrupt(f"The steps lead from edition {start} to {at}, not to {goal}.")
-    return table.table()
+    return table.pieces()
 
 
 def _step(reader: Reader, name: str, table: Following, at: int, budget: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
     TERMS: {"line": LINES},
 }
 _LIST = {"code": BYTES, "work_row": "<u4", "kind": "u1", "aux": "<u8"}
+_AT_ONCE: Final = 1 << 15
+"""Rows that are written at once: a mebibyte of codes, which is still in the cache when their digest is taken."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,22 @@ class Table:
     def rows(self) -> int:
         """How many."""
         return len(next(iter(self.columns.values())))
+
+
+class Column(Protocol):
+    """A column that is read from its beginning to its end, a piece at a time: an array, or what makes the pieces."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """One file of an edition that is put together while it is written. See `Table`."""
+
+    columns: Mapping[str, Column]
+    frame: tuple[bytes, ...]
 
 
 def columns_of(name: str) -> Mapping[str, str]:
@@ -82,7 +100,7 @@ def read_table(path: Path, name: str) -> Table:
     return Table(columns, tuple(frame))
 
 
-def write_table(path: Path, name: str, table: Table) -> str:
+def write_table(path: Path, name: str, table: Table | Pieces) -> str:
     """Put the file together; its SHA-256 in hexadecimal."""
     digest = sha256()
     with path.open("wb") as file:
@@ -97,16 +115,21 @@ def size_of(name: str, table: Table) -> int:
     return sum(map(len, _parts(name, table)))
 
 
-def _parts(name: str, table: Table) -> Iterator[memoryview]:
+def _parts(name: str, table: Table | Pieces) -> Iterator[memoryview]:
     for between, (column, kind) in zip(table.frame, columns_of(name).items(), strict=False):
         yield memoryview(between)
         values = table.columns[column]
-        if kind == LINES:
-            yield memoryview(b"".join(line + b"\n" for line in values))
-        elif len(values):
-            packed = np.packbits(values, bitorder="little") if kind == BITS else np.ascontiguousarray(values)
-            yield packed.reshape(-1).view(np.uint8).data
+        for begin in range(0, len(values), _AT_ONCE):  # a multiple of eight, for bits
+            yield _bytes(kind, values[begin : begin + _AT_ONCE])
     yield memoryview(table.frame[-1])
+
+
+def _bytes(kind: str, values: NDArray[Any]) -> memoryview:
+    """A piece of a column as it stands in the file."""
+    if kind == LINES:
+        return memoryview(b"".join(line + b"\n" for line in values))
+    packed = np.packbits(values, bitorder="little") if kind == BITS else np.ascontiguousarray(values)
+    return packed.reshape(-1).view(np.uint8).data
 
 
 def _size(kind: str, rows: int, width: int) -> int:
