@@ -112,21 +112,28 @@ class OpenSites:
             self._lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._keys, self._begins = _columns(_index_of(sites.path), sites.sites)
 
-    def find(self, origin: str) -> Obtained | None:
-        """What a site answered, by its origin in normal form; `None` if it was not asked."""
+    def find(self, origin: str) -> tuple[int, Obtained] | None:
+        """Where the line of a site begins, by its origin in normal form, and what it says; `None` if it has none."""
         key = np.uint64(_key(origin))
         at = int(np.searchsorted(self._keys, key))
         while at < len(self._keys) and self._keys[at] == key:
             begin = int(self._begins[at])
-            end = self._lines.find(b"\n", begin) + 1
-            try:
-                found, obtained = parse_site(self._lines[begin:end])
-            except Corrupt as problem:
-                raise Corrupt(f"{self._path} at byte {begin}: {problem.message}. {_AGAIN}") from None
+            found, obtained = self._line(begin)
             if found == origin:
-                return obtained
+                return begin, obtained
             at += 1
         return None
+
+    def read(self, begin: int) -> Obtained:
+        """What the site answered whose line begins there."""
+        return self._line(begin)[1]
+
+    def _line(self, begin: int) -> tuple[str, Obtained]:
+        end = self._lines.find(b"\n", begin) + 1
+        try:
+            return parse_site(self._lines[begin:end])
+        except Corrupt as problem:
+            raise Corrupt(f"{self._path} at byte {begin}: {problem.message}. {_AGAIN}") from None
 
 
 _AGAIN: Final = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Final
 
 from crawler.filter import Reading
@@ -21,16 +21,16 @@ from crawler.sources.metadata import MALFORMED, NO_ADDRESS
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.addresses import parse_address
 from registry.core.signals import Subject
-from registry.core.signals.reading import Obtained
 from registry.core.signals.site import Site
 from registry.core.signals.summary import Said, with_site
 
 NO_SITE: Final = "unchecked.no-site"
 STALE_SITE: Final = "unchecked.stale-site"
 
-_HELD_BYTES: Final = 16 * 1024 * 1024
-"""Of the files of sites that one process holds parsed; parsed, they take some ten times as much."""
-_HELD_SITES: Final = 8_192
+_HELD_BYTES: Final = 128 * 1024 * 1024
+"""Of memory, roughly, for sites that were asked of late: some forty thousand in one process."""
+_LEAST: Final = 1_024
+"""What any site costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,6 @@ class _Held:
 
     site: Site
     is_stale: bool
-    cost: int
 
 
 class Hearing:
@@ -107,16 +106,16 @@ class Hearing:
         if origin in self._held:
             self._held.move_to_end(origin)
             return self._held[origin]
-        obtained = self._open.find(origin)
         held = None
-        if obtained is not None:
-            stale = oldest(obtained) < self._fresh_since
-            held = _Held(Site(obtained, self._subject), stale, _size(obtained))
-            self._cost += held.cost
+        if (found := self._open.find(origin)) is not None:
+            begin, obtained = found
+            site = Site(obtained, self._subject, partial(self._open.read, begin))
+            held = _Held(site, oldest(obtained) < self._fresh_since)
         self._held[origin] = held
-        while len(self._held) > _HELD_SITES or (self._cost > _HELD_BYTES and len(self._held) > 1):
+        self._cost += _cost(held)
+        while self._cost > _HELD_BYTES and len(self._held) > 1:
             _, gone = self._held.popitem(last=False)
-            self._cost -= gone.cost if gone is not None else 0
+            self._cost -= _cost(gone)
         return held
 
 
@@ -149,6 +148,5 @@ def _refusals(said: Sequence[Said]) -> tuple[Said, ...]:
     return tuple(s for s in found if s.denied or s.unreadable)
 
 
-def _size(obtained: Obtained) -> int:
-    answers = (*obtained.site.values(), *obtained.licences.values())
-    return sum(len(answer.body) for answer in answers)
+def _cost(held: _Held | None) -> int:
+    return _LEAST if held is None else _LEAST + held.site.cost

@@ -94,7 +94,7 @@ def test_each_address_is_told_what_the_files_say_about_it(
     obtained: Obtained, asked: list[str], agent: str | None, any_ai_agent: bool, strict: bool
 ) -> None:
     subject = Subject(agent=agent, any_ai_agent=any_ai_agent, strict=strict)
-    site = Site(obtained, subject)
+    site = Site(obtained, subject, lambda: obtained)
     for path in [*asked, "/robots.txt", *asked]:
         url = f"https://a.example{path}"
         alone = Subject(url, agent=agent, any_ai_agent=any_ai_agent, strict=strict)
@@ -107,6 +107,5 @@ def test_addresses_that_a_pattern_tells_apart_are_told_apart(
 ) -> None:
     a, b = (target(f"https://a.example{path}") for path in (one, other))
     together = PathPatterns(found)
-    assert len(together.under(a)) == sum(bool(matcher(p)(a)) for p in set(found))
     if any(bool(matcher(p)(a)) != bool(matcher(p)(b)) for p in found):
         assert together.under(a) != together.under(b)

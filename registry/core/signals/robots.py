@@ -250,7 +250,7 @@ def _alike(groups: dict[str, Group]) -> tuple[tuple[str, Group], ...]:
 
 
 def _distinct(groups: list[Group]) -> list[Group]:
-    return [g for i, g in enumerate(groups) if not any(g is other for other in groups[:i])]
+    return groups if len(groups) < 2 else [g for i, g in enumerate(groups) if not any(g is other for other in groups[:i])]
 
 
 def _add(group: Group, line: Line) -> None:

@@ -7,7 +7,7 @@ patterns stand, and nothing of what they mean; one too many does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,14 +30,22 @@ _MOST_KNOWN: Final = 4_096
 
 
 class Site:
-    """The files of one site, and the licences that they announce."""
+    """The files of one site, and the licences that they announce. Held are only their patterns and what was asked."""
 
-    def __init__(self, obtained: Obtained, subject: Subject) -> None:
-        """`subject` says in whose name is asked; its address does not matter."""
-        self._obtained = obtained
+    __slots__ = ("_again", "_fresh", "_known", "_patterns", "_subject")
+
+    def __init__(self, obtained: Obtained, subject: Subject, again: Callable[[], Obtained]) -> None:
+        """`again` gives what was obtained once more; `subject` says in whose name is asked, and names no address."""
+        self._again = again
         self._subject = subject
+        self._fresh: Obtained | None = obtained
         self._patterns = PathPatterns(_patterns(obtained, subject))
         self._known: dict[Under, tuple[Said, ...]] = {}
+
+    @property
+    def cost(self) -> int:
+        """Roughly, in bytes of memory."""
+        return self._patterns.cost
 
     def said(self, url: str) -> tuple[Said, ...]:
         """What it says about an address of its own, in its normal form; under names of its own (`summary.SITE`)."""
@@ -45,7 +53,8 @@ class Site:
         if (known := self._known.get(under)) is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            evidence = read(self._obtained, replace(self._subject, url=url), DEFAULT_LIMITS)
+            obtained, self._fresh = self._fresh or self._again(), None
+            evidence = read(obtained, replace(self._subject, url=url), DEFAULT_LIMITS)
             known = self._known[under] = of_a_site(summarise(evidence))
         return known
 

@@ -39,7 +39,7 @@ def opened(path: Path) -> OpenSites:
 def test_each_site_is_found_and_no_other(path: Path) -> None:
     sites = opened(path)
     found = {origin: sites.find(origin) for origin in (A, B, C)}
-    assert {o: f and f.site["/robots.txt"].body for o, f in found.items()} == {
+    assert {o: f and f[1].site["/robots.txt"].body for o, f in found.items()} == {
         A: REFUSES.encode(), B: b"", C: REFUSES.encode(),
     }  # fmt: skip
     others = ("https://aa.example", "http://a.example", "https://a.example:8443", "", "https://z.example")
@@ -56,7 +56,7 @@ def test_the_papers_say_which_file_it_was_and_when_it_was_made(path: Path) -> No
 def test_sites_are_told_apart_where_their_digests_meet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crawler.sites.evidence._key", lambda origin: 7)
     sites = opened(path)
-    assert sites.find(C).site["/robots.txt"].observed_at == ASKED_AT - 5  # type: ignore[union-attr]
+    assert sites.find(C)[1].site["/robots.txt"].observed_at == ASKED_AT - 5  # type: ignore[index]
     assert sites.find("https://d.example") is None
 
 
@@ -67,7 +67,7 @@ def test_many_sites_are_found_and_the_index_is_made_once(
     path = sites_file(tmp_path / "s", *(site(name, {"/ai.txt": name}) for name in names))
     sites = opened(path)
     for name in names:
-        assert sites.find(name).site["/ai.txt"].body.decode() == name  # type: ignore[union-attr]
+        assert sites.find(name)[1].site["/ai.txt"].body.decode() == name  # type: ignore[index]
     assert path.with_name("s.index").stat().st_size == 64 + 16 * 500
     monkeypatch.setattr("crawler.sites.evidence.parse_site", None)
     check_sites(path, at=ASKED_AT)
