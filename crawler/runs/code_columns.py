@@ -17,7 +17,8 @@ from registry.core.fingerprints.winnow_records import WINDOW
 
 _HEADER = np.frombuffer(LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME), np.uint8)
 _EMPTY = np.uint32(0xFFFFFFFF)
-_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+_DIGITS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
+"""The two hexadecimal digits of each byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ def flat(codes: pa.BinaryArray) -> Flat:
 def hexadecimal(codes: pa.BinaryArray) -> pa.StringArray:
     """Each code as `bytes.hex` has it."""
     data = flat(codes)
-    digits = np.empty((len(data.data), 2), np.uint8)
-    digits[:, 0], digits[:, 1] = _DIGITS[data.data >> 4], _DIGITS[data.data & 15]
+    digits = _DIGITS[data.data]
     offsets = np.concatenate([[0], np.cumsum(2 * data.sizes)]).astype(np.int32)
     return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(digits))
 

@@ -7,6 +7,7 @@ Nearly all items of a run match nothing, and what has to hold of these can be co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
-from registry.core.signals.summary import is_signal
+from registry.core.signals.summary import is_signal, signal_of
 
 _ITEMS = 2_048
 _CODE_ROWS = 8_192
@@ -68,6 +69,10 @@ class Stretch:
             found[self.owners[rows[reach.near(algorithm, self.codes_of[algorithm])]]] = True
         return found
 
+    def signals(self) -> Counter[str]:
+        """How many items carry which opt-out signal, by family."""
+        return Counter({signal_of(a): len(rows) for a, rows in self.by_algorithm.items() if is_signal(a)})
+
     def signalled(self) -> NDArray[np.bool_]:
         """Which items carry an opt-out signal."""
         found = np.zeros(self.verdicts.num_rows, np.bool_)
@@ -100,8 +105,8 @@ class Stretch:
             return False
         owners = self.owners[rows]
         stated = self.verdicts.column("sha256").take(pa.array(owners))
-        same = pc.equal(hexadecimal(self.codes_of[SHA256]), stated).fill_null(False)
-        return len(np.setdiff1d(owners, owners[np.asarray(same)])) > 0
+        same = np.asarray(pc.equal(hexadecimal(self.codes_of[SHA256]), stated).fill_null(False))
+        return not same.all() and len(np.setdiff1d(owners, owners[same])) > 0
 
     def items(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Row, list[Row]]]:
         """These items as rows, each with the rows of its codes."""

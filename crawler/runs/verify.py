@@ -6,6 +6,7 @@ No item is decoded again, so this takes a fraction of the run's time and needs n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,7 +20,7 @@ from crawler.filter import Judge, Reading
 from crawler.modes import mode_of
 from crawler.runs import papers
 from crawler.runs.finish import Listings, Totals
-from crawler.runs.layout import CODES, DATA, LICENCES
+from crawler.runs.layout import DATA, LICENCES
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row, check_file, check_tables, matcher_of, reading_of, request_of
@@ -126,17 +127,19 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     judge = Judge(matcher_of(manifest, edition), edition, request_of(manifest), mode_of(manifest))
     reach = Reach([edition.lists], edition.path / "index")
     totals, listings = Totals(), Listings((used.format, used.rows) for used in manifest.inputs)
+    signals, unmatched = Counter[str](), _Unmatched(judge)
     for part in stretches(run):
         alone = (
             np.ones(part.verdicts.num_rows, np.bool_)
             if part.is_odd()
             else part.near(reach) | part.signalled()
         )
-        if not _all_unmatched(part.verdicts.filter(pa.array(~alone)), judge):
+        if not unmatched.is_said_of(part.verdicts.filter(pa.array(~alone))):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
         totals.add(part.verdicts)
         listings.add(part.verdicts)
+        signals += part.signals()
     try:
         counts = totals.counts()
     except InvalidInput as problem:
@@ -145,22 +148,31 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
         counts = replace(counts, by_distance=None)
     if counts.as_json() != manifest.counts.as_json() or sorted(totals.licences) != list(manifest.licences):
         raise VerificationFailed("The manifest's counts or licences are not those of the verdicts.")
-    if papers.signals_in(run / CODES) != dict(manifest.signals):
+    if signals != dict(manifest.signals):
         raise VerificationFailed("The manifest's counts of signals are not those of the codes.")
     _compare_inputs(manifest, listings)
 
 
-def _all_unmatched(verdicts: pa.RecordBatch, judge: Judge) -> bool:
-    """Whether all say what has to be said of items that match nothing."""
-    errors = verdicts.column("error").dictionary_encode()
-    gaps = [*errors.dictionary.to_pylist(), None]
-    lines = papers.unmatched(judge, [Reading(None, None, gap=gap) for gap in gaps])
-    which = errors.indices.fill_null(len(gaps) - 1)
-    return all(
-        verdicts.column(at).equals(lines.column(at).take(which))
-        for at, name in enumerate(papers.VERDICTS.names)
-        if name not in papers.OF_THE_ITEM
-    )
+class _Unmatched:
+    """What has to be said of items that match nothing."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._lines: dict[tuple[str | None, ...], pa.RecordBatch] = {}
+
+    def is_said_of(self, verdicts: pa.RecordBatch) -> bool:
+        """Whether these lines all say that."""
+        errors = verdicts.column("error").dictionary_encode()
+        gaps = (*errors.dictionary.to_pylist(), None)
+        if (lines := self._lines.get(gaps)) is None:
+            readings = [Reading(None, None, gap=gap) for gap in gaps]
+            lines = self._lines[gaps] = papers.unmatched(self._judge, readings)
+        which = errors.indices.fill_null(len(gaps) - 1)
+        return all(
+            verdicts.column(at).equals(lines.column(at).take(which))
+            for at, name in enumerate(papers.VERDICTS.names)
+            if name not in papers.OF_THE_ITEM
+        )
 
 
 def _judge_singly(items: Iterable[tuple[Row, list[Row]]], judge: Judge) -> None:
