@@ -30,20 +30,21 @@ def direction(blurred: Blurs, x: float, y: float, sigma: float) -> float:
     top, bottom = max(1, row - reach), min(height - 2, row + reach)
     spread = 1.0 / (2.0 * (1.5 * sigma) * (1.5 * sigma))
     size = right + 1 - left
-    across, share, place = np.empty(size), np.empty(size), np.empty(size)
+    across, share, beyond, bins = np.empty(size), np.empty(size), np.empty(size), np.empty(size, np.int32)
     for i in range(size):
         across[i] = _falling((left + i - x) * (left + i - x) * spread)
-    histogram = np.zeros(DIRECTIONS)
+    histogram = np.zeros(DIRECTIONS + 2)
     for j in range(top, bottom + 1):
         down = _falling((j - y) * (j - y) * spread)
         line = blurred[j, left - 1 :]
-        _gradients(blurred[j - 1, left:], line, blurred[j + 1, left:], down, across, share, place)
+        _gradients(blurred[j - 1, left:], line, blurred[j + 1, left:], down, across, share, beyond, bins)
         for i in range(size):
-            lower = math.floor(place[i])
-            upper_share = math.floor(share[i] * (place[i] - lower))
-            histogram[lower % DIRECTIONS] += share[i] - upper_share
-            histogram[(lower + 1) % DIRECTIONS] += upper_share
-    return _highest(histogram)
+            lower = np.uint64(bins[i])
+            histogram[lower] += share[i]
+            histogram[lower + np.uint64(1)] += beyond[i]
+    histogram[0] += histogram[DIRECTIONS]  # a whole turn; sums of integers, whose order is of no matter
+    histogram[1] += histogram[DIRECTIONS + 1]
+    return _highest(histogram[:DIRECTIONS])
 
 
 @compiled
@@ -54,14 +55,19 @@ def _gradients(
     down: float,
     across: Doubles,
     share: Doubles,
-    place: Doubles,
+    beyond: Doubles,
+    bins: Ints,
 ) -> None:
-    """The weighted steepness and the direction, in bins, of each pixel of a row that begins one pixel earlier."""
+    """How steep each pixel is, weighted, of a row that begins one pixel earlier; shared between two bins."""
     after = row[2:]
     for i in range(len(share)):
         gx, gy = float(after[i]) - float(row[i]), float(below[i]) - float(above[i])
-        share[i] = np.floor(math.sqrt(gx * gx + gy * gy) * (down * across[i]))
-        place[i] = _turns(gx, gy) * DIRECTIONS
+        steepness = np.floor(math.sqrt(gx * gx + gy * gy) * (down * across[i]))
+        place = _turns(gx, gy) * DIRECTIONS
+        lower = np.floor(place)
+        beyond[i] = np.floor(steepness * (place - lower))
+        share[i] = steepness - beyond[i]
+        bins[i] = np.int32(lower)
 
 
 @compiled
