@@ -1,12 +1,14 @@
 """Claim: a table that only says where pictures lie and what their digests are is filtered as fast as it can be read.
 
     python benchmarks/filter_metadata.py [--rows 1000000] [--near-rows 100000] [--works 20000] [--codes 1000000]
+        [--sites 20000]
 
 Whole runs in one process over parquet: reading, searching, both tables of papers, the output and all digests. First the
-SHA-256 of every original, as DataComp and img2dataset give it; then addresses; then 256-bit codes, which are compared
-by distance in all positions. The peer is a plain script of pyarrow and numpy that keeps the rows whose SHA-256 is in no
-list and writes them, with no papers and no proof. The near search alone is measured against so many random codes, of
-256 bits and of 64.
+SHA-256 of every original, as DataComp and img2dataset give it; then addresses, on their own and with what so many
+sites say (robots.txt with forty rules, half of them naming AI agents, a tenth with tdmrep.json), in random order and
+site by site; then 256-bit codes, which are compared by distance in all positions. The peer is a plain script of pyarrow
+and numpy that keeps the rows whose SHA-256 is in no list and writes them, with no papers and no proof. The near search
+alone is measured against so many random codes, of 256 bits and of 64.
 """
 
 from __future__ import annotations
@@ -32,11 +34,16 @@ from benchmarks._measuring import machine
 from benchmarks.filter_formats import make_snapshot
 from crawler.engines.local import Job, run_filter
 from crawler.runs.plan import Settings
+from crawler.runs.verify import verify_run
+from crawler.sites.evidence import check_sites
+from crawler.sites.lines import Head, Tail, site_line
 from crawler.sources import open_sources
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.fingerprints import PHASH64, PHASH256, SHA256
 from registry.core.matching import KIND_CODES, ListColumns, Matcher
+from registry.core.signals import Observation
+from registry.core.signals.reading import SITE_FILES, Obtained
 
 _GOAL_EXACT, _GOAL_NEAR = 500_000, 13_900
 """Rows a second and core."""
@@ -49,13 +56,48 @@ def digests(random: np.random.Generator, count: int) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), count, [None, offsets, pa.py_buffer(digits)])
 
 
-def run(source: Path, snapshot: Path, out: Path) -> int:
+def addresses(random: np.random.Generator, count: int, sites: int) -> pa.Array:
+    """So many addresses in random order, on so many sites."""
+    numbers = pa.array(random.integers(0, sites, count)).cast(pa.string())
+    parts = pa.array(
+        np.array(["img", "private", "wp-content/uploads", "a/b/c"])[random.integers(0, 4, count)]
+    )
+    hosts = pc.binary_join_element_wise("https://www.site-", numbers, ".example/", "")
+    files = pa.array(np.arange(count)).cast(pa.string())
+    return pc.binary_join_element_wise(hosts, parts, "/", files, ".jpg", "")
+
+
+def write_sites(path: Path, sites: int) -> Path:
+    """What so many sites answered: half of them refuse an AI agent something."""
+    rules = "".join(f"Disallow: /folder-{n}/\n" for n in range(40))
+    origins = sorted(f"https://www.site-{n}.example" for n in range(sites))
+    now = int(datetime.now(UTC).timestamp()) - 3_600
+    with path.open("wb") as file:
+        file.write(Head(now, None, any_ai_agent=True, strict=False, rules={}).to_line())
+        for n, origin in enumerate(origins):
+            agent = "User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /private/\n\n" if n % 2 else ""
+            bodies = {"/robots.txt": f"{agent}User-agent: *\n{rules}Disallow: /*?s=\n# {origin}\n"}
+            if n % 10 == 0:
+                bodies["/.well-known/tdmrep.json"] = '[{"location": "/img/*.jpg$", "tdm-reservation": 1}]'
+            answers = {
+                at: Observation(
+                    origin + at, 200 if at in bodies else 404, (), bodies.get(at, "").encode(), None, now
+                )
+                for at in SITE_FILES
+            }
+            file.write(site_line(origin, Obtained(site=answers)))
+        file.write(Tail(sites, now, now).to_line())
+    return path
+
+
+def run(source: Path, snapshot: Path, out: Path, sites: Path | None = None) -> int:
     """A whole run in this process; how many rows are kept."""
     shutil.rmtree(out, ignore_errors=True)
     opened = open_snapshot(snapshot, now=datetime.now(UTC))
     request = Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, opened.created)
     sources = open_sources([source], metadata_only=True)
-    settings = Settings(request, metadata_only=True)
+    asked = None if sites is None else check_sites(sites, at=request.at)
+    settings = Settings(request, metadata_only=True, sites=asked)
     return run_filter(Job(sources, [source], out, opened, settings), resume=False).counts.kept
 
 
@@ -90,6 +132,7 @@ def main() -> None:
     options.add_argument("--near-rows", type=int, default=100_000)
     options.add_argument("--works", type=int, default=20_000)
     options.add_argument("--codes", type=int, default=1_000_000)
+    options.add_argument("--sites", type=int, default=20_000)
     asked = options.parse_args()
     random = np.random.default_rng(7)
     print(f"machine    {machine()}")
@@ -115,10 +158,34 @@ def main() -> None:
         print(f"  our run takes {seconds / theirs:.2f} of the peer's time")
         seconds = timed(lambda: run(folder / "urls.parquet", snapshot, folder / "run"))
         report("addresses and their domains", asked.rows // 5, seconds)
+        _with_sites(folder, snapshot, random, asked.rows // 5, asked.sites)
         seconds = timed(lambda: run(folder / "near.parquet", snapshot, folder / "run"))
         report("256-bit codes, by distance", asked.near_rows, seconds, _GOAL_NEAR)
         for algorithm, width in ((PHASH256, 32), (PHASH64, 8)):
             _near_search(random, folder / "index", algorithm, width, asked.codes, asked.near_rows)
+
+
+def _with_sites(folder: Path, snapshot: Path, random: np.random.Generator, rows: int, count: int) -> None:
+    """Addresses, first on their own, then with what their sites say."""
+    table, sorted_table = folder / "at-sites.parquet", folder / "by-site.parquet"
+    urls = addresses(random, rows, count)
+    pq.write_table(pa.table({"url": urls}), table)
+    pq.write_table(pa.table({"url": urls.take(pc.sort_indices(urls))}), sorted_table)
+    sites = write_sites(folder / "sites.jsonl", count)
+    size = sites.stat().st_size / count
+    checking = timed(lambda: check_sites(sites, at=int(datetime.now(UTC).timestamp())))
+    print(
+        f"  {count:,} sites of {size:,.0f} bytes each: checked and indexed at {count / checking:,.0f} sites/s, once"
+    )
+    print(f"  the index has {sites.with_name(sites.name + '.index').stat().st_size / count:.0f} bytes a site")
+    alone = timed(lambda: run(table, snapshot, folder / "run"))
+    report(f"addresses on {count:,} sites, not asked", rows, alone)
+    for title, source in (("asked, in random order", table), ("asked, site by site", sorted_table)):
+        seconds = timed(lambda source=source: run(source, snapshot, folder / "run", sites))
+        report(f"  {title}", rows, seconds)
+        print(f"  {'':<46}{seconds / alone:.2f} of the time without")
+    seconds = timed(lambda: verify_run(folder / "run", snapshot))
+    report("  verified from the papers", rows, seconds)
 
 
 def _near_search(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from registry.core.decisions import Purpose
@@ -250,14 +251,22 @@ def _alike(groups: dict[str, Group]) -> tuple[tuple[str, Group], ...]:
 
 
 def _distinct(groups: list[Group]) -> list[Group]:
-    return groups if len(groups) < 2 else [g for i, g in enumerate(groups) if not any(g is other for other in groups[:i])]
+    if len(groups) < 2:
+        return groups
+    return [g for i, g in enumerate(groups) if not any(g is other for other in groups[:i])]
 
 
 def _add(group: Group, line: Line) -> None:
     if line.name not in (b"allow", b"disallow"):
         group.lines.append(line)
     elif line.value and (line.name == b"disallow" or len(line.value) <= LONGEST_PATTERN):
-        pattern = normal(line.value[:LONGEST_PATTERN])
-        if not pattern.startswith((b"/", b"*")):
-            pattern = b"/" + pattern
-        group.rules.append(Rule(line, pattern, matcher(pattern)))
+        group.rules.append(Rule(line, *_pattern(line.value[:LONGEST_PATTERN])))
+
+
+@lru_cache(maxsize=16_384)
+def _pattern(value: bytes) -> tuple[bytes, Callable[[bytes], object]]:
+    """The comparable form and its test: sites have many of their patterns in common."""
+    pattern = normal(value)
+    if not pattern.startswith((b"/", b"*")):
+        pattern = b"/" + pattern
+    return pattern, matcher(pattern)

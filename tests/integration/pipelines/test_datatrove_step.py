@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from registry.core.errors import NotReady
+from registry.core.errors import Corrupt, NotReady
 from tests.unit.crawler import lab
+from tests.unit.crawler.sites.world import REFUSES, site, sites_file
 
 ASKED: dict[str, Any] = {"purpose": "train_genai", "policy": "eu-art4"}
 
@@ -74,3 +75,31 @@ def test_the_step_is_sent_as_a_path_and_refuses_to_begin_without_a_snapshot(tmp_
     assert len(pickle.dumps(RegistryFilter(snapshot, **ASKED))) < 8_000
     with pytest.raises(NotReady):
         RegistryFilter(tmp_path / "nothing", **ASKED)
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_step_heeds_what_the_site_of_a_document_says(tmp_path: Path) -> None:
+    from datatrove.data import Document
+
+    from crawler.engines.datatrove import RegistryFilter
+
+    snapshot = lab.make_snapshot(tmp_path / "vb", datetime.now(UTC))
+    at = int(datetime.now(UTC).timestamp()) - 60
+    refusing = site("https://a.example", {"/robots.txt": REFUSES}, at=at)
+    sites = sites_file(tmp_path / "sites.jsonl", refusing, site("https://b.example", {}, at=at), at=at)
+    step = RegistryFilter(snapshot, **ASKED, domain_signals=sites)
+    step = pickle.loads(pickle.dumps(step))  # as it comes to another process
+    urls = ["https://a.example/1", "https://b.example/1", "https://c.example/1", None]
+    documents = [
+        Document(lab.prose(310 + n), str(n), metadata={"url": url} if url else {})
+        for n, url in enumerate(urls)
+    ]
+    assert step.filter_batch(documents) == [
+        (False, "signal.site.robots"),
+        True,
+        (False, "unchecked.no-site"),
+        (False, "unchecked.no-address"),
+    ]
+    sites.write_bytes(sites.read_bytes()[:-9])
+    with pytest.raises(Corrupt):
+        RegistryFilter(snapshot, **ASKED, domain_signals=sites)

@@ -8,14 +8,22 @@ import inspect
 import io
 import json
 import re
+import shlex
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from crawler.cli import cli
 from crawler.engines.screen import Screen, open_screen
+from crawler.fetch.kept import Kept
+from registry.core.signals import Observation
+from registry.core.signals.reading import SITE_FILES
 from tests.unit.crawler import lab
 
 PAGE = Path(__file__).parents[3] / "docs/reference/pipelines.md"
@@ -27,6 +35,16 @@ def _recipe(heading: str) -> str:
     section = PAGE.read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     (program,) = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     return str(program)
+
+
+def _commands(heading: str) -> list[list[str]]:
+    """What a section tells to type at `vorbehalt`, each as its arguments."""
+    section = PAGE.read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [
+        shlex.split(line.removeprefix("$ vorbehalt ")) for line in lines if line.startswith("$ vorbehalt ")
+    ]
 
 
 def _play(heading: str) -> dict[str, Any]:
@@ -101,3 +119,48 @@ def test_what_ray_s_recipe_calls_of_ours_is_there() -> None:
     assert ours == {"judge"}
     assert callable(Screen.judge)
     assert importlib.util.find_spec("crawler.engines.screen")
+
+
+def test_img2dataset(at_the_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the download, in whose place stands what img2dataset writes; sites have answered before."""
+    monkeypatch.setenv("VORBEHALT_RUN_KEY", str(at_the_lab / "run.key"))
+    urls = [
+        "https://silent.example/a.jpg",
+        "https://refusing.example/b.jpg",
+        "http://silent.example/c.jpg",
+        None,
+    ]
+    pq.write_table(pa.table({"url": urls}), "urls.parquet")
+    _play("img2dataset")
+    hosts = Path("hosts.txt").read_text("utf-8").split()
+    assert hosts == ["http://silent.example", "https://refusing.example", "https://silent.example"]
+    kept = Kept(at_the_lab / "evidence")
+    at = int(datetime.now(UTC).timestamp())
+    for origin in hosts:
+        for path in SITE_FILES:
+            refuses = path == "/robots.txt" and "refusing" in origin
+            body = b"User-agent: CCBot\nDisallow: /\n" if refuses else b""
+            kept.write(Observation(origin + path, 200 if refuses else 404, (), body, None, at))
+    ask, wanted, filtered = _commands("img2dataset")
+    for command in (ask, wanted):
+        _vorbehalt(command)
+    assert pq.read_table("wanted/data/urls.parquet").column("url").to_pylist() == [urls[0], urls[2]]
+    Path("downloaded").mkdir()
+    with tarfile.open("downloaded/00000.tar", "w") as tar:
+        for key, url in enumerate(urls[:3]):
+            picture = lab.encoded(lab.picture(410 + key), "JPEG", quality=80)
+            for extension, data in (("jpg", picture), ("json", json.dumps({"url": url}).encode())):
+                member = tarfile.TarInfo(f"{key:09}.{extension}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    _vorbehalt(filtered)
+    with tarfile.open("filtered/data/00000.tar") as tar:
+        assert [name for name in tar.getnames() if name.endswith(".jpg")] == [
+            "000000000.jpg",
+            "000000002.jpg",
+        ]
+
+
+def _vorbehalt(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, (arguments, result.output)
