@@ -19,12 +19,13 @@ from crawler.runs.changes import changed_rows, lists_of_rows
 from crawler.runs.codes_table import CodesTable
 from crawler.runs.finish import algorithms_used, decoders_used, tool_used
 from crawler.runs.layout import VERDICTS
+from crawler.runs.linking import IN_FULL
 from crawler.runs.opening import open_edition, open_manifest
 from crawler.runs.plan import Settings, look, make_plan, settings_of
 from crawler.runs.reach import Reach
 from crawler.runs.rereading import check_file
 from crawler.runs.revising import revise
-from crawler.runs.taking_over import IN_FULL, EarlierRun
+from crawler.runs.taking_over import EarlierRun
 from crawler.sites.evidence import Sites
 from crawler.sources.base import Source
 from registry.core.errors import InvalidInput

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from stat import S_ISREG
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs import papers
 from crawler.runs.by_shard import ByShard
-from crawler.runs.finish import (
-    LISTED,
-    Listings,
-    Totals,
-    licences_in,
-    table_used,
-    write_codes,
-    write_verdicts,
-)
-from crawler.runs.layout import CODES, DATA, INDEX, VERDICTS
+from crawler.runs.layout import DATA, VERDICTS
+from crawler.runs.linking import IN_FULL, link, link_folder
 from crawler.runs.partial import Facts, Marker, Partial
+from crawler.runs.pieces import Pieces
 from crawler.runs.plan import Looked, Settings
-from crawler.runs.rereading import Row
-from crawler.runs.revising import Revised, with_rows
-from crawler.runs.row_groups import replace_row_groups
-from crawler.runs.stretches import table_batches
+from crawler.runs.revising import Revised
 from crawler.sources.base import Shard, Source
-from crawler.sources.folder import walk
 from crawler.sources.img2dataset import FORMAT as ITEMS
 from crawler.sources.places import unwatched
 from crawler.sources.rewriting import rewrite
 from crawler.watching import Done
 from registry.core.errors import VerificationFailed
 from registry.core.records.runs import FileUsed, RunManifest
-
-IN_FULL = "Filter in full with `vorbehalt filter`."
 
 
 @dataclass(slots=True)
@@ -67,7 +50,8 @@ class EarlierRun:
     _facts: ByShard = field(init=False)
 
     def __post_init__(self) -> None:
-        facts = ["kept", "bytes", *(["sha256"] if self.has_folders else [])]
+        has_folders = any(used.format == "folder" for used in self.manifest.inputs)
+        facts = ["kept", "bytes", *(["sha256"] if has_folders else [])]
         self._facts = ByShard(self.folder / VERDICTS, papers.VERDICTS, facts)
         self._outputs = _outputs_by_input(self.manifest)
         self._inputs = {used.uri: used for used in self.manifest.inputs}
@@ -76,11 +60,6 @@ class EarlierRun:
     def run_id(self) -> str:
         """Which run."""
         return self.manifest.run_id
-
-    @property
-    def has_folders(self) -> bool:
-        """Whether some of its items are files."""
-        return any(used.format == "folder" for used in self.manifest.inputs)
 
     def take_over(self, number: int, source: Source, shard: Shard, partial: Partial) -> Marker | None:
         """Put what is kept of a shard into `partial`; `None` if the shard has to be worked off.
@@ -108,7 +87,7 @@ class EarlierRun:
         for used in outputs:
             path = partial.folder / used.uri
             path.parent.mkdir(parents=True, exist_ok=True)
-            (_link_folder if used.format == ITEMS else _link)(self.folder / used.uri, path, used.bytes)
+            (link_folder if used.format == ITEMS else link)(self.folder / used.uri, path, used.bytes)
 
     def _done(self, source: Source, outputs: Sequence[FileUsed]) -> Done:
         """What was done with a file of which no line is another one."""
@@ -132,7 +111,7 @@ class EarlierRun:
 
     def tables(self, partial: Partial) -> Pieces:
         """See `finish.Tables`."""
-        return Pieces(self, partial)
+        return Pieces(self.folder, self.manifest, self.revised, self.taken, partial)
 
     def _written(self, source: Source, shard: Shard) -> list[FileUsed] | None:
         """The files that the earlier run wrote for a whole file; `None` if that cannot be told."""
@@ -151,7 +130,7 @@ class EarlierRun:
             if path.parent not in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made.add(path.parent)
-            _link(shard.kept_path(old, row), path, int(lines.sizes[row]))
+            link(shard.kept_path(old, row), path, int(lines.sizes[row]))
         if (wanted := now & ~lines.kept).any():
             with shard.sink(new) as sink:
                 for sample in shard.read(self.settings.limits.max_file_bytes, unwatched):
@@ -199,86 +178,6 @@ class _Lines:
         )
 
 
-class Pieces:
-    """The tables of the run that goes on, out of those of the earlier one and of what was worked off."""
-
-    def __init__(self, earlier: EarlierRun, partial: Partial) -> None:
-        self._earlier = earlier
-        self._partial = partial
-
-    def write_verdicts(self, path: Path, shards: int, totals: Totals, listings: Listings) -> FileUsed:
-        """See `finish.Tables`. Where no shard was worked off, only row groups with another line are written anew."""
-        lines = self._earlier.revised.lines()
-        if not self._is_whole(shards) or self._earlier.manifest.counts.by_distance is None:
-            pieces = self._pieces(VERDICTS, papers.VERDICTS, lines, shards)
-            return write_verdicts(path, pieces, totals, listings)
-        old = self._earlier.folder / VERDICTS
-        replace_row_groups(old, path, papers.VERDICTS, _changed_groups(old, lines))
-        self._count(path, totals, listings)
-        return table_used(path, VERDICTS, self._earlier.manifest.verdicts.rows)
-
-    def _count(self, path: Path, totals: Totals, listings: Listings) -> None:
-        """The same as counting all lines, from the earlier run's counts and the lines that are others."""
-        earlier = self._earlier
-        before = papers.batch(earlier.revised.replaced, papers.VERDICTS)
-        now = papers.batch(
-            [line for rows in earlier.revised.lines().values() for line in rows], papers.VERDICTS
-        )
-        totals.begin_with(earlier.manifest)
-        totals.take_away(before)
-        totals.add(now)
-        if licences_in(before):
-            totals.licences = set().union(*map(licences_in, self._columns(path, "uses")))
-        if earlier.has_folders:
-            for part in self._columns(path, *LISTED):
-                listings.add(part)
-
-    def _columns(self, path: Path, *names: str) -> Iterator[pa.RecordBatch]:
-        return table_batches(path, papers.VERDICTS, papers.ROWS_PER_GROUP, columns=list(names))
-
-    def write_codes(self, path: Path, index: Path, shards: int) -> FileUsed:
-        """See `finish.Tables`. Where no code is another one, the table is the same file, and is not read."""
-        earlier, known = self._earlier, self._earlier.folder / INDEX
-        if self._is_whole(shards) and not earlier.revised.codes and known.is_file():
-            _link(known, index, known.stat().st_size)
-            _link(earlier.folder / CODES, path, earlier.manifest.codes.bytes)
-            return earlier.manifest.codes
-        return write_codes(path, index, self._pieces(CODES, papers.CODES, earlier.revised.codes, shards))
-
-    def signals(self, codes: Path) -> Mapping[str, int]:
-        """See `finish.Tables`: what items say does not depend on the registry."""
-        linked = codes.samefile(self._earlier.folder / CODES)
-        return self._earlier.manifest.signals if linked else papers.signals_in(codes)
-
-    def _is_whole(self, shards: int) -> bool:
-        return len(self._earlier.taken) == shards
-
-    def _pieces(
-        self, name: str, schema: pa.Schema, lines: Mapping[int, list[Row]], shards: int
-    ) -> Iterator[pa.RecordBatch]:
-        """The lines of all shards in one of the tables."""
-        table = ByShard(self._earlier.folder / name, schema)
-        for number in range(shards):
-            if number not in self._earlier.taken:
-                path = self._partial.codes(number) if name == CODES else self._partial.verdicts(number)
-                yield from self._partial.batches(path)
-            elif parts := list(table.take(number)):  # an item's codes may lie in two of them
-                yield with_rows(pa.concat_batches(parts), lines)
-
-
-def _changed_groups(table: Path, lines: Mapping[int, list[Row]]) -> dict[int, pa.Table]:
-    """The row groups of a table of verdicts in which there are other lines, with these."""
-    changed = {}
-    places = np.sort(np.array([*lines], np.uint64))
-    with pq.ParquetFile(table) as file:
-        for number in papers.groups_with(file.metadata, places):
-            (part,) = file.read_row_group(number, use_threads=False).combine_chunks().to_batches()
-            new = with_rows(part, lines)
-            if new is not part:
-                changed[number] = pa.Table.from_batches([new])
-    return changed
-
-
 def _outputs_by_input(manifest: RunManifest) -> dict[str, list[FileUsed] | None]:
     """What was written for each file, by its address; `None` where an index beside it could belong to two."""
     files = [used for used in manifest.outputs if used.format not in {"folder", "index"}]
@@ -300,32 +199,3 @@ def _stem(uri: str) -> str:
 
 def _facts(used: FileUsed) -> Facts:
     return Facts(used.sha256, used.bytes, used.rows)
-
-
-def _link_folder(old: Path, new: Path, size: int) -> None:
-    """The same of all files in a folder."""
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    found = list(walk(old)) if old.is_dir() else []
-    if sum(entry.size for entry in found) != size:
-        raise VerificationFailed(f"{old} is missing or was changed after the run. {IN_FULL}")
-    for entry in found:
-        (new / entry.path).parent.mkdir(parents=True, exist_ok=True)
-        _link(old / entry.path, new / entry.path, entry.size)
-
-
-def _link(old: Path, new: Path, size: int) -> None:
-    """The same file in both runs, or a copy where the disk has no such links."""
-    try:
-        facts = os.lstat(old)
-    except OSError:
-        facts = None
-    if facts is None or not S_ISREG(facts.st_mode) or facts.st_size != size:
-        raise VerificationFailed(f"{old} is missing or was changed after the run. {IN_FULL}")
-    try:
-        os.link(old, new)
-    except FileExistsError:  # of an attempt that was interrupted
-        new.unlink()
-        _link(old, new, size)
-    except OSError:
-        shutil.copyfile(old, new)
