@@ -25,6 +25,8 @@ OTHERS: Final = 8
 """Pairs that are shown, of pictures and of everything else."""
 
 _READ = ["shard", "row", "verdict", "reason", "kept", "algorithm", "grade", "distance", "work_id"]
+_BY_SIGNALS: Final = ("signal.", "error.signal.")
+"""How reasons begin that name a signal."""
 _SURENESS: Final = {"review": 0, "match": 1, "certain": 2}
 _UNSURE_FIRST: Final = 1 << 17
 _LOOKED_AT: Final = 256
@@ -63,6 +65,8 @@ class Facts:
     """Kept under a licence of the lab."""
     left_out: Counter[str] = field(default_factory=Counter)
     """By reason."""
+    signals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Items for which an opt-out signal decided, by its name and how: `refused`, `permitted`, `unreadable`."""
     algorithms: Counter[str] = field(default_factory=Counter)
     """Items that were recognised, by the code that decided."""
     distances: dict[str, Counter[int]] = field(default_factory=dict)
@@ -124,6 +128,9 @@ def _counted(table: pa.Table, names: list[str]) -> list[dict[str, Any]]:
 
 def _count(facts: Facts, group: dict[str, Any]) -> None:
     number, verdict = group["count_all"], Verdict(group["verdict"])
+    if (name := _signal_in(group["reason"])) is not None:
+        how = {Verdict.DENY: "refused", Verdict.UNKNOWN: "unreadable"}.get(verdict, "permitted")
+        facts.signals[name, how] += number
     if group["kept"]:
         facts.licensed += number if verdict is Verdict.LICENSED else 0
         return
@@ -136,6 +143,11 @@ def _count(facts: Facts, group: dict[str, Any]) -> None:
         facts.review += number
     else:
         facts.otherwise += number
+
+
+def _signal_in(reason: str) -> str | None:
+    """The signal that decided; one that research sets aside did not."""
+    return next((reason.removeprefix(start) for start in _BY_SIGNALS if reason.startswith(start)), None)
 
 
 def _is_match(part: pa.RecordBatch) -> pa.Array:

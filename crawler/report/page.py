@@ -21,6 +21,7 @@ from crawler import durable
 from crawler.modes import Mode, mode_of
 from crawler.report.facts import Facts, Part, gather
 from crawler.report.pairs import Pair, make_pairs, samples_at
+from crawler.report.signals import signal_rows, site_sentences
 from crawler.report.texts import Texts
 from crawler.runs.layout import REPORT
 from crawler.runs.signing import check_signature
@@ -85,6 +86,8 @@ def render(
         lead=_lead(manifest, texts),
         funnel=_funnel(facts, texts),
         reasons=_reasons(facts, texts),
+        signals=signal_rows(facts),
+        sites=list(site_sentences(facts, texts)),
         charts=_charts(facts, texts),
         pairs=pairs,
         has_edition=edition is not None,
@@ -240,6 +243,7 @@ def _to_verify(manifest: RunManifest, texts: Texts, signed_by: str | None) -> li
         (texts("in-the-name"), manifest.licensee or texts("nobody"), manifest.licensee is not None),
         (texts("policy"), f"{manifest.policy}, {mode_of(manifest)}", True),
         (texts("settings"), ", ".join([*switches, *named]) or "–", True),
+        *([(texts("sites-file"), stated["sites"]["sha256"], True)] if stated.get("sites") else []),
         (
             texts("thresholds"),
             ", ".join(f"{texts('grade.' + grade)} ≤ {at}" for at, grade, *_ in steps),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,10 @@ import pytest
 from crawler import durable
 from crawler.engines.local import Job, run_filter
 from crawler.modes import Mode
+from crawler.report.facts import gather
+from crawler.report.page import write_report
+from crawler.report.signals import signal_rows, site_sentences
+from crawler.report.texts import LANGUAGES, Texts
 from crawler.runs import papers, refilter
 from crawler.runs.verify import verify_run
 from crawler.sites import DAY
@@ -307,6 +312,31 @@ def test_the_papers_name_the_file_and_count_what_sites_said(
     reasons = [reason for reason, _ in EXPECTED.values()]
     assert manifest.counts.by_reason["unchecked.no-site"] == reasons.count("unchecked.no-site")
     assert manifest.signals["site.robots"] == sum("site.robots" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_report_counts_which_signals_of_items_and_sites_decided(
+    tmp_path: Path, job_for: Callable[..., Job], language: str
+) -> None:
+    job = job_for(write(tmp_path / "t.parquet", pa.table({"url": URLS})), metadata_only=True)
+    run(job)
+    reasons = Counter(EXPECTED.values())
+    facts = gather(job.out)
+    rows = {(row.family, row.of_site): row for row in signal_rows(facts)}
+    robots, tdmrep = rows["robots", True], rows["tdmrep", True]
+    assert robots.refused == reasons["signal.site.robots", False]
+    assert robots.unreadable == reasons["error.signal.site.robots", False] == 1
+    assert (tdmrep.refused, tdmrep.permitted) == (
+        reasons["signal.site.tdmrep", False],
+        reasons["signal.site.tdmrep", True],
+    )
+    assert tdmrep.carried == facts.manifest.signals["site.tdmrep"] >= tdmrep.decided
+    texts = Texts(language)
+    page = write_report(job.out, language=language).read_text("utf-8")
+    for sentence in site_sentences(facts, texts):
+        assert sentence in page
+    assert texts("sites-not-asked", n=reasons[NO_SITE]) in page
+    assert f'robots <span class="code">{texts("of-site")}</span>' in page
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path: Path, job_for: Callable[..., Job]) -> None:
