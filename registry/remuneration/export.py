@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 
-from registry.base.spreadsheets import guarded
+from registry.base.spreadsheets import guarded, write_table
 from registry.core.ids import format_id
 from registry.remuneration.money import decimal
 from registry.remuneration.statements import Statement, StatementEntry
 
+Cells = Mapping[str, str | int]
 COLUMNS = (
     "period",
     "party",
@@ -52,20 +51,15 @@ def to_csv(statement: Statement) -> str:
 
     `amount` has the currency's decimal places, a point before them.
     """
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for entry in statement.lines:
-        writer.writerow(_cells(statement, entry))
-    for currency in sorted({*statement.totals, *statement.paid, *statement.outstanding}):
-        writer.writerow(_sums(statement, currency))
-    return out.getvalue()
+    whose = {"period": statement.period, "party": format_id("party", statement.party)}
+    currencies = sorted({*statement.totals, *statement.paid, *statement.outstanding})
+    lines = [{**whose, **line_cells(entry)} for entry in statement.lines]
+    sums = [{**whose, **_sums(statement, currency)} for currency in currencies]
+    return write_table(COLUMNS, [*lines, *sums])
 
 
-def _sums(statement: Statement, currency: str) -> Mapping[str, str | int]:
+def _sums(statement: Statement, currency: str) -> Cells:
     return {
-        "period": statement.period,
-        "party": format_id("party", statement.party),
         "currency": currency,
         "total_minor": statement.totals.get(currency, 0),
         "management_deduction_minor": statement.management_deductions.get(currency, 0),
@@ -75,10 +69,9 @@ def _sums(statement: Statement, currency: str) -> Mapping[str, str | int]:
     }
 
 
-def _cells(statement: Statement, entry: StatementEntry) -> Mapping[str, str | int]:
+def line_cells(entry: StatementEntry) -> Cells:
+    """A line's own cells, for every table of lines; text of people is guarded."""
     return {
-        "period": statement.period,
-        "party": format_id("party", statement.party),
         "settlement": format_id("settlement", entry.settlement),
         "settled_at": f"{entry.settled_at:%Y-%m-%dT%H:%M:%SZ}",
         "claim": format_id("claim", entry.claim),

@@ -7,14 +7,13 @@ DDEX has no type of use for AI; the file says so in its first line and in its ve
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
-from registry.base.spreadsheets import guarded
+from registry.base.spreadsheets import guarded, write_table
 from registry.core.ids import format_id
+from registry.remuneration.export import Cells, line_cells
 from registry.remuneration.members import MemberLine, MembersReport
 from registry.remuneration.money import decimal
 
@@ -32,6 +31,7 @@ COLUMNS = (
     "right",
     "purpose",
     "part",
+    "origin_period",
     "settlement",
     "claim",
     "log_index",
@@ -49,45 +49,22 @@ COLUMNS = (
 
 def members_csv(report: MembersReport, *, german_excel: bool = False) -> bytes:
     """RFC 4180 in UTF-8. For a German Excel with semicolons, a comma in `amount`, and the mark it knows UTF-8 by."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, delimiter=";" if german_excel else ",", lineterminator="\r\n")
-    writer.writeheader()
-    for line in report.lines:
-        cells = dict(_cells(report, line))
-        if german_excel:
-            cells["amount"] = str(cells["amount"]).replace(".", ",")
-        writer.writerow(cells)
-    return out.getvalue().encode("utf-8-sig" if german_excel else "utf-8")
+    rows = (_cells(report, line) for line in report.lines)
+    if not german_excel:
+        return write_table(COLUMNS, rows).encode()
+    rows = ({**cells, "amount": str(cells["amount"]).replace(".", ",")} for cells in rows)
+    return write_table(COLUMNS, rows, delimiter=";").encode("utf-8-sig")
 
 
-def _cells(report: MembersReport, line: MemberLine) -> Mapping[str, str | int]:
-    entry = line.entry
+def _cells(report: MembersReport, line: MemberLine) -> Cells:
     return {
+        **line_cells(line.entry),
         "period": str(report.period),
         "member": format_id("party", line.member),
         "member_name": guarded(line.name),
-        "work": format_id("work", entry.work),
-        "title": guarded(entry.title),
         "kind": line.kind,
         "identifiers": guarded(" ".join(f"{scheme}:{value}" for scheme, value in line.identifiers)),
-        "lab": format_id("party", entry.lab),
         "lab_name": guarded(line.lab_name),
-        "licence": entry.licence,
-        "right": entry.right,
-        "purpose": entry.purpose,
-        "part": entry.part,
-        "settlement": format_id("settlement", entry.settlement),
-        "claim": format_id("claim", entry.claim),
-        "log_index": entry.log_index,
-        "row": entry.row,
-        "claimed_at": f"{entry.claimed_at:%Y-%m-%dT%H:%M:%SZ}",
-        "units": entry.units,
-        "unit": entry.unit,
-        "share_ppm": entry.ppm,
-        "exact_minor": entry.exact_minor,
-        "amount_minor": entry.amount_minor,
-        "amount": decimal(entry.amount_minor, entry.currency),
-        "currency": entry.currency,
     }
 
 

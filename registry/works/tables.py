@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.base.spreadsheets import guarded
+from registry.base.spreadsheets import guarded, write_table
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ALGORITHMS, DHASH256, PHASH256, SHA256
 from registry.core.ids import format_id
@@ -59,11 +59,9 @@ def to_csv(session: Session, found: Iterable[tuple[Work, State]]) -> str:
     rows = list(found)
     ids = [work.id for work, _ in rows]
     codes, urls = _first_codes(session, ids), _urls(session, ids)
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, EXPORTED, lineterminator="\r\n")
-    writer.writeheader()
-    for work, state in rows:
-        writer.writerow(
+    return write_table(
+        EXPORTED,
+        (
             {
                 "work": format_id("work", work.public_id),
                 "title": guarded(work.title),
@@ -78,8 +76,9 @@ def to_csv(session: Session, found: Iterable[tuple[Work, State]]) -> str:
                 "source_urls": guarded(" ".join(urls.get(work.id, ()))),
                 **codes.get(work.id, {}),
             }
-        )
-    return out.getvalue()
+            for work, state in rows
+        ),
+    )
 
 
 def _first_codes(session: Session, work_ids: list[int]) -> dict[int, dict[str, str]]:

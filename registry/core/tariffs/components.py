@@ -7,10 +7,11 @@ that digest. What two people write in two ways has one form: a distribution that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, get_args
 
 from registry.core.errors import InvalidInput
 from registry.core.records.canonical import canonical
@@ -47,9 +48,16 @@ class _Distributed:
     USUALLY: ClassVar[Distribution]
     distribution: Distribution
 
-    def _as_json(self, **members: Any) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
+        """The canonical form."""
         usual = self.distribution == self.USUALLY
+        members = {name: getattr(self, name) for name in _members(type(self))}
         return members | {"type": self.TYPE} | ({} if usual else self.distribution.as_json())
+
+
+def _members(kind: type[_Distributed]) -> list[str]:
+    """What a component of this kind has beside its type and distribution."""
+    return [field.name for field in fields(kind) if field.name != "distribution"]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,6 @@ class PerUnit(_Distributed):
     unit: Unit
     distribution: Distribution = _DIRECT
 
-    def as_json(self) -> dict[str, Any]:
-        """The canonical form."""
-        return self._as_json(amount_minor=self.amount_minor, per_units=self.per_units, unit=self.unit.value)
-
 
 @dataclass(frozen=True, slots=True)
 class FlatPerPeriod(_Distributed):
@@ -79,10 +83,6 @@ class FlatPerPeriod(_Distributed):
     amount_minor: int
     distribution: Distribution = _EQUALLY
 
-    def as_json(self) -> dict[str, Any]:
-        """The canonical form."""
-        return self._as_json(amount_minor=self.amount_minor)
-
 
 @dataclass(frozen=True, slots=True)
 class PerModelVersion(_Distributed):
@@ -93,10 +93,6 @@ class PerModelVersion(_Distributed):
 
     amount_minor: int
     distribution: Distribution = _EQUALLY
-
-    def as_json(self) -> dict[str, Any]:
-        """The canonical form."""
-        return self._as_json(amount_minor=self.amount_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +106,6 @@ class RevenueShare(_Distributed):
     minimum_minor: int
     distribution: Distribution = _BY_UNITS
 
-    def as_json(self) -> dict[str, Any]:
-        """The canonical form."""
-        return self._as_json(ppm=self.ppm, minimum_minor=self.minimum_minor)
-
 
 @dataclass(frozen=True, slots=True)
 class DownstreamShare(_Distributed):
@@ -124,10 +116,6 @@ class DownstreamShare(_Distributed):
 
     ppm: int
     distribution: Distribution = _BY_UNITS
-
-    def as_json(self) -> dict[str, Any]:
-        """The canonical form."""
-        return self._as_json(ppm=self.ppm)
 
 
 Component = PerUnit | FlatPerPeriod | PerModelVersion | RevenueShare | DownstreamShare
@@ -189,30 +177,19 @@ def parse_components(data: Any) -> tuple[Component, ...]:
     return tuple(_parse_component(component) for component in data)
 
 
+_KINDS: Mapping[object, type[Component]] = {kind.TYPE: kind for kind in get_args(Component)}
+
+
 def _parse_component(data: Any) -> Component:
-    kind = data.get("type") if isinstance(data, Mapping) else None
-    match kind:
-        case PerUnit.TYPE:
-            _check_members(data, "amount_minor", "per_units", "unit")
-            amount, per_units = _amount(data, "amount_minor"), _amount(data, "per_units")
-            return PerUnit(amount, per_units, _unit(data["unit"]), parse_distribution(data, PerUnit.USUALLY))
-        case FlatPerPeriod.TYPE:
-            _check_members(data, "amount_minor")
-            rule = parse_distribution(data, FlatPerPeriod.USUALLY)
-            return FlatPerPeriod(_amount(data, "amount_minor"), rule)
-        case PerModelVersion.TYPE:
-            _check_members(data, "amount_minor")
-            rule = parse_distribution(data, PerModelVersion.USUALLY)
-            return PerModelVersion(_amount(data, "amount_minor"), rule)
-        case RevenueShare.TYPE:
-            _check_members(data, "ppm", "minimum_minor")
-            rule = parse_distribution(data, RevenueShare.USUALLY)
-            return RevenueShare(_ppm(data), _amount(data, "minimum_minor", least=0), rule)
-        case DownstreamShare.TYPE:
-            _check_members(data, "ppm")
-            return DownstreamShare(_ppm(data), parse_distribution(data, DownstreamShare.USUALLY))
-    known = "per_unit, flat_per_period, per_model_version, revenue_share and downstream_share"
-    raise InvalidInput(f"“{str(kind)[:40]}” is no type of component; known are {known}.")
+    name = data.get("type") if isinstance(data, Mapping) else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        *others, last = _KINDS
+        known = f"{', '.join(map(str, others))} and {last}"
+        raise InvalidInput(f"“{str(name)[:40]}” is no type of component; known are {known}.")
+    _check_members(data, *_members(kind))
+    values: dict[str, Any] = {member: _READERS[member](data, member) for member in _members(kind)}
+    return kind(**values, distribution=parse_distribution(data, kind.USUALLY))
 
 
 def _check_members(data: Mapping[str, Any], *expected: str) -> None:
@@ -234,17 +211,27 @@ def _amount(data: Mapping[str, Any], name: str, least: int = 1) -> int:
     return value
 
 
-def _ppm(data: Mapping[str, Any]) -> int:
-    value = data["ppm"]
+def _ppm(data: Mapping[str, Any], name: str) -> int:
+    value = data[name]
     if type(value) is not int or not 0 < value <= MILLION:
         raise InvalidInput(
-            f"ppm is a whole number from 1 to {MILLION:,}: 300,000 is 30 %. It was {str(value)[:40]}."
+            f"{name} is a whole number from 1 to {MILLION:,}: 300,000 is 30 %. It was {str(value)[:40]}."
         )
     return value
 
 
-def _unit(text: Any) -> Unit:
+def _unit(data: Mapping[str, Any], name: str) -> Unit:
     try:
-        return Unit(text)
+        return Unit(data[name])
     except ValueError:
-        raise InvalidInput(f"“{str(text)[:40]}” is no unit; choose one of {', '.join(Unit)}.") from None
+        text = str(data[name])[:40]
+        raise InvalidInput(f"“{text}” is no unit; choose one of {', '.join(Unit)}.") from None
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "amount_minor": _amount,
+    "per_units": _amount,
+    "minimum_minor": partial(_amount, least=0),
+    "ppm": _ppm,
+    "unit": _unit,
+}
