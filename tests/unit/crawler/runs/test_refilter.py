@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,36 +126,68 @@ def test_whatever_changes_the_result_is_that_of_a_run_in_full(
     verify_run(tmp_path / "again", new)
 
 
-def test_a_lazy_run_signs_anew_what_meets_other_works(tmp_path: Path) -> None:
-    """A page that shared a phrase with a work that is gone loses its signature, one that meets a new work gets one."""
-    gone, came, stays = (lab.prose(seed, 60).split() for seed in (610, 611, 612))
-    pages = tmp_path / "pages.jsonl"
-    with pages.open("w") as file:
-        for key, words in (("gone", gone), ("came", came), ("none", [])):
-            quoted = " ".join(words[20:36])
-            text = f"{lab.prose(613, 100)} {quoted} {lab.prose(614, 100)}"
-            file.write(json.dumps({"id": key, "text": text}) + "\n")
-    works = [lab.Work(name, " ".join(words).encode()) for name, words in (("gone", gone), ("stays", stays))]
-    old = _edition(tmp_path / "old", works, 1)
-    new = _edition(tmp_path / "new", [works[1], lab.Work("came", " ".join(came).encode())], 2)
+@dataclass
+class _Lazy:
+    """Pages, signed only if they meet a work: one shares a phrase with a work that goes, one with one that comes."""
 
-    def run(name: str, snapshot: Path) -> RunManifest:
-        job = _job([pages], tmp_path / name, snapshot)
+    folder: Path
+    pages: Path
+    old: Path
+    new: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> _Lazy:
+        gone, came, stays = (lab.prose(seed, 60).split() for seed in (610, 611, 612))
+        pages = folder / "pages.jsonl"
+        with pages.open("w") as file:
+            for key, words in (("gone", gone), ("came", came), ("none", [])):
+                quoted = " ".join(words[20:36])
+                text = f"{lab.prose(613, 100)} {quoted} {lab.prose(614, 100)}"
+                file.write(json.dumps({"id": key, "text": text}) + "\n")
+        works = [
+            lab.Work(name, " ".join(words).encode()) for name, words in (("gone", gone), ("stays", stays))
+        ]
+        old = _edition(folder / "old", works, 1)
+        new = _edition(folder / "new", [works[1], lab.Work("came", " ".join(came).encode())], 2)
+        return cls(folder, pages, old, new)
+
+    def run(self, name: str, snapshot: Path) -> RunManifest:
+        job = _job([self.pages], self.folder / name, snapshot)
         lazy = replace(job.settings, min_words=25, lazy_signatures=True, items_per_shard=1)
         return run_filter(replace(job, settings=lazy), resume=False)
 
-    def signed(name: str) -> set[str]:
-        rows = pq.read_table(tmp_path / name / "codes.parquet").to_pylist()
+    def again(self) -> RunManifest:
+        return _again([self.pages], self.folder / "run", self.old, self.new, self.folder / "again")[0]
+
+    def signed(self, name: str) -> set[str]:
+        rows = pq.read_table(self.folder / name / "codes.parquet").to_pylist()
         return {row["key"] for row in rows if row["algorithm"] == "text.minhash128.v1"}
 
-    run("run", old)
-    full = run("full", new)
-    again, _ = _again([pages], tmp_path / "run", old, new, tmp_path / "again")
-    assert again.run_id == full.run_id
+
+def test_a_lazy_run_signs_anew_what_meets_other_works(tmp_path: Path) -> None:
+    """A page that shared a phrase with a work that is gone loses its signature, one that meets a new work gets one."""
+    lazy = _Lazy.of(tmp_path)
+    lazy.run("run", lazy.old)
+    full = lazy.run("full", lazy.new)
+    assert lazy.again().run_id == full.run_id
     assert _tree(tmp_path / "again") == _tree(tmp_path / "full")
-    assert signed("run") == {"gone"}
-    assert signed("again") == signed("full") == {"came"}
-    verify_run(tmp_path / "again", new)
+    assert lazy.signed("run") == {"gone"}
+    assert lazy.signed("again") == lazy.signed("full") == {"came"}
+    verify_run(tmp_path / "again", lazy.new)
+
+
+def test_changed_codes_do_not_get_into_other_papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a page that no change comes near are not read to find that out, but before they are written again."""
+    monkeypatch.setattr("crawler.runs.papers.ROWS_PER_GROUP", 1)
+    lazy = _Lazy.of(tmp_path)
+    lazy.run("run", lazy.old)
+    codes = tmp_path / "run/codes.parquet"
+    data, metadata = bytearray(codes.read_bytes()), pq.read_metadata(codes)
+    data[metadata.row_group(metadata.num_row_groups - 1).column(5).data_page_offset + 40] ^= 1
+    codes.write_bytes(data)
+    with pytest.raises(VerificationFailed, match=r"codes\.parquet was changed after the run"):
+        lazy.again()
+    assert not (tmp_path / "again/run.json").exists()
 
 
 def test_what_the_changes_cannot_touch_is_not_opened(
