@@ -36,6 +36,7 @@ def conversation(settings: Settings) -> Iterator[smtplib.SMTP]:
     fault = settings.mail_fault
     if fault:
         raise InvalidInput(fault)
+    password = _password(settings) if settings.mail_user else ""
     server: smtplib.SMTP | None = None
     try:
         context = ssl.create_default_context()
@@ -47,7 +48,7 @@ def conversation(settings: Settings) -> Iterator[smtplib.SMTP]:
             if settings.mail_tls != MAIL_NONE:
                 server.starttls(context=context)
         if settings.mail_user:
-            server.login(settings.mail_user, _password(settings))
+            server.login(settings.mail_user, password)
     except (smtplib.SMTPException, OSError) as error:
         if server is not None:
             server.close()
@@ -78,6 +79,11 @@ def _password(settings: Settings) -> str:
     if settings.mail_password_file is None:
         raise NotReady("The mail server wants a password: set VORBEHALT_MAIL_PASSWORD_FILE.")
     try:
-        return settings.mail_password_file.read_text("utf-8").strip()
+        return settings.mail_password_file.read_text("ascii").strip()
     except OSError as error:
         raise NotReady(f"VORBEHALT_MAIL_PASSWORD_FILE cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise NotReady(
+            "The password in VORBEHALT_MAIL_PASSWORD_FILE has characters beyond ASCII, which mail servers do not agree "
+            "about: choose another."
+        ) from error

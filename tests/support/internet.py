@@ -150,7 +150,7 @@ def read_request(connection: ssl.SSLSocket) -> str:
 @contextmanager
 def web_server(*hosts: str, expired: bool = False) -> Iterator[WebServer]:
     """A web server on a free port of this machine, with a certificate for these hosts."""
-    ca, chain = _certificates(hosts, expired=expired)
+    ca, chain = certificates(hosts, expired=expired)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     with socket.create_server((HERE, 0)) as listener:
@@ -184,7 +184,7 @@ def web_server(*hosts: str, expired: bool = False) -> Iterator[WebServer]:
             thread.join()
 
 
-def _certificates(hosts: tuple[str, ...], *, expired: bool) -> tuple[str, Path]:
+def certificates(hosts: tuple[str, ...], *, expired: bool) -> tuple[str, Path]:
     """A certificate authority (PEM), and a file with the server's key and certificate."""
     now = datetime.now(UTC)
     begin, end = (now - timedelta(days=9), now + timedelta(days=-1 if expired else 1))

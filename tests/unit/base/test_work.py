@@ -40,10 +40,10 @@ def test_tidying_removes_what_is_over_and_nothing_else(
         enqueue(session, TIDY, {}, sources)
     Worker(database, {TIDY: tidy}, sources=sources).run_one()
     clock.advance(days=2)
-    assert tidy(database, {}, sources) == {"jobs": 0, "sessions": 1}
+    assert tidy(database, {}, sources) == {"jobs": 0, "sessions": 1, "letters": 0}
     with database.reading() as session:
         assert session.scalars(select(LoginSession.device)).all() == ["a browser in use"]
     clock.at += KEPT_FOR + timedelta(days=1)
-    assert tidy(database, {}, sources) == {"jobs": 1, "sessions": 1}
+    assert tidy(database, {}, sources) == {"jobs": 1, "sessions": 1, "letters": 0}
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Job)) == 0
