@@ -209,9 +209,12 @@ def _find(session: Session, asked: _Asked) -> Response | None:
 
 
 def _digest_request() -> bytes:
-    """SHA-256 over method, address and body. A form is taken part by part: its boundaries are made anew each time."""
+    """SHA-256 over method, address and body.
+
+    A form is taken part by part: its boundaries are made anew each time, and a page has read it before.
+    """
     digest = hashlib.sha256(f"{request.method} {request.full_path} {request.mimetype}\n".encode())
-    if request.mimetype == "multipart/form-data":
+    if request.mimetype in {"multipart/form-data", "application/x-www-form-urlencoded"}:
         parts: list[tuple[str | None, bytes]] = [
             (name, text.encode()) for name, text in request.form.items(multi=True)
         ]

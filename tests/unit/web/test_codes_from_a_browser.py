@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,10 @@ import registry.web
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import fingerprint_image
 from registry.web.device import read_codes
+from tests.support.device import said
 from tests.support.pictures import blank_png, png
 
 STATIC = Path(registry.web.__file__).parent / "static"
-
-
-def said(data: bytes, **changes: Any) -> str:
-    """What a browser would send of a picture."""
-    found = fingerprint_image(data)
-    left_out = {"digest.md5.v1", "image.anchors256.v1"}
-    codes = [
-        {"algorithm": f.algorithm, "kind": f.kind, "code": f.code.hex()}
-        for f in found.fingerprints
-        if f.algorithm not in left_out
-    ]
-    facts = {"width": found.facts["width"], "height": found.facts["height"]}
-    return json.dumps({"media_type": found.media_type, "size": found.size, **facts, "codes": codes} | changes)
 
 
 def test_codes_and_facts_are_read() -> None:
