@@ -92,7 +92,7 @@ def declare() -> AnyResponse | tuple[str, int]:
     """Declare all that was shown, or nothing."""
     form, actor = Form.sent(), current_visitor().actor
     part(LogKey)  # before anything is logged, know that a receipt can be signed
-    lines = declaring.read_declarations(form.text("table").encode())
+    lines = declaring.read_declarations(sent_file(form, "table"))
     try:
         with writing() as session:
             declaring.declare_all(session, actor, lines, sources())
