@@ -1,4 +1,4 @@
-"""What a checked picture's answer says in plain words: state, headline, a few sentences, the numbers behind it."""
+"""What the answer to a checked file says in plain words: state, headline, a few sentences, the numbers behind it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from registry.checking.service import Checked
 from registry.core.decisions import Grade, Verdict
 from registry.core.errors import InvalidInput, TooLarge, Undecodable, UnsupportedMedia, VorbehaltError
-from registry.core.fingerprints import ANCHORS256, DHASH256, PHASH256, TRIMMED, FileFingerprints
-from registry.core.matching import Match
+from registry.core.fingerprints import (
+    ANCHORS256,
+    DHASH256,
+    MINHASH128,
+    PHASH256,
+    TRIMMED,
+    WINNOW32,
+    FileFingerprints,
+)
+from registry.core.matching import MIN_WORDS, Match
 from registry.web.fingerprint_svg import Cells, cells
 from registry.web.i18n import gettext as _
 from registry.web.i18n import ngettext
+from registry.web.unreadable import why_unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,8 @@ class Answer:
     """One page's worth of answer."""
 
     file: str
+    media: str
+    """`image` or `text`; empty if the file could not be read."""
     chip: str
     word: str
     title: str
@@ -37,69 +48,87 @@ class _Verdict:
 
 
 def answer_for(name: str, found: FileFingerprints, checked: Checked) -> Answer:
-    """The answer for a picture that could be read."""
-    verdict = _verdict(checked)
+    """The answer for a picture or text that could be read. What two texts share by chance is not told."""
+    is_text = found.media == "text"
+    verdict = _of_text(checked) if is_text else _of_picture(checked)
     codes = {f.kind: f.code for f in found.fingerprints if f.algorithm == PHASH256}
+    matches = [(work, match) for work, match in checked.matches if match.grade > Grade.TRACE]
     lines: tuple[str, ...] = (verdict.line,)
-    if checked.matches:
-        lines = (_likeness(checked.matches[0][1]), *lines)
-    elif not codes:
+    if matches:
+        lines = (_likeness(matches[0][1]), *lines)
+    elif not is_text and not codes:
         lines = (_no_fingerprint(found), *lines)
     return Answer(
         file=name,
+        media=found.media,
         chip=verdict.chip,
         word=verdict.word,
         title=verdict.title,
         lines=lines,
-        facts=_facts(*checked.matches[0]) if checked.matches else (),
+        facts=_facts(*matches[0], is_text=is_text) if matches else (),
         cells=cells(codes["full"]) if "full" in codes else None,
-        by_machine=bool(checked.matches),
+        by_machine=bool(matches),
     )
 
 
-def _verdict(checked: Checked) -> _Verdict:
+def _of_picture(checked: Checked) -> _Verdict:
+    return _verdict(
+        checked,
+        allowed=_("This picture is on record. Its maker allows AI training to anyone."),
+        contested=_("This picture is on record, and two parties say it is theirs."),
+        reserved=_("This picture is on record. Nobody may train AI with it without its maker’s licence."),
+        doubtful=_("This picture resembles one that is on record."),
+        unknown=_("This picture is not on record."),
+    )
+
+
+def _of_text(checked: Checked) -> _Verdict:
+    return _verdict(
+        checked,
+        allowed=_("This text is on record. Its maker allows AI training to anyone."),
+        contested=_("This text is on record, and two parties say it is theirs."),
+        reserved=_("This text is on record. Nobody may train AI with it without its maker’s licence."),
+        doubtful=_("This text resembles one that is on record."),
+        unknown=_("This text is not on record."),
+    )
+
+
+def _verdict(
+    checked: Checked, *, allowed: str, contested: str, reserved: str, doubtful: str, unknown: str
+) -> _Verdict:
+    """By the decision: its chip, its word, one of these headlines, and what follows from it."""
     decision = checked.decision
     if decision.verdict is Verdict.ALLOW:
-        return _Verdict(
-            "licensed",
-            _("Allowed"),
-            _("This picture is on record. Its maker allows AI training to anyone."),
-            _("The permission is an open licence, free of charge."),
-        )
+        line = _("The permission is an open licence, free of charge.")
+        return _Verdict("licensed", _("Allowed"), allowed, line)
     if decision.reason == "title.contested":
-        return _Verdict(
-            "contested",
-            _("Contested"),
-            _("This picture is on record, and two parties say it is theirs."),
-            _("While that is open, nobody may train on it."),
-        )
+        line = _("While that is open, nobody may train on it.")
+        return _Verdict("contested", _("Contested"), contested, line)
     if decision.verdict is Verdict.DENY:
-        return _Verdict(
-            "reserved",
-            _("Reserved"),
-            _("This picture is on record. Nobody may train AI with it without its maker’s licence."),
-            _("A lab that wants to use it has to ask, or accept the terms that the maker offers."),
-        )
+        line = _("A lab that wants to use it has to ask, or accept the terms that the maker offers.")
+        return _Verdict("reserved", _("Reserved"), reserved, line)
     if decision.verdict is Verdict.REVIEW:
-        return _Verdict(
-            "review",
-            _("Doubtful"),
-            _("This picture resembles one that is on record."),
-            _(
-                "It is not certain that they are the same. Labs leave out such pictures until somebody has looked."
-            ),
+        line = _(
+            "It is not certain that they are the same. Labs leave out such works until somebody has looked."
         )
-    return _Verdict(
-        "none",
-        _("Not on record"),
-        _("This picture is not on record."),
-        _("That does not mean that it may be used: nobody has said anything about it here."),
-    )
+        return _Verdict("review", _("Doubtful"), doubtful, line)
+    line = _("That does not mean that it may be used: nobody has said anything about it here.")
+    return _Verdict("none", _("Not on record"), unknown, line)
 
 
 def _likeness(match: Match) -> str:
     if match.algorithm.startswith("digest."):
         return _("Your file is the registered one, byte for byte.")
+    if match.algorithm == WINNOW32:
+        return _shared_passage(match)
+    if match.algorithm == MINHASH128 and match.distance == 0:
+        return _("Your text and the registered one have the same fingerprint.")
+    if match.algorithm == MINHASH128:
+        return ngettext(
+            "Your text is nearly the same: %(num)d of 128 values of the fingerprint differs.",
+            "Your text is nearly the same: %(num)d of 128 values of the fingerprint differ.",
+            match.distance,
+        )
     if match.algorithm == ANCHORS256:
         return _("Your file and the registered picture have places in common that lie alike in both.")
     if match.grade is Grade.REVIEW:
@@ -113,13 +142,23 @@ def _likeness(match: Match) -> str:
     )
 
 
-def _facts(work: str, match: Match) -> tuple[tuple[str, str], ...]:
+def _shared_passage(match: Match) -> str:
+    """How much of two texts is the same, word for word."""
+    words = match.passage.words if match.passage is not None else 0
+    return ngettext(
+        "Your text and the registered one share a passage of about %(num)d word.",
+        "Your text and the registered one share a passage of about %(num)d words.",
+        words,
+    )
+
+
+def _facts(work: str, match: Match, *, is_text: bool) -> tuple[tuple[str, str], ...]:
     return (
         (_("Entry"), work),
         (_("Compared by"), match.algorithm),
         (_("Rule"), _rule(match.algorithm)),
         *(((_("Distance"), _cells(match)),) if match.algorithm in {PHASH256, DHASH256} else ()),
-        (_("Your picture is"), how_seen(match.variant)),
+        *(() if is_text else ((_("Your picture is"), how_seen(match.variant)),)),
     )
 
 
@@ -131,13 +170,19 @@ def _cells(match: Match) -> str:
 
 
 def _rule(algorithm: str) -> str:
-    """From when on two pictures count as the same (`registry.core.matching.grades`)."""
+    """From when on two works count as the same (`registry.core.matching.grades`)."""
     return {
         PHASH256: _(
             "The same picture: at most 33 of 256 cells differ; or at most 47, if the outlines agree as well."
         ),
         DHASH256: _(
             "Regular pictures, by outlines: at most 14 of 256 cells differ, and the colours agree; else doubtful."
+        ),
+        MINHASH128: _("The same text: at most 64 of 128 values of the fingerprint differ; certain up to 25."),
+        WINNOW32: _(
+            "Shared wording: three fingerprints in a row are the same, or two that do not overlap, over %(words)s "
+            "words or half of the text.",
+            words=MIN_WORDS,
         ),
         ANCHORS256: _("A part: two or more places look alike and lie alike in both pictures."),
     }.get(algorithm, _("The same file: its SHA-256 is equal."))
@@ -187,8 +232,9 @@ def refusal(name: str, error: VorbehaltError) -> Answer:
         raise error
     return Answer(
         file=name,
+        media="",
         chip="bad",
         word=_("Not checked"),
         title=_("This file could not be checked."),
-        lines=(why_not(error),),
+        lines=(why_unreadable(error, otherwise=_("Please choose a file first.")),),
     )

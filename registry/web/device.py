@@ -2,7 +2,7 @@
 
 A form brings them as JSON: `{"media_type", "size", "codes": [{"algorithm", "kind", "code"}]}`, of a picture with its
 "width" and "height", of a text with its "characters" and "normalised_bytes". A text's fingerprints for excerpts, which
-are long, come as a part of their own (`PASSAGES`), byte for byte as they are stored. All are believed as far as those
+are long, come as a part of their own, byte for byte as they are stored. All are believed as far as those
 of the programming interface are: a work says who made its codes. What our script does not send, or no file can have,
 is refused.
 """
@@ -33,8 +33,8 @@ from registry.core.fingerprints.model import DEFAULT_LIMITS
 from registry.core.fingerprints.text import LEAST_BYTES
 from registry.core.fingerprints.winnow_records import GRAM, WINDOW, unpacked
 
-#: Of a form: the codes, a text's fingerprints for excerpts, and the name of the file that they are of.
-CODES, PASSAGES, NAME = "codes", "passages", "name"
+#: Of a form: the codes, and the name of the file that they are of.
+CODES, NAME = "codes", "name"
 
 _MOST_CODES: Final = 16
 _MOST_PIXELS: Final = 10**6
@@ -45,9 +45,9 @@ _PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _TEXT: Final = "text/plain"
 
 
-def passages_in(files: Mapping[str, FileStorage]) -> bytes | None:
-    """What a form brings as a text's fingerprints for excerpts."""
-    part = files.get(PASSAGES)
+def passages_of(files: Mapping[str, FileStorage], number: int = 0) -> bytes | None:
+    """What a form brings as fingerprints for excerpts with the codes of this number; a picture has none."""
+    part = files.get(f"passages-{number}")
     return None if part is None else part.read()
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
 #: Changes nothing and needs no account, so anybody may send it, a program too.
-_OPEN = frozenset({"home.check_picture"})
+_OPEN = frozenset({"home.check_file"})
 
 
 class FormRefused(Forbidden):

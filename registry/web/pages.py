@@ -1,4 +1,4 @@
-"""The start page, and the answer to “is this picture on record?”. Works without an account and without script."""
+"""The start page, and the answer to “is this picture or text on record?”. Needs no account and no script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from registry.base.ratelimits import Budget, Rate, spend
 from registry.checking.service import LiveIndex, check, hidden_budget
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
-from registry.core.fingerprints import FileFingerprints, fingerprint_image
+from registry.core.fingerprints import FileFingerprints, fingerprint_bytes
 from registry.log import service as log
 from registry.publishing import service as publishing
 from registry.web import device, formats, furniture, i18n, legal
@@ -39,7 +39,7 @@ def start_in_your_language() -> Response:
 
 @blueprint.get("/")
 def start() -> str:
-    """What this is, for whom, and a picture to check."""
+    """What this is, for whom, and a file to check."""
     with reading() as session:
         state = publishing.state(session)
         log_size = log.head(session).size
@@ -48,13 +48,13 @@ def start() -> str:
 
 @blueprint.get("/check")
 def check_again() -> AnyResponse:
-    """A reloaded answer has no picture any more: begin anew."""
+    """A reloaded answer has no file any more: begin anew."""
     return redirect(url_for("home.start"))
 
 
 @blueprint.post("/check")
-def check_picture() -> tuple[str, int]:
-    """Compare a picture, by the fingerprint that its browser made or by its file, and say what was found.
+def check_file() -> tuple[str, int]:
+    """Compare a picture or a text, by the fingerprint that its browser made or by its file, and say what was found.
 
     A file is hashed and forgotten.
     """
@@ -62,10 +62,11 @@ def check_picture() -> tuple[str, int]:
     budget, name = hidden_budget(), ""
     try:
         if device.CODES in _form():
-            name, found = request.form.get(device.NAME, ""), device.read_codes(request.form[device.CODES])
+            name = request.form.get(device.NAME, "")
+            found = device.read_codes(request.form[device.CODES], device.passages_of(request.files))
         else:
-            name, data = _picture()
-            found = fingerprint_image(data)
+            name, data = _file()
+            found = fingerprint_bytes(data)
         answer = _answer(name, found, budget)
     except VorbehaltError as error:
         return render_template("answer.html", answer=refusal(name, error)), 400
@@ -80,11 +81,11 @@ def _form() -> Mapping[str, str]:
         raise TooLarge("The file is larger than what is taken here.") from None
 
 
-def _picture() -> tuple[str, bytes]:
-    """Name and bytes of the picture that was sent."""
-    upload = request.files.get("picture")
+def _file() -> tuple[str, bytes]:
+    """Name and bytes of the file that was sent."""
+    upload = request.files.get("file")
     if upload is None or not upload.filename:
-        raise InvalidInput("No picture was sent.")
+        raise InvalidInput("No file was sent.")
     return upload.filename, upload.read()
 
 

@@ -12,21 +12,13 @@ from werkzeug.datastructures import FileStorage
 from registry.base.actor import Actor
 from registry.base.context import files, sources, writing
 from registry.base.ratelimits import Rate, spend
-from registry.core.errors import (
-    Conflict,
-    InvalidInput,
-    RateLimited,
-    TooLarge,
-    TooShort,
-    Undecodable,
-    UnsupportedMedia,
-)
+from registry.core.errors import Conflict, InvalidInput, RateLimited
 from registry.core.fingerprints import DHASH256, FULL, PHASH256, FileFingerprints, fingerprint_bytes
-from registry.core.fingerprints.documents.model import NO_TEXT, PROTECTED
 from registry.core.ids import parse_id
 from registry.web import device
 from registry.web.forms import Form
 from registry.web.i18n import gettext as _
+from registry.web.unreadable import why_unreadable
 from registry.works import previews, rules, service
 from registry.works.rules import Disclosure, MadeBy
 
@@ -94,7 +86,9 @@ def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -
     try:
         found = fingerprint_bytes(data)
     except InvalidInput as error:
-        return FileResult(name, "refused", why_unreadable(error))
+        return FileResult(
+            name, "refused", why_unreadable(error, otherwise=_("This file cannot be registered."))
+        )
     ready = _Ready(name, title, found, found)
     if about.keep_previews and found.media == "image":
         ready.preview = _stored_preview(previews.preview_of, data)
@@ -103,12 +97,12 @@ def register_file(actor: Actor, upload: FileStorage, title: str, about: About) -
 
 
 def register_codes(
-    actor: Actor, form: Form, about: About, sent_previews: Mapping[str, FileStorage]
+    actor: Actor, form: Form, about: About, parts: Mapping[str, FileStorage]
 ) -> list[FileResult]:
     """Register works by the fingerprints that their maker's browser made, in one transaction; the files did not come.
 
     Names, titles and codes stand in the form one after the other, in the order of the answers; the preview of the
-    n-th, from 0, is the part `preview-<n>`.
+    n-th, from 0, is the part `preview-<n>`, and of a text there is `passages-<n>`.
     """
     names, titles = form.values.getlist(device.NAME), form.values.getlist("title")
     codes = form.values.getlist(device.CODES)
@@ -117,9 +111,10 @@ def register_codes(
     allowed = [_too_many(actor, PurePath(name).name) for name in names]
     ready: list[_Ready | FileResult] = []
     for n, refused in enumerate(allowed):
-        one = refused or _read_codes(PurePath(names[n]).name, titles[n], codes[n])
-        if isinstance(one, _Ready) and about.keep_previews and f"preview-{n}" in sent_previews:
-            one.preview = _stored_preview(previews.read_preview, sent_previews[f"preview-{n}"].read())
+        passages = device.passages_of(parts, n)
+        one = refused or _read_codes(PurePath(names[n]).name, titles[n], codes[n], passages)
+        if isinstance(one, _Ready) and about.keep_previews and f"preview-{n}" in parts:
+            one.preview = _stored_preview(previews.read_preview, parts[f"preview-{n}"].read())
         ready.append(one)
     return [
         replace(result, on_device=True) if isinstance(one, _Ready) else result
@@ -127,11 +122,11 @@ def register_codes(
     ]
 
 
-def _read_codes(name: str, title: str, codes: str) -> _Ready | FileResult:
+def _read_codes(name: str, title: str, codes: str, passages: bytes | None) -> _Ready | FileResult:
     try:
-        found = device.read_codes(codes)
+        found = device.read_codes(codes, passages)
         content = rules.ClientCodes(found.fingerprints, found.media_type, found.size)
-        rules.check_client_codes(rules.Kind.IMAGE, content.fingerprints)
+        rules.check_client_codes(rules.Kind(found.media), content.fingerprints)
     except InvalidInput:
         sentence = _("Your browser sent no complete fingerprint. Open the page again and repeat it.")
         return FileResult(name, "refused", sentence)
@@ -234,28 +229,6 @@ def note_in_words(code: str) -> str:
             "missed."
         ),
     }.get(code, _("Some fingerprints could not be made of this file."))
-
-
-def why_unreadable(error: InvalidInput) -> str:
-    """Why a file could not be fingerprinted, and what to do."""
-    if isinstance(error, TooLarge):
-        return _("It is too large. Please make it smaller and try again.")
-    if isinstance(error, TooShort):
-        return _("This text is too short to be told from others. Put several together in one file.")
-    if error.details.get("reason") == PROTECTED:
-        return _("It is protected by a password or against copying. Please save it without that.")
-    if error.details.get("reason") == NO_TEXT:
-        return _(
-            "It contains pictures of pages only. Register these pictures, or the text as TXT, DOCX or EPUB."
-        )
-    if isinstance(error, UnsupportedMedia):
-        return _(
-            "We read pictures (JPEG, PNG, WebP, GIF, TIFF, BMP) and texts (TXT, Markdown, HTML, EPUB, PDF, DOCX). "
-            "Please save it as one of these."
-        )
-    if isinstance(error, Undecodable):
-        return _("The file is damaged or incomplete. Does it open on your computer?")
-    return _("This file cannot be registered.")
 
 
 def title_from(name: str) -> str:

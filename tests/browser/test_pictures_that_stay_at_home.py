@@ -151,7 +151,7 @@ def test_what_cannot_be_registered_is_said_at_once_and_not_sent(visit: Visits, t
         "broken.png": png(3)[:300],
         "first.png": png(71),
         "again.png": png(71),
-        "poem.txt": TEXT.encode(),
+        "page.html": b"<p>" + TEXT.encode(),
     }
     files = written(tmp_path, contents)
     with (tmp_path / "huge.jpg").open("wb") as file:
@@ -171,14 +171,14 @@ def test_what_cannot_be_registered_is_said_at_once_and_not_sent(visit: Visits, t
         row = page.locator("[data-state=refused]", has=page.get_by_text(name, exact=True))
         expect(row).to_contain_text(said)
     expect(page.locator("[data-state=twice]")).to_contain_text("byte for byte")
-    expect(page.get_by_text("Texts are fingerprinted by us. This file will be sent.")).to_be_visible()
+    expect(page.get_by_text("are read by us, not by your browser. This file will be sent.")).to_be_visible()
     expect(page.locator("#rows progress")).to_have_count(0)
     assert objections(page) == []
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_text("7 of 7 done")).to_be_visible()
     expect(page.locator("[data-state=reserved]")).to_have_count(2)
     assert objections(page) == []
-    assert [name for name, data in contents.items() if sent.holds(data)] == ["poem.txt"]
+    assert [name for name, data in contents.items() if sent.holds(data)] == ["page.html"]
 
 
 def test_a_browser_that_alters_pixels_is_found_out(visit: Visits, tmp_path: Path) -> None:

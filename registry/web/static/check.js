@@ -1,5 +1,5 @@
-// Makes the fingerprint of the chosen picture here and sends that alone. Without script, or with the box ticked, the
-// form sends the picture itself.
+// Makes the fingerprint of the chosen picture or text here and sends that alone. Without script, or with the box ticked,
+// the form sends the file itself.
 import { hashed, words } from "./hash/device.js";
 
 const form = document.getElementById("check");
@@ -19,24 +19,30 @@ async function check(file) {
   });
   if (!current()) return;
   picked.textContent = file.name;
-  if (answer.is === "device") return ask(file.name, answer.found);
+  if (answer.is === "device") return ask(file.name, answer);
   const said = answer.is === "send" ? instead : refused;
-  (said.querySelector("span") ?? said).textContent = words(answer.why === "text" ? "unknown" : answer.why);
+  (said.querySelector("span") ?? said).textContent = words(answer.why);
   said.hidden = false;
   if (answer.is === "send") send.focus();
 }
 
-// The field with the picture is left out: what is disabled is not sent.
-function ask(name, found) {
-  const fields = { name, codes: JSON.stringify(found) };
-  const hidden = Object.entries(fields).map(([key, value]) => {
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name: key, value });
-    return field;
-  });
+// The field with the file is left out: what is disabled is not sent.
+function ask(name, { found, passages }) {
+  const fields = [["name", name], ["codes", JSON.stringify(found)]].map(([key, value]) => hidden(key, { type: "hidden", value }));
+  if (passages) {
+    const part = new DataTransfer();
+    part.items.add(new File([passages], "passages"));
+    fields.push(hidden("passages-0", { type: "file", files: part.files }));
+  }
   pick.disabled = true;
-  form.append(...hidden);
+  form.append(...fields);
   form.submit();
+}
+
+function hidden(name, values) {
+  const field = document.createElement("input");
+  Object.assign(field, { name, hidden: true }, values);
+  return field;
 }
 
 function begin() {
@@ -66,8 +72,8 @@ form.addEventListener("drop", (event) => {
   pick.files = event.dataTransfer.files;
   begin();
 });
-addEventListener("pageshow", () => { // back from the answer: the picture can be chosen again
+addEventListener("pageshow", () => { // back from the answer: the file can be chosen again
   pick.disabled = false;
-  form.querySelectorAll("input[type=hidden]").forEach((field) => field.remove());
+  form.querySelectorAll("input[hidden]").forEach((field) => field.remove());
   picked.textContent = pick.files[0]?.name ?? picked.dataset.none;
 });

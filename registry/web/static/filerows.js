@@ -56,7 +56,7 @@ function openRow(item, leave) {
     said.textContent = item.said;
     state.replaceChildren(bar, said);
   } else if (item.made && !item.said) {
-    state.replaceChildren(copyOf("made-here"), item.code ? "" : ` ${words("blank")}`);
+    state.replaceChildren(copyOf("made-here"), item.code || item.passages ? "" : ` ${words("blank")}`);
   } else state.textContent = item.said || chosen.dataset.waiting;
   state.classList.toggle("error", item.wrong);
   const leaveOut = row.querySelector("button");

@@ -47,7 +47,7 @@ async function addSome(files) {
   for (let start = 0; start < files.length; start += ADDED_AT_ONCE) {
     const added = files.slice(start, start + ADDED_AT_ONCE).map((file) => ({
       file, name: file.name, size: file.size, title: titleOf(file.name), state: "open", said: "", part: null, made: false,
-      found: null, preview: null, sends: false, wrong: false, html: "",
+      found: null, preview: null, passages: null, sends: false, wrong: false, html: "",
     }));
     list.add(added);
     for (const item of added) item.ready = look(item);
@@ -71,6 +71,7 @@ async function look(item) {
   } else if (!isTwice(item, digestOf(answer.found))) {
     item.found = answer.found;
     item.preview = answer.preview ?? null;
+    item.passages = answer.passages ? new Blob([answer.passages]) : null;
     item.code = codeToDraw(answer.found.codes);
     item.made = true;
   }
@@ -143,7 +144,8 @@ function tell() {
 }
 
 // -- sending ----------------------------------------------------------------------------------------------------------
-const isSentWhole = (item) => item.sends || (send.checked && item.size <= mostBytes);
+const isSentWhole = (item) => item.sends || (send.checked && !item.passages && item.size <= mostBytes);
+const isSentAlone = (item) => isSentWhole(item) || item.passages; // a text's fingerprints are as long as the text
 const keepsPreviews = () => new FormData(form).get("preview") === "keep";
 
 function aboutAll() {
@@ -152,22 +154,26 @@ function aboutAll() {
   return [...fields];
 }
 
-// What is next: one file, or the fingerprints of as many pictures as are ready.
+// What is next: one file, the fingerprints of a text, or those of as many pictures as are ready.
 function nextBatch(first) {
-  if (isSentWhole(first)) return [first];
+  if (isSentAlone(first)) return [first];
   const open = list.items.slice(list.items.indexOf(first)).filter(isOpen);
-  const end = open.findIndex((item) => !item.looked || isSentWhole(item));
+  const end = open.findIndex((item) => !item.looked || isSentAlone(item));
   return open.slice(0, end < 0 ? open.length : end).slice(0, mostAtOnce);
 }
 
-async function sendFile(item) {
-  item.request ??= await request([...aboutAll(), ["title", item.title]], []); // the same when it is sent again
+async function sendAlone(item) {
+  const whole = isSentWhole(item);
+  const codes = whole ? [] : [["name", item.name], ["codes", JSON.stringify(item.found)]];
+  item.request ??= await request([...aboutAll(), ["title", item.title], ...codes], []); // the same when it is sent again
   const body = bodyOf(item.request);
-  body.append("file", item.file);
+  if (whole) body.append("file", item.file);
+  else body.append("passages-0", item.passages, "passages");
   const answer = await post(form.action, item.request.key, body, (part) =>
     progress(item, part, part < 1 ? `${Math.floor(part * 100)} %` : chosen.dataset.sending));
-  if (answer.ok) sent.bytes += item.size;
-  else item.request = null;
+  if (!answer.ok) item.request = null;
+  else if (whole) sent.bytes += item.size;
+  else sent.codes += item.found.codes.length + 1;
   return answer;
 }
 
@@ -252,7 +258,7 @@ async function registerAll() {
       items = nextBatch(next);
       for (const item of items) Object.assign(item, { part: 0, said: "", wrong: false });
       for (const item of items) list.changed(item);
-      const answer = await (isSentWhole(next) ? sendFile(next) : sendCodes(items));
+      const answer = await (isSentAlone(next) ? sendAlone(next) : sendCodes(items));
       if (!answer.ok) return refused(items, answer.page);
       take(items, answer);
     }

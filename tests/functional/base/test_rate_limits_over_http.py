@@ -108,7 +108,7 @@ def test_the_check_on_the_start_page_is_counted_by_address(client: Client) -> No
     """It has a price, and needs no account."""
 
     def send() -> int:
-        data = {"picture": (io.BytesIO(png()), "x.png")}
+        data = {"file": (io.BytesIO(png()), "x.png")}
         return int(
             client.post("/en/check", data=data, environ_overrides={"REMOTE_ADDR": "9.9.9.9"}).status_code
         )

@@ -1,4 +1,4 @@
-"""The start page and “check a picture”: two languages, strict headers, and an answer for every kind of file."""
+"""The start page and “check a picture or a text”: languages, strict headers, an answer for every kind of file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.decisions import Purpose
-from registry.core.fingerprints import fingerprint_image
+from registry.core.fingerprints import fingerprint_bytes
 from registry.core.ids import format_id
 from registry.licences import service as licences
 from tests.factories import make_actor
 from tests.support.browsing import text_of
-from tests.support.pictures import blank_png, png
+from tests.support.on_device import form_of_text
+from tests.support.pictures import TEXT, blank_png, png
 from tests.support.works import register
 
 Check = Callable[..., Any]
@@ -27,10 +28,10 @@ Check = Callable[..., Any]
 
 @pytest.fixture
 def check(app: Flask) -> Check:
-    """Sends a file to “check a picture”."""
+    """Sends a file to be checked."""
 
     def send(data: bytes, name: str = "picture.png", language: str = "en") -> Any:
-        files = {"picture": (io.BytesIO(data), name)}
+        files = {"file": (io.BytesIO(data), name)}
         return app.test_client().post(f"/{language}/check", data=files)
 
     return send
@@ -43,7 +44,7 @@ def registered(database: Database, sources: Sources) -> Callable[..., str]:
     def make(data: bytes, *, owner: str = "Anna", free: bool = False) -> str:
         with database.writing() as session:
             maker = make_actor(session, sources, Role.CREATOR, owner)
-            work = register(session, maker, sources, "Clouds", content=fingerprint_image(data))
+            work = register(session, maker, sources, "Clouds", content=fingerprint_bytes(data))
             if free:
                 command = licences.CreateOffer((work.public_id,), Purpose.TRAIN_GENAI)
                 licences.create_offer(session, maker, command, sources)
@@ -189,18 +190,81 @@ def test_a_picture_with_nothing_in_it(check: Check) -> None:
     assert "It has too little structure" in check(blank_png()).text
 
 
+# -- texts ----------------------------------------------------------------------------------------------------
+def test_a_text_that_nobody_registered(check: Check) -> None:
+    text = text_of(check(TEXT.encode(), name="dunes.txt").text)
+
+    assert "This text is not on record." in text
+    assert "structure" not in text
+
+
+@pytest.mark.parametrize("by_codes", [False, True], ids=["file", "codes"])
+@pytest.mark.parametrize(
+    ("change", "sentence", "rule"),
+    [
+        (str, "Your file is the registered one, byte for byte.", "its SHA-256 is equal"),
+        (
+            str.upper,
+            "Your text and the registered one have the same fingerprint.",
+            "at most 64 of 128 values",
+        ),
+        (
+            lambda text: f"{text} Once more.",
+            "Your text is nearly the same: 9 of 128 values of the fingerprint differ.",
+            "at most 64 of 128 values",
+        ),
+        (
+            lambda text: f"{'Something else stands before it, and more of it. ' * 9}{text}",
+            "share a passage of about 18 words",
+            "three fingerprints in a row",
+        ),
+    ],
+    ids=["same", "shouted", "longer", "inside"],
+)
+def test_a_registered_text(
+    app: Flask,
+    registered: Callable[..., str],
+    change: Callable[[str], str],
+    sentence: str,
+    rule: str,
+    by_codes: bool,
+) -> None:
+    number = registered(TEXT.encode())
+    data = change(TEXT).encode()
+    sent = form_of_text(data, "dunes.txt") if by_codes else {"file": (io.BytesIO(data), "dunes.txt")}
+    page = app.test_client().post("/en/check", data=sent)
+    text = text_of(page.text)
+
+    assert "This text is on record. Nobody may train AI with it without its maker’s licence." in text
+    assert sentence in text
+    assert rule in text
+    assert f"Entry {number}" in text
+    assert "Your picture" not in text
+    assert ("This file did not leave your device" in text) == by_codes
+
+
+def test_codes_of_a_text_without_their_end_are_refused(app: Flask) -> None:
+    sent = form_of_text(TEXT.encode(), "dunes.txt")
+    del sent["passages-0"]
+    page = app.test_client().post("/en/check", data=sent)
+
+    assert page.status_code == 400
+    assert "This file could not be checked." in page.text
+
+
 # -- files that cannot be checked -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (png(1)[:200], "damaged or incomplete"),
-        (b"", "We can read JPEG"),
-        (b"%PDF-1.7 not a picture", "We can read JPEG"),
-        (b"\0\0\0\x18ftypheic", "We can read JPEG"),
+        (b"", "damaged or incomplete"),
+        (b"%PDF-1.7 no pages", "damaged or incomplete"),
+        (b"\0\0\0\x18ftypheic", "We read pictures (JPEG"),
+        (b"Too few words.", "about 14 words are needed"),
     ],
-    ids=["truncated", "empty", "pdf", "heic"],
+    ids=["truncated", "empty", "pdf", "heic", "short"],
 )
-def test_a_file_that_is_no_picture(check: Check, data: bytes, sentence: str) -> None:
+def test_a_file_that_cannot_be_read(check: Check, data: bytes, sentence: str) -> None:
     page = check(data)
 
     assert page.status_code == 400
@@ -212,7 +276,7 @@ def test_no_file_at_all(app: Flask) -> None:
     page = app.test_client().post("/de/check", data={})
 
     assert page.status_code == 400
-    assert "Bitte wählen Sie zuerst ein Bild." in page.text
+    assert "Bitte wählen Sie zuerst eine Datei." in page.text
 
 
 def test_a_request_that_is_too_large(app: Flask, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

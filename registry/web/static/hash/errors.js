@@ -8,5 +8,8 @@ export class Unsuitable extends Error {
   }
 }
 
+// A part of this page did not come, or not as it should be. No reason to send the file.
+export class Unloaded extends Error {}
+
 // Nobody can: the file is damaged.
 export class Undecodable extends Error {}

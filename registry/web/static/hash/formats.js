@@ -1,6 +1,6 @@
 // What a file is, by its bytes, as registry/core/fingerprints/sniff.py; and whether a browser gives the pixels that the
 // server would. Where it would not, the answer says so instead of guessing: { is: "device", format } can be hashed here,
-// { is: "send", why } by the server, { is: "refused", why } nowhere.
+// { is: "send", why } by the server, { is: "refused", why } nowhere; { is: "text" } is no picture.
 
 const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
 const big16 = (bytes, at) => (bytes[at] << 8) | bytes[at + 1];
@@ -23,8 +23,13 @@ export function judge(name, bytes) {
     if (/^(hei|mif1)/.test(head.slice(8)) && !/avif/.test(head.slice(16, 48))) return refused("heic");
     return /^[^]{8}avi[fs]|^[^]{16,44}avif/.test(head) ? send("format") : refused("unknown");
   }
-  if (/^(II[*+]\0|MM\0[*+]|BM|\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/.test(head)) return send("format");
-  return PICTURE_NAMES.test(name) ? refused("no-picture") : send("text");
+  if (/^(II[*+]\0|MM\0[*+]|\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/.test(head) || isBmp(bytes, head)) return send("format");
+  return PICTURE_NAMES.test(name) ? refused("no-picture") : { is: "text" };
+}
+
+// "BM" alone may begin a sentence, so the size of the information header must be a known one as well.
+function isBmp(bytes, head) {
+  return head.startsWith("BM") && [12, 40, 52, 56, 64, 108, 124].includes(little16(bytes, 14)) && little16(bytes, 16) === 0;
 }
 
 // -- JPEG: four channels are inks, which browsers mix by a profile and the server does not -----------------------------

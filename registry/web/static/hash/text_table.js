@@ -3,6 +3,7 @@
 // Unicode has no say, and a table of which one byte is wrong is not used.
 
 import { hex } from "./bytes.js";
+import { Unloaded } from "./errors.js";
 
 const DIGESTS = {
   offsets: "fa3c6e8d97a2911762aaaf5c4abb05fc4bb3b19257f7ebcd9f26180d07cf66b8",
@@ -16,11 +17,11 @@ const NOTHING = 0, ITSELF = 1, SYLLABLE = 2;
 let loaded = null;
 
 // { offsets, output, permutations }: output[offsets[c]] up to offsets[c + 1] replaces code point c; the multipliers come
-// first among the permutations. Loaded with the first text.
+// first among the permutations. Loaded with the first text; `Unloaded` if it does not come, or not whole.
 export function textTable() {
-  loaded ??= load().catch((error) => {
+  loaded ??= load().catch(() => {
     loaded = null;
-    throw error;
+    throw new Unloaded();
   });
   return loaded;
 }

@@ -1,7 +1,9 @@
-// Hashes one file after the other, away from the page. In: { id, file, mostBytes }. Out: { id, step } while it works, at
-// the end { id, found } with the codes, or { id, is, why } if the file has to be sent ("send") or is of no use ("refused").
+// Hashes one file after the other, away from the page. In: { id, file }. Out: { id, step } while it works, at the end
+// { id, is: "device", found } with the codes (of a text `passages` besides, its fingerprints as bytes), or { id, is, why }
+// if the file has to be sent ("send") or is of no use ("refused").
 
-import { Undecodable, Unsuitable } from "./errors.js";
+import { hex } from "./bytes.js";
+import { Undecodable, Unloaded, Unsuitable } from "./errors.js";
 import { judge } from "./formats.js";
 import { codesOf } from "./image.js";
 import { canvasIsExact, pixelsOf } from "./pixels.js";
@@ -26,6 +28,7 @@ async function answer({ id, file, draw }) {
 function outcome(error) {
   if (error instanceof Unsuitable) return { is: "send", why: error.why };
   if (error instanceof Undecodable) return { is: "refused", why: "damaged" };
+  if (error instanceof Unloaded) return { is: "refused", why: "unloaded" };
   if (error instanceof DOMException) return { is: "refused", why: "unreadable" };
   return { is: "send", why: "failed" }; // memory, or something a browser lacks
 }
@@ -34,6 +37,7 @@ async function hashed(file, said, draw) {
   said("read");
   const bytes = new Uint8Array(await file.arrayBuffer());
   const judged = judge(file.name, bytes);
+  if (judged.is === "text") return (await textScript()).hashedText(bytes, said);
   if (judged.is !== "device") return judged;
   said("decode");
   const digest = crypto.subtle.digest("SHA-256", bytes);
@@ -45,4 +49,7 @@ async function hashed(file, said, draw) {
   return { is: "device", found, preview: draw ? await previewOf(data, width, height) : null };
 }
 
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+// Loaded with the first text.
+function textScript() {
+  return import("./text.js").catch(() => { throw new Unloaded(); });
+}

@@ -1,0 +1,135 @@
+"""Checking and registering texts by fingerprints made in the browser: no byte of a text leaves the device."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Route, expect
+from sqlalchemy import select
+
+from registry.core.fingerprints import MD5, fingerprint_bytes
+from registry.works.models import StoredFingerprint, Work, WorkVersion
+from tests.support.axe import objections
+from tests.support.pictures import TEXT, png
+
+Visits = Callable[..., Any]
+
+
+def story(seed: int, words: int) -> str:
+    """A text of words that nobody else uses."""
+    drawn = random.Random(seed)
+    letters = "aeioubdfgklmnprst"
+    return " ".join("".join(drawn.choices(letters, k=drawn.randint(2, 9))) for _ in range(words))
+
+
+def heard_of(made: Any, contents: dict[str, bytes], begin: int = 0) -> list[str]:
+    """Those of these files of which any request brought sixteen bytes from the middle."""
+    bodies = made.server.heard[begin:]
+    middles = {name: data[len(data) // 2 :][:16] for name, data in contents.items()}
+    return [name for name, part in middles.items() if any(part in body for body in bodies)]
+
+
+def written(folder: Path, contents: dict[str, bytes]) -> list[str]:
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    return [str(folder / name) for name in contents]
+
+
+def stored(made: Any, title: str) -> set[tuple[str, str, bytes, str]]:
+    """What is on record of the work of this title."""
+    query = select(StoredFingerprint).join(WorkVersion).join(Work).where(Work.title == title)
+    with made.server.database.reading() as session:
+        return {(f.algorithm, f.kind, f.code, f.made_by) for f in session.scalars(query)}
+
+
+def test_only_fingerprints_of_texts_are_sent(visit: Visits, tmp_path: Path) -> None:
+    novel = story(1, 60_000)  # its fingerprints are longer than what a field of a form may hold
+    contents = {
+        "poem.txt": TEXT.encode(),
+        "novel.md": f"# A novel\n\n{novel}".encode(),
+        "exported.txt": ("Käse, Öl und Straße. " + story(2, 80)).encode("utf-16"),
+        "photo.png": png(7),
+        "again.txt": TEXT.encode(),
+        "note.txt": b"Too few words.",
+        "old.txt": ("Käse und Öl. " + story(3, 80)).encode("latin-1"),
+        "letter.rtf": b"{\\rtf1 " + story(4, 80).encode() + b"}",
+        "page.html": b"<!doctype html><p>" + story(5, 80).encode(),
+    }
+    made = visit()
+    page = made.sign_up("creator", "Thea")
+    made.open("/en/works/register")
+    page.set_input_files("#files", written(tmp_path, contents))
+    for name, said in {
+        "note.txt": "about 14 words are needed",
+        "old.txt": "not stored as UTF-8",
+        "letter.rtf": "Please save it as one of these",
+        "again.txt": "byte for byte",
+    }.items():
+        row = page.locator("[data-state=refused], [data-state=twice]", has=page.get_by_text(name, exact=True))
+        expect(row).to_contain_text(said)
+        expect(row).to_contain_text("This file did not leave your device")
+    expect(
+        page.get_by_text("web pages are read by us, not by your browser. This file will be sent.")
+    ).to_be_visible()
+    assert objections(page) == []
+    page.check("#send")  # is for pictures: of texts there are no parts that would be missed
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.get_by_text("9 of 9 done")).to_be_visible()
+
+    expect(page.locator("[data-state=reserved]")).to_have_count(5)
+    expect(page.locator("[data-state=reserved] .badge-device")).to_have_count(3)
+    assert objections(page) == []
+    assert heard_of(made, contents) == ["photo.png", "page.html"]  # so this test would notice
+    for title, name in {"poem": "poem.txt", "novel": "novel.md", "exported": "exported.txt"}.items():
+        here = fingerprint_bytes(contents[name]).fingerprints
+        assert stored(made, title) == {
+            (f.algorithm, f.kind, f.code, "client") for f in here if f.algorithm != MD5
+        }
+
+    # Whoever asks for a part of the novel learns it, without sending the part.
+    begin = len(made.server.heard)
+    page = made.open("/en/")
+    excerpt = {"excerpt.txt": " ".join(novel.split()[30_000:30_100]).encode()}
+    page.set_input_files("#pick", written(tmp_path, excerpt))
+    expect(page.get_by_role("heading", name="This text is on record.")).to_be_visible()
+    expect(page.get_by_text("share a passage of about")).to_be_visible()
+    expect(page.get_by_text("This file did not leave your device")).to_be_visible()
+    assert objections(page) == []
+    whole = {"novel.md": contents["novel.md"]}
+    page.set_input_files("#pick", written(tmp_path, whole))
+    expect(page.get_by_text("Your file is the registered one, byte for byte.")).to_be_visible()
+    assert heard_of(made, excerpt | whole, begin) == []
+
+
+def test_documents_are_sent_only_by_who_wishes_to(visit: Visits, tmp_path: Path) -> None:
+    contents = {"page.html": b"<!doctype html><p>" + story(6, 60).encode()}
+    made = visit()
+    page = made.open("/en/")
+    page.set_input_files("#pick", written(tmp_path, contents))
+    expect(page.get_by_text("web pages are read by us, not by your browser.")).to_be_visible()
+    assert objections(page) == []
+    assert heard_of(made, contents) == []
+    page.check("#send")
+    page.get_by_role("button", name="Check it").click()
+    expect(page.get_by_role("heading", name="This text is not on record.")).to_be_visible()
+    assert heard_of(made, contents) == ["page.html"]
+
+
+def test_a_table_of_letters_with_one_wrong_byte_makes_no_fingerprint(visit: Visits, tmp_path: Path) -> None:
+    contents = {"story.txt": story(8, 60).encode()}
+    made = visit()
+
+    def damaged(route: Route) -> None:
+        answer = route.fetch()
+        body = bytearray(answer.body())
+        body[len(body) // 2] ^= 1
+        route.fulfill(response=answer, body=bytes(body))
+
+    made.context.route("**/text_table.v1.bin", damaged)
+    page = made.open("/en/")
+    page.set_input_files("#pick", written(tmp_path, contents))
+    expect(page.get_by_text("A part of this page could not be loaded.")).to_be_visible()
+    assert heard_of(made, contents) == []
