@@ -20,6 +20,7 @@ from registry.remuneration.models import (
     DeclaredCharge,
     LedgerEntry,
     LedgerPosting,
+    ReleasedLine,
     SettlementHold,
     SettlementPool,
 )
@@ -27,8 +28,10 @@ from registry.remuneration.payout_models import BankReply, Payout, PayoutEvent, 
 from registry.remuneration.safeguards import APPEND_ONLY
 from registry.usage import service as usage
 from registry.usage.models import Declaration
+from registry.works.service import Outcome
 from tests.factories import START, Clock, make_sources
 from tests.support import postgres
+from tests.support.conflicts import contest, decide
 from tests.support.usage import CENTS_PER_100_IMAGES, FLAT, Trade, name, open_trade, row
 
 NEW = b"n" * 32
@@ -80,6 +83,37 @@ def test_what_many_report_and_settle_at_once_is_one_claim_and_one_settlement(
     with on_postgresql.reading() as session:
         assert remuneration.balance(session, f"Assets:Receivable:{name(trade.lab)}") == {"EUR": 1040}
         assert remuneration.balance(session, f"Liabilities:Payee:{name(trade.anna)}") == {"EUR": -1040}
+
+
+@pytest.fixture(scope="module")
+def released(on_postgresql: Database, settled: tuple[Trade, list[int], list[int]]) -> list[int]:
+    """A contested title's money was held, and after the decision six settle at once; how much each released."""
+    trade = settled[0]
+    with on_postgresql.writing() as session:
+        trade.session = session
+        newer = trade.work(trade.bert)
+        licence = trade.agreement(newer, owner=trade.bert, components=(FLAT,))
+        contest(trade, newer, trade.work())
+        trade.claim(row(newer, licence), number=2)
+        remuneration.settle(session, trade.operator, "2026-Q3", trade.sources)
+        decide(trade, newer, Outcome.UPHOLD)
+
+    def settle(_: int) -> int:
+        with on_postgresql.writing() as session:
+            return remuneration.settle(session, trade.operator, "2026-Q3", trade.sources).id
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(settle, range(AT_ONCE)))
+
+
+def test_what_many_release_at_once_is_released_once(on_postgresql: Database, released: list[int]) -> None:
+    """By one settlement, which the others find."""
+    assert len(set(released)) == 1
+    with on_postgresql.reading() as session:
+        lines = session.scalars(select(ReleasedLine)).all()
+        assert [line.settlement_id for line in lines] == released[:1]
+        query = select(LedgerPosting.amount_minor).join(LedgerEntry).where(LedgerEntry.kind == "release")
+        assert sorted(session.scalars(query)) == [-1000, 1000]
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +188,7 @@ def refused(database: Database, act: Callable[[Session], object], because: str) 
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.usefixtures("settled", "paid", "charged")
+@pytest.mark.usefixtures("settled", "released", "paid", "charged")
 def test_no_row_of_money_is_changed_or_removed(on_postgresql: Database, table: str) -> None:
     """Not even by emptying the table."""
     with on_postgresql.reading() as session:
