@@ -13,7 +13,7 @@ from sqlalchemy import select
 from registry.base.db import Database
 from registry.core.fingerprints import MD5, WINNOW32, fingerprint_bytes
 from registry.works.models import StoredFingerprint, WorkVersion
-from tests.support.on_device import form_of_text
+from tests.support.device import form_of_text
 from tests.support.pictures import TEXT
 
 STATE = re.compile(r'data-state="(\w+)"')

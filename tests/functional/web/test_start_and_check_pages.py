@@ -19,7 +19,7 @@ from registry.core.ids import format_id
 from registry.licences import service as licences
 from tests.factories import make_actor
 from tests.support.browsing import text_of
-from tests.support.on_device import form_of_text
+from tests.support.device import form_of_text
 from tests.support.pictures import TEXT, blank_png, png
 from tests.support.works import register
 

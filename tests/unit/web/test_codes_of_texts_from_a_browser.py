@@ -12,7 +12,7 @@ from registry.core.fingerprints import MD5, MINHASH128, SHA256, fingerprint_byte
 from registry.core.fingerprints.minhash import to_lean
 from registry.core.fingerprints.winnow_records import Fingerprints, packed
 from registry.web.device import read_codes
-from tests.support.on_device import said_of_text
+from tests.support.device import said_of_text
 from tests.support.pictures import TEXT
 
 
