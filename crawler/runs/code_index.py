@@ -28,9 +28,9 @@ from crawler.runs.code_columns import flat
 from crawler.runs.code_keys import KEYED, Keys, keys_of
 from registry.core.errors import VerificationFailed
 
-_SCHEMA = pa.schema(
-    [pa.field("keys", pa.list_(pa.field("key", pa.uint32(), nullable=False)), nullable=False)]
-)
+_HEADS = pa.list_(pa.field("head", pa.uint32(), nullable=False))
+_TAGS = pa.list_(pa.field("tag", pa.uint8(), nullable=False))
+_SCHEMA = pa.schema([pa.field("heads", _HEADS, nullable=False), pa.field("tags", _TAGS, nullable=False)])
 _FORMAT = "vorbehalt-codes-index-v1"
 _BROKEN = (pa.ArrowException, OSError, ValueError, IndexError, KeyError, TypeError)
 """What reading a damaged file may raise."""
@@ -62,21 +62,17 @@ class IndexWriter:
         numbers = kinds.indices.to_numpy()
         for number, algorithm in enumerate(kinds.dictionary.to_pylist()):
             rows = np.flatnonzero(numbers == number)
-            self._write(algorithm, len(rows), _lists(algorithm, codes.take(pa.array(rows))))
+            self._write(
+                f"{self._groups} {len(rows)} {algorithm}", _keys(algorithm, codes.take(pa.array(rows)))
+            )
         self._groups += 1
-
-    def _write(self, algorithm: str, codes: int, keys: pa.Array) -> None:
-        said = f"{self._groups} {codes} {algorithm}"
-        batch = pa.record_batch([keys], _SCHEMA)
-        metadata = {"of": said, "crc": f"{_checksum(said, keys):08x}"}
-        self._file.write_batch(batch, custom_metadata=metadata)
 
     def finish(self, table: Path) -> None:
         """When the table is written."""
-        said = f"{_FORMAT} {' '.join(f'{found:08x}' for found in _checksums(table))}"
-        nothing = _nothing()
-        metadata = {"of": said, "crc": f"{_checksum(said, nothing):08x}"}
-        self._file.write_batch(pa.record_batch([nothing], _SCHEMA), custom_metadata=metadata)
+        self._write(f"{_FORMAT} {' '.join(f'{found:08x}' for found in _checksums(table))}", _no_keys())
+
+    def _write(self, of: str, keys: pa.RecordBatch) -> None:
+        self._file.write_batch(keys, custom_metadata={"of": of, "crc": f"{_checksum(of, keys):08x}"})
 
 
 @contextmanager
@@ -86,24 +82,29 @@ def writing(path: Path) -> Iterator[IndexWriter]:
         yield IndexWriter(written)
 
 
-def _lists(algorithm: str, codes: pa.BinaryArray) -> pa.Array:
+def _keys(algorithm: str, codes: pa.BinaryArray) -> pa.RecordBatch:
     if algorithm not in KEYED:
-        return _nothing()
+        return _no_keys()
     own = flat(codes)
-    keys, counts = keys_of(algorithm, own.data, own.sizes)
-    ends = np.zeros(len(counts) + 1, np.int32)
+    hashes, counts = keys_of(algorithm, own.data, own.sizes)
+    keys, ends = Keys.of(hashes), np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=ends[1:])
-    values = pa.array(keys, pa.uint32())
-    return pa.ListArray.from_arrays(pa.array(ends), values, type=_SCHEMA.field("keys").type)
+    lists = [
+        pa.ListArray.from_arrays(pa.array(ends), pa.array(values), type=kind)
+        for values, kind in ((keys.heads, _HEADS), (keys.tags, _TAGS))
+    ]
+    return pa.record_batch(lists, _SCHEMA)
 
 
-def _nothing() -> pa.Array:
-    return pa.array([], _SCHEMA.field("keys").type)
+def _no_keys() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], _SCHEMA)
 
 
-def _checksum(said: str, keys: pa.Array) -> int:
-    crc = zlib.crc32(said.encode())
-    return zlib.crc32(keys.values.to_numpy(), zlib.crc32(keys.offsets.to_numpy(), crc))
+def _checksum(of: str, keys: pa.RecordBatch) -> int:
+    crc = zlib.crc32(of.encode())
+    for column in keys.columns:
+        crc = zlib.crc32(column.values.to_numpy(), zlib.crc32(column.offsets.to_numpy(), crc))
+    return crc
 
 
 # -- the table ---------------------------------------------------------------------------------------------
@@ -175,17 +176,18 @@ class CodeIndex:
             raise self._damaged() from problem
         if wrong or (len(keys) and len(keys) != int(codes)):
             raise self._damaged()
-        own = keys.values.to_numpy() if algorithm in KEYED else None
-        return Group(algorithm, int(codes), own, keys.offsets.to_numpy()[1:])
+        heads, tags = keys.columns
+        own = Keys(heads.values.to_numpy(), tags.values.to_numpy()) if algorithm in KEYED else None
+        return Group(algorithm, int(codes), own, heads.offsets.to_numpy()[1:])
 
-    def _read(self, at: int) -> tuple[str, pa.Array]:
+    def _read(self, at: int) -> tuple[str, pa.RecordBatch]:
         """What a batch says whose it is, and its keys; `ValueError` if its checksum is another."""
         batch, metadata = self._file.get_batch_with_custom_metadata(at)
         batch.validate()
-        said, keys = metadata[b"of"].decode(), batch.column(0)
-        if metadata[b"crc"].decode() != f"{_checksum(said, keys):08x}":
-            raise ValueError(said)
-        return said, keys
+        of = metadata[b"of"].decode()
+        if metadata[b"crc"].decode() != f"{_checksum(of, batch):08x}":
+            raise ValueError(of)
+        return of, batch
 
     def _damaged(self) -> VerificationFailed:
         return VerificationFailed(

@@ -11,12 +11,12 @@ from registry.core.fingerprints.kernels import compiled
 
 @compiled
 def passing(
-    keys: NDArray[np.uint32], bitmap: NDArray[np.uint64], shift: np.uint64, passed: NDArray[np.uint32]
+    heads: NDArray[np.uint32], bitmap: NDArray[np.uint64], shift: np.uint64, passed: NDArray[np.uint32]
 ) -> int:
     """Which keys have their bit set; returns how many, and writes them to `passed`, which has room for all."""
     count = uint64(0)
-    for i in range(uint64(len(keys))):
-        place = uint64(keys[i]) >> shift
+    for i in range(uint64(len(heads))):
+        place = uint64(heads[i]) >> shift
         passed[count] = i
         count += (bitmap[place >> uint64(6)] >> (place & uint64(63))) & uint64(1)
     return int(count)

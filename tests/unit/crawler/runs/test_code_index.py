@@ -127,16 +127,18 @@ def test_the_index_of_another_table_is_refused(run: tuple[Path, FileUsed], tmp_p
 
 
 @given(
-    known=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=300),
-    asked=st.lists(st.integers(0, 2**32 - 1), max_size=300),
+    known=st.lists(st.integers(0, 2**40 - 1), min_size=1, max_size=300),
+    asked=st.lists(st.integers(0, 2**40 - 1), max_size=300),
     some=st.integers(0, 300),
 )
 @settings(max_examples=60)
 def test_keys_are_met_by_either_engine(known: list[int], asked: list[int], some: int) -> None:
-    keys = np.array([*asked, *known[:some]], np.uint32)
+    others = [key ^ 1 for key in known[:some]]  # alike but for the last bit
+    hashes = np.array([*asked, *known[:some], *others], np.uint64)
     among = set(known)
-    expected = [n for n, key in enumerate(keys.tolist()) if key in among]
+    expected = [n for n, key in enumerate(hashes.tolist()) if key in among]
     for head_start in (1 << 40, -1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(code_keys, "LOOKUPS", Meter(head_start))
-            assert code_keys.KeySet(np.array(known, np.uint32)).met_by(keys).tolist() == expected
+            met = code_keys.KeySet(np.array(known, np.uint64)).met_by(code_keys.Keys.of(hashes))
+            assert met.tolist() == expected
