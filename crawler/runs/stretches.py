@@ -27,6 +27,7 @@ from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.papers import places_in
 from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row
+from crawler.runs.signal_columns import SaidOfItems, said_of_items
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
 from registry.core.signals.summary import is_signal, signal_of
@@ -73,13 +74,18 @@ class Stretch:
         """How many items carry which opt-out signal, by family."""
         return Counter({signal_of(a): len(rows) for a, rows in self.by_algorithm.items() if is_signal(a)})
 
-    def signalled(self) -> NDArray[np.bool_]:
-        """Which items carry an opt-out signal."""
-        found = np.zeros(self.verdicts.num_rows, np.bool_)
-        for algorithm, rows in self.by_algorithm.items():
-            if is_signal(algorithm):
-                found[self.owners[rows]] = True
-        return found
+    def said(self) -> SaidOfItems:
+        """What opt-out signals say of each item."""
+        rows = self._signal_rows
+        part = self.codes.take(pa.array(rows))
+        columns = (part.column(name).to_pylist() for name in ("algorithm", "kind", "code"))
+        return said_of_items(self.verdicts.num_rows, zip(self.owners[rows].tolist(), *columns, strict=True))
+
+    @cached_property
+    def _signal_rows(self) -> NDArray[np.int64]:
+        """Which rows of the codes are about signals."""
+        rows = [rows for name, rows in self.by_algorithm.items() if is_signal(name)]
+        return np.sort(np.concatenate(rows)) if rows else np.empty(0, np.int64)
 
     def is_odd(self) -> bool:
         """Whether anything may be wrong with the codes of any item."""
@@ -90,13 +96,13 @@ class Stretch:
         return self._is_of_another_digest() or any(
             odd_codes(name, kinds.take(pa.array(rows)), self.codes_of[name]).any()
             for name, rows in self.by_algorithm.items()
-            if not is_signal(name)  # the items that carry one are judged one by one
+            if not is_signal(name)  # see `said`
         )
 
     def _is_without_codes(self) -> bool:
         """Whether an item has none, and the papers do not say why."""
         unexplained = np.array(self.verdicts.column("error").is_null())
-        unexplained[self.owners] = False
+        unexplained[np.delete(self.owners, self._signal_rows)] = False
         return bool(unexplained.any())
 
     def _is_of_another_digest(self) -> bool:

@@ -7,13 +7,14 @@ No item is decoded again, so this takes a fraction of the run's time and needs n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from crawler import durable
 from crawler.filter import Judge, Reading
@@ -31,6 +32,7 @@ from crawler.sources.folder import listing_of
 from crawler.sources.img2dataset import FORMAT as ITEMS
 from registry.core.errors import InvalidInput, VerificationFailed
 from registry.core.records.runs import FileUsed, RunManifest
+from registry.core.signals.summary import Said
 from registry.core.snapshots import Snapshot
 from registry.core.tlog.notes import VerifierKey
 
@@ -129,12 +131,12 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
     totals, listings = Totals(), Listings((used.format, used.rows) for used in manifest.inputs)
     signals, unmatched = Counter[str](), _Unmatched(judge)
     for part in stretches(run):
-        alone = (
-            np.ones(part.verdicts.num_rows, np.bool_)
-            if part.is_odd()
-            else part.near(reach) | part.signalled()
-        )
-        if not unmatched.is_said_of(part.verdicts.filter(pa.array(~alone))):
+        said = part.said()
+        alone = np.ones(part.verdicts.num_rows, np.bool_)
+        if not part.is_odd():
+            alone = part.near(reach) | said.odd
+        others = ~alone
+        if not unmatched.is_stated(part.verdicts.filter(pa.array(others)), said.cases, said.of_items[others]):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
         totals.add(part.verdicts)
@@ -158,21 +160,30 @@ class _Unmatched:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._lines: dict[tuple[str | None, ...], pa.RecordBatch] = {}
+        self._numbers: dict[Reading, int] = {}
+        self._lines = papers.batch([], papers.VERDICTS)
 
-    def is_said_of(self, verdicts: pa.RecordBatch) -> bool:
-        """Whether these lines all say that."""
+    def is_stated(
+        self, verdicts: pa.RecordBatch, cases: Sequence[tuple[Said, ...]], of_rows: NDArray[np.int64]
+    ) -> bool:
+        """Whether these lines all say that; of each line it is known which case of signals its item is."""
         errors = verdicts.column("error").dictionary_encode()
-        gaps = (*errors.dictionary.to_pylist(), None)
-        if (lines := self._lines.get(gaps)) is None:
-            readings = [Reading(None, None, gap=gap) for gap in gaps]
-            lines = self._lines[gaps] = papers.unmatched(self._judge, readings)
-        which = errors.indices.fill_null(len(gaps) - 1)
+        gaps = [*errors.dictionary.to_pylist(), None]
+        gap_of_rows = errors.indices.fill_null(len(gaps) - 1).to_numpy().astype(np.int64)
+        pairs, of_pairs = np.unique(gap_of_rows * len(cases) + of_rows, return_inverse=True)
+        found = (divmod(pair, len(cases)) for pair in pairs.tolist())
+        numbers = [self._number(Reading(None, None, (), gaps[gap], cases[case])) for gap, case in found]
+        if len(self._numbers) > self._lines.num_rows:
+            self._lines = papers.unmatched(self._judge, list(self._numbers))
+        which, lines = pa.array(np.array(numbers, np.int64)[of_pairs]), self._lines
         return all(
             verdicts.column(at).equals(lines.column(at).take(which))
             for at, name in enumerate(papers.VERDICTS.names)
             if name not in papers.OF_THE_ITEM
         )
+
+    def _number(self, reading: Reading) -> int:
+        return self._numbers.setdefault(reading, len(self._numbers))
 
 
 def _judge_singly(items: Iterable[tuple[Row, list[Row]]], judge: Judge) -> None:

@@ -121,7 +121,29 @@ def no_signal_of_ours(rows: Lines) -> Lines:
     return [row | {"code": b"\xff"} if str(row["algorithm"]).startswith("signal.") else row for row in rows]
 
 
-@pytest.mark.parametrize("change", [without_one, turned_round, of_another_kind, no_signal_of_ours])
+def nothing_but_signals(rows: Lines) -> Lines:
+    return [r for r in rows if r["key"] != "refused.jpg" or str(r["algorithm"]).startswith("signal.")]
+
+
+def said_twice(rows: Lines) -> Lines:
+    mine = ("refused.jpg", "signal.iptc.v1")
+    return [line for row in rows for line in [row] * (1 + ((row["key"], row["algorithm"]) == mine))]
+
+
+def in_another_order(rows: Lines) -> Lines:
+    mine = [
+        row for row in rows if row["key"] == "refused.jpg" and str(row["algorithm"]).startswith("signal.")
+    ]
+    assert len(mine) > 1
+    at = rows.index(mine[0])
+    return [*rows[:at], *reversed(mine), *rows[at + len(mine) :]]
+
+
+CHANGES = [without_one, turned_round, of_another_kind, no_signal_of_ours]
+CHANGES += [nothing_but_signals, said_twice, in_another_order]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_signal_does_not_verify(
     run: Path, tmp_path: Path, change: Callable[[Lines], Lines]
 ) -> None:
