@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry.core.decisions import Verdict
-from registry.core.signals.summary import SITE
+from registry.core.signals.summary import SITE, Said, purposes_in
 
 VERDICTS = {
     Verdict.ALLOW: "may be used",
@@ -60,6 +60,18 @@ def reason(code: str) -> str:
         name = code.removeprefix("error.signal.")
         return f"what {_who_says(name)} may say could not be read ({_family(name)})"
     return _REASONS.get(code, code)
+
+
+def said(one: Said) -> str:
+    """What a family of signals says, for all uses."""
+    parts = [
+        f"{verb} {', '.join(purposes_in(bits))}"
+        for verb, bits in (("refuses", one.denied), ("permits", one.allowed))
+        if bits
+    ]
+    parts += ["could not be read in full"] if one.unreadable else []
+    who = _who_says(one.signal)
+    return f"{who[0].upper()}{who[1:]} ({_family(one.signal)}) {' and '.join(parts)}."
 
 
 def _who_says(signal: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from crawler import words
 from crawler.modes import Mode, mode_of
 from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.opening import open_edition, open_manifest
-from registry.core.decisions import Verdict
+from registry.core.decisions import Purpose, Verdict, inside
 from registry.core.errors import NotFound
 from registry.core.fingerprints import ANCHORS256, DEEP256, MINHASH128
 from registry.core.records.runs import RunManifest
+from registry.core.signals.summary import is_signal, purposes_in, said_from
 from registry.core.snapshots import Snapshot
 
 
@@ -48,7 +50,7 @@ def explain(run: Path, key: str, snapshot: Path | None = None) -> list[Explanati
     for row in _rows(run, key):
         codes = _codes(run, row)
         sentences = list(_sentences(row, manifest))
-        sentences[-1:-1] = _how_compared(row, codes, manifest)
+        sentences[-1:-1] = [*_how_compared(row, codes, manifest), *_signals(codes, manifest)]
         if edition is not None and row["work_id"]:
             sentences.insert(-1, _terms(row["work_id"], edition))
         found.append(Explanation(row, tuple(sentences), tuple(codes)))
@@ -94,6 +96,19 @@ def _how_compared(row: dict[str, Any], codes: list[dict[str, str]], manifest: Ru
     if codes and made.isdisjoint((ANCHORS256, DEEP256)) and Verdict(row["verdict"]) is Verdict.DENY:
         said.append("Its parts were not compared any more: it was denied for good as a whole.")
     return said
+
+
+def _signals(codes: list[dict[str, str]], manifest: RunManifest) -> Iterator[str]:
+    """What opt-out signals say of an item, all of them, and whether they contradict each other."""
+    found = [said_from(c["algorithm"], bytes.fromhex(c["code"])) for c in codes if is_signal(c["algorithm"])]
+    yield from map(words.said, found)
+    asked = set(inside(Purpose(manifest.purpose)))
+    refused, permitted = (
+        any(asked.intersection(purposes_in(bits)) for bits in some)
+        for some in ([s.denied for s in found], [s.allowed for s in found])
+    )
+    if refused and permitted:
+        yield "They contradict each other; a refusal counts."
 
 
 def _sentences(row: dict[str, Any], manifest: RunManifest) -> list[str]:

@@ -53,6 +53,11 @@ class Said:
         return bytes([self.denied, self.allowed, self.unreadable])
 
 
+def purposes_in(bits: int) -> tuple[Purpose, ...]:
+    """The purposes that bits of a `Said` stand for."""
+    return tuple(purpose for purpose in _PURPOSES if bits & _BIT[purpose])
+
+
 def is_signal(algorithm: str) -> bool:
     """Whether a line in a table of codes is about a signal."""
     return algorithm.startswith(_PREFIX)

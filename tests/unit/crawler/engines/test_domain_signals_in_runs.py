@@ -22,6 +22,7 @@ from crawler.report.page import write_report
 from crawler.report.signals import signal_rows, site_sentences
 from crawler.report.texts import LANGUAGES, Texts
 from crawler.runs import papers, refilter
+from crawler.runs.explain import explain
 from crawler.runs.verify import verify_run
 from crawler.sites import DAY
 from crawler.sites.evidence import Sites, check_sites
@@ -31,7 +32,7 @@ from registry.core.decisions import Policy
 from registry.core.errors import InvalidInput, NotReady, VerificationFailed
 from registry.core.records.runs import RunManifest
 from tests.unit.crawler import lab
-from tests.unit.crawler.archives import packed, record, response
+from tests.unit.crawler.archives import packed, record, response, urn
 from tests.unit.crawler.shards import jpeg, tar, write
 from tests.unit.crawler.sites.world import ASKED_AT, PERMITS, REFUSES, TDMREP, TIMEOUT, site, sites_file
 
@@ -292,6 +293,24 @@ def test_an_item_at_two_places_needs_both(tmp_path: Path, job_for: Callable[...,
     table = pa.table({"url": [pair[0] for pair in pairs], "image_url": [pair[1] for pair in pairs]})
     path = write(tmp_path / "t.parquet", table)
     assert run(job_for(path, metadata_only=True)) == [pair[2] for pair in pairs]
+
+
+def test_an_item_is_explained_with_all_that_was_said_of_it(
+    tmp_path: Path, job_for: Callable[..., Job]
+) -> None:
+    head = ["Content-Type: image/jpeg", "X-Robots-Tag: noai"]
+    urls = ["https://open.example/a", "https://slow.example/a", "https://old.example/a"]
+    records = [response(n, jpeg(620 + n), url, head=head) for n, url in enumerate(urls)]
+    job = job_for(write(tmp_path / "a.warc.gz", packed(*records)))
+    assert run(job) == [("signal.x-robots-tag", False)] * 3
+    said = [" ".join(explain(job.out, urn(n))[0].sentences) for n in range(3)]
+    noai = "Its source (x-robots-tag) refuses tdm, train_ai, train_genai."
+    assert all(noai in one for one in said)
+    assert "The site on which it was found (tdmrep) permits tdm, train_ai, train_genai." in said[0]
+    assert "They contradict each other" in said[0]
+    assert "The site on which it was found (robots) could not be read in full." in said[1]
+    assert "contradict" not in said[1] + said[2]
+    assert "asked too long ago" in said[2]
 
 
 def test_where_consent_is_asked_no_site_gives_it(tmp_path: Path, job_for: Callable[..., Job]) -> None:
