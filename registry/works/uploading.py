@@ -57,6 +57,7 @@ class FileResult:
     media: str = ""
     on_device: bool = False
     """Whether its maker's browser made the fingerprints, so that the file never came here."""
+    has_preview: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -196,8 +197,10 @@ def _register(session: Session, actor: Actor, ready: _Ready, about: About) -> Fi
     except InvalidInput:
         sentence = _("The title cannot be taken: up to 500 characters, on one line.")
         return FileResult(name, "refused", sentence)
-    state = "contested" if done.work.contested_since is not None else "reserved"
-    return _result(name, state, sentence_for(state, found), found, done.work.public_id, done.work.title)
+    work = done.work
+    state = "contested" if work.contested_since is not None else "reserved"
+    result = _result(name, state, sentence_for(state, found), found, work.public_id, work.title)
+    return replace(result, has_preview=ready.preview is not None)
 
 
 def _result(

@@ -65,11 +65,11 @@ function openRow(item, leave) {
   return row;
 }
 
-// The picture itself, or its fingerprint, or the end of its name.
+// The picture itself, or its fingerprint, or the end of its name; or the preview that the server's row shows.
 function drawOn(row, item) {
-  const place = row.querySelector(".thumb-none");
-  if (!place) return;
+  const place = row.querySelector(".thumb-none, .mount");
   if (item.preview) place.replaceWith(mountedPicture(item.preview));
+  else if (place.matches(".mount")) return;
   else if (item.code) place.replaceWith(mounted(item.code));
   else place.textContent = extensionOf(item.name);
 }

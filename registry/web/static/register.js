@@ -126,7 +126,7 @@ function tell() {
   const all = items.length > 0 && open === 0;
   chosen.hidden = items.length === 0;
   document.getElementById("one-title").hidden = items.length > 0;
-  document.getElementById("about").hidden = all;
+  for (const id of ["previews", "about"]) document.getElementById(id).hidden = all;
   document.getElementById("onward").hidden = !all;
   button.hidden = all;
   const counted = { done: figure(items.length - open), all: figure(items.length) };
@@ -228,9 +228,9 @@ function refused(items, page) {
   answered();
   const about = page.getElementById("about");
   if (about) {
-    const ours = ["parts", "previews"].map((id) => document.getElementById(id));
+    const parts = document.getElementById("parts");
     document.getElementById("about").replaceWith(about);
-    for (const part of ours) document.getElementById(part.id)?.replaceWith(part); // chosen here, and still so
+    document.getElementById("parts")?.replaceWith(parts); // its box is ours, and may be ticked
   }
   document.getElementById("one-title").hidden = true;
   const said = page.querySelector(about ? ".notice-bad p, .error" : "h1");
