@@ -32,12 +32,14 @@ from crawler.engines.screen import Screen
 from crawler.engines.shard import run_shard
 from crawler.runs.partial import Marker, Partial
 from crawler.runs.plan import Settings, look, make_plan
+from crawler.sites.evidence import check_sites
 from crawler.sources import open_sources
 from crawler.sync import open_snapshot
 from registry.core.decisions import Policy, Purpose, Request
-from registry.core.errors import Conflict, InvalidInput, VorbehaltError
+from registry.core.errors import Conflict, InvalidInput, NotReady, VorbehaltError
 from tests.support.requirements import missing
 from tests.unit.crawler import lab
+from tests.unit.crawler.sites.world import REFUSES, site, sites_file
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = Path(sysconfig.get_path("scripts"))
@@ -229,6 +231,31 @@ def test_a_machine_with_a_damaged_copy_of_the_snapshot_is_refused(
     found = _answer(replace(orders, screen=replace(orders.screen, edition=copy)))
     assert isinstance(found, VorbehaltError)
     assert found.code == "file.corrupt"
+
+
+@pytest.fixture
+def by_sites(orders: spark._Orders, tmp_path: Path) -> spark._Orders:
+    """The same, heeding a file of sites."""
+    at = orders.screen.request.at - 60
+    lines = site("https://a.example", {"/robots.txt": REFUSES}, at=at)
+    checked = check_sites(sites_file(tmp_path / "sites.jsonl", lines, at=at), at=at)
+    return replace(orders, screen=replace(orders.screen, sites=checked))
+
+
+def test_a_task_heeds_what_sites_say(by_sites: spark._Orders) -> None:
+    assert isinstance(_answer(by_sites), Marker)
+    reasons = {row["reason"] for row in by_sites.partial.rows(by_sites.partial.verdicts(1))}
+    assert reasons & {"unchecked.no-address", "registered.no-licence"}
+    assert "none-found" not in reasons
+
+
+@pytest.mark.parametrize("name", ["sites.jsonl", "sites.jsonl.index"])
+def test_a_machine_with_another_file_of_sites_or_without_its_index_is_refused(
+    by_sites: spark._Orders, tmp_path: Path, name: str
+) -> None:
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[:-1])
+    assert isinstance(_answer(by_sites), NotReady)
 
 
 # -- what stands in the way ----------------------------------------------------------------------------------
