@@ -50,9 +50,14 @@ class _Verdict:
 def answer_for(name: str, found: FileFingerprints, checked: Checked) -> Answer:
     """The answer for a picture or text that could be read. What two texts share by chance is not told."""
     is_text = found.media == "text"
-    verdict = _of_text(checked) if is_text else _of_picture(checked)
     codes = {f.kind: f.code for f in found.fingerprints if f.algorithm == PHASH256}
     matches = [(work, match) for work, match in checked.matches if match.grade > Grade.TRACE]
+    if not is_text:
+        verdict = _of_picture(checked)
+    elif matches and _is_part(matches[0][1], found):
+        verdict = _of_part(checked)
+    else:
+        verdict = _of_text(checked)
     lines: tuple[str, ...] = (verdict.line,)
     if matches:
         lines = (_likeness(matches[0][1]), *lines)
@@ -91,6 +96,26 @@ def _of_text(checked: Checked) -> _Verdict:
         doubtful=_("This text resembles one that is on record."),
         unknown=_("This text is not on record."),
     )
+
+
+def _of_part(checked: Checked) -> _Verdict:
+    return _verdict(
+        checked,
+        allowed=_("A part of this text is on record. Its maker allows AI training to anyone."),
+        contested=_("A part of this text is on record, and two parties say it is theirs."),
+        reserved=_(
+            "A part of this text is on record. Nobody may train AI with it without its maker’s licence."
+        ),
+        doubtful=_("This text resembles one that is on record."),
+        unknown=_("This text is not on record."),
+    )
+
+
+def _is_part(match: Match, found: FileFingerprints) -> bool:
+    """Whether what a text shares with the registered one is less than half of it."""
+    if match.passage is None:
+        return False
+    return 2 * (match.passage.end - match.passage.begin) < int(found.facts["normalised_bytes"])
 
 
 def _verdict(

@@ -25,6 +25,8 @@ from tests.support.works import register
 
 Check = Callable[..., Any]
 
+LONG = "Something else stands before it, and more of it. " * 9
+
 
 @pytest.fixture
 def check(app: Flask) -> Check:
@@ -200,24 +202,12 @@ def test_a_text_that_nobody_registered(check: Check) -> None:
 
 @pytest.mark.parametrize("by_codes", [False, True], ids=["file", "codes"])
 @pytest.mark.parametrize(
-    ("change", "sentence", "rule"),
+    ("change", "what", "sentence"),
     [
-        (str, "Your file is the registered one, byte for byte.", "its SHA-256 is equal"),
-        (
-            str.upper,
-            "Your text and the registered one have the same fingerprint.",
-            "at most 64 of 128 values",
-        ),
-        (
-            lambda text: f"{text} Once more.",
-            "Your text is nearly the same: 9 of 128 values of the fingerprint differ.",
-            "at most 64 of 128 values",
-        ),
-        (
-            lambda text: f"{'Something else stands before it, and more of it. ' * 9}{text}",
-            "share a passage of about 18 words",
-            "three fingerprints in a row",
-        ),
+        (str, "This text", "Your file is the registered one, byte for byte."),
+        (str.upper, "This text", "Your text and the registered one have the same fingerprint."),
+        (lambda text: f"{text} Once more.", "This text", "9 of 128 values of the fingerprint differ."),
+        (lambda text: f"{LONG}{text}", "A part of this text", "share a passage of about 18 words"),
     ],
     ids=["same", "shouted", "longer", "inside"],
 )
@@ -225,8 +215,8 @@ def test_a_registered_text(
     app: Flask,
     registered: Callable[..., str],
     change: Callable[[str], str],
+    what: str,
     sentence: str,
-    rule: str,
     by_codes: bool,
 ) -> None:
     number = registered(TEXT.encode())
@@ -235,9 +225,8 @@ def test_a_registered_text(
     page = app.test_client().post("/en/check", data=sent)
     text = text_of(page.text)
 
-    assert "This text is on record. Nobody may train AI with it without its maker’s licence." in text
+    assert f" {what} is on record. Nobody may train AI with it without its maker’s licence." in text
     assert sentence in text
-    assert rule in text
     assert f"Entry {number}" in text
     assert "Your picture" not in text
     assert ("This file did not leave your device" in text) == by_codes
