@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from registry.base.actor import Actor
 from registry.core.errors import InvalidInput
 from registry.core.ids import format_id
+from registry.core.tariffs import Figure
 from registry.log import service as log
 from registry.remuneration import service as remuneration
 from registry.remuneration.models import LedgerEntry, LedgerPosting, ReleasedLine, Settlement
@@ -262,3 +263,26 @@ def test_owners_and_the_operator_see_what_is_held_and_why(trade: Trade) -> None:
     assert (lost.state, lost.period, lost.amount_minor, lost.currency) == ("lost", QUARTER, 100, "EUR")
     settle(trade)
     assert remuneration.list_held(trade.session, trade.operator, trade.sources) == []
+
+
+@ON_SQLITE
+def test_what_a_corrected_figure_gives_back_is_released_with_what_it_corrects(trade: Trade) -> None:
+    """In yen: 300 of 1,000 declared, then 150 of 500. Held are 300 and -150, and Bert gets both, pool by pool."""
+    earlier, newer = trade.work(), trade.work(trade.bert, "The same heron")
+    share = {"type": "revenue_share", "ppm": 300_000, "minimum_minor": 0}
+    licence = trade.agreement(newer, owner=trade.bert, components=(share,), currency="JPY")
+    contest(trade, newer, earlier)
+    trade.claim(row(newer, licence))
+    trade.clock.advance(days=92)
+    declared = trade.declare(licence, Figure.NET_INCOME, 1_000)
+    settle(trade)
+    trade.declare(licence, Figure.NET_INCOME, 500, corrects=declared.public_id)
+    settle(trade)
+    (kept,) = remuneration.list_held(trade.session, trade.bert, trade.sources)
+    assert (kept.amount_minor, kept.currency, kept.state) == (150, "JPY", "contested")
+    decide(trade, newer, Outcome.RELEASE)
+    assert settle(trade).released_count == 3  # the use itself, too, which costs nothing
+    account = remuneration.payee_account(name(trade.bert))
+    assert remuneration.balance(trade.session, account) == {"JPY": -150}
+    lines = remuneration.statement(trade.session, trade.bert, QUARTER, trade.sources).lines
+    assert sorted(line.amount_minor for line in lines) == [-150, 0, 300]
