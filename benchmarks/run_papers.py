@@ -8,7 +8,7 @@ and only as far as that changes anything (`refilter`). All figures are processor
 peer is the run in full. That the refiltered run is the same as the one in full is compared by its id. In a
 folder each picture that is kept is linked; tars are linked as a whole. Texts are coded in microseconds, so that reading
 their codes, some 1.6 kB an item, and comparing their digest counts; what is refiltered reads their index instead, which
-is a third of that. A file of which other lines are kept is written anew as a whole.
+is two fifths of that. A file of which other lines are kept is written anew as a whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands beside a run's table of codes, so that a later run need not read it: a third of its size, for texts.
+"""What stands beside a run's table of codes, so that a later run need not read it: two fifths of its size, for texts.
 
 An Arrow file with one batch for each algorithm in each row group of the table, in the order of the table: the keys
 (`code_keys`) of each of its codes there; none if the algorithm's codes have no keys. The batches say in their metadata

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from importlib.metadata import version
@@ -289,7 +290,12 @@ def tool_used() -> Tool:
 
 def decoders_used() -> dict[str, str]:
     """The libraries that turn bytes into pixels or text, with the versions that are installed."""
-    return {"Pillow": PIL.__version__, **{name: version(name) for name in _DECODERS}}
+    return {"Pillow": PIL.__version__, **_versions()}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _DECODERS}
 
 
 def algorithms_used() -> tuple[AlgorithmUsed, ...]:

@@ -21,11 +21,14 @@ def open_manifest(run: Path) -> RunManifest:
         raise VerificationFailed(f"{path} is damaged or was altered: {problem.message}") from problem
 
 
-def open_edition(run: Path, manifest: RunManifest, snapshot: Path | None) -> Snapshot:
+def open_edition(
+    run: Path, manifest: RunManifest, snapshot: Path | None, *, works_root: bool = True
+) -> Snapshot:
     """The edition that the manifest names, whole and unaltered, with the licences that the run was judged by.
 
     Looked for in the given snapshot folder, else where the run found it. An edition does not expire for this
-    purpose: the question is what it said, not whether that still holds.
+    purpose: the question is what it said, not whether that still holds. Without `works_root`, the tree over all works
+    is not recomputed, some seconds per million: for the lab that has synced it, of whose files the digests still hold.
     """
     wanted = manifest.snapshot
     for folder in _candidates(run, manifest, snapshot):
@@ -38,7 +41,7 @@ def open_edition(run: Path, manifest: RunManifest, snapshot: Path | None) -> Sna
         )
     try:
         standing = Standing(_licences(run, manifest), stale_override=wanted.stale_override)
-        edition = Snapshot.open(folder, standing=standing)
+        edition = Snapshot.open(folder, standing=standing, works_root=works_root)
     except Corrupt as problem:
         raise VerificationFailed(problem.message) from problem
     if edition.works_root.hex() != wanted.works_root or edition.digests != dict(wanted.lists):

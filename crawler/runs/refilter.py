@@ -51,7 +51,7 @@ def compare(
     check_file(run / VERDICTS, manifest.verdicts)
     codes = CodesTable(run, manifest.codes)
     _refuse_another_program(manifest)
-    old = open_edition(run, manifest, snapshot)
+    old = open_edition(run, manifest, snapshot, works_root=False)
     if new.sequence < old.sequence:
         raise InvalidInput(
             f"Edition {new.sequence} is older than edition {old.sequence}, by which {run} was judged."
