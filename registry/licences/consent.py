@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -58,6 +58,17 @@ class Price:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is answered about one purpose."""
+
+    answer: Answer
+    price: Price | None = None
+    """Of `Answer.PAID`."""
+    lab: bytes | None = None
+    """Public id of the only lab that it is for; `None`: any. Of `Answer.PAID` and `Answer.FREE`."""
+
+
 class Entangled(Conflict):
     """An open offer is about these works and about others; it cannot be closed for some of them only."""
 
@@ -87,7 +98,7 @@ def set_consent(
     session: Session,
     actor: Actor,
     chosen: Sequence[Work],
-    answers: Mapping[Purpose, tuple[Answer, Price | None]],
+    answers: Mapping[Purpose, Given],
     sources: Sources,
 ) -> int:
     """Carry out the answers for these works of one owner, all or none; returns how many purposes were changed.
@@ -95,17 +106,17 @@ def set_consent(
     `Entangled` and `Reserved` say which answer cannot be carried out; a contested or withdrawn work is a `Conflict`.
     """
     changed = 0
-    for purpose, (answer, price) in answers.items():
-        if answer is Answer.KEEP:
+    for purpose, given in answers.items():
+        if given.answer is Answer.KEEP:
             continue
         changed += 1
         now = whole_second(sources.now())
         for offer in _to_close(session, purpose, chosen, now):
             revoke_offer(session, actor, offer.public_id, sources)
         for work in chosen:
-            _reserve(session, actor, work, purpose, answer, sources)
-        if answer in {Answer.PAID, Answer.FREE}:
-            _offer(session, actor, chosen, purpose, price if answer is Answer.PAID else None, sources)
+            _reserve(session, actor, work, purpose, given.answer, sources)
+        if given.answer in {Answer.PAID, Answer.FREE}:
+            _offer(session, actor, chosen, purpose, given, sources)
     return changed
 
 
@@ -163,19 +174,28 @@ def _offer(
     actor: Actor,
     chosen: Sequence[Work],
     purpose: Purpose,
-    price: Price | None,
+    given: Given,
     sources: Sources,
 ) -> None:
-    tariff = None
+    tariff, price = None, given.price
     if price is not None:
-        components = [{"type": "per_unit", "amount_minor": price.per_work, "per_units": 1, "unit": "work"}]
-        if price.per_quarter:
-            components.append({"type": "flat_per_period", "amount_minor": price.per_quarter})
-        command = CreateTariff(price.currency, components, name=_name(purpose, price))
+        command = CreateTariff(price.currency, components_of(price), name=_name(purpose, price))
         tariff = create_tariff(session, actor, command, sources).series.public_id
     names = tuple(work.public_id for work in chosen)
     until = None if price is None else price.until
-    create_offer(session, actor, CreateOffer(names, purpose, tariff=tariff, valid_to=until), sources)
+    labs = () if given.lab is None else (given.lab,)
+    offer = CreateOffer(names, purpose, tariff=tariff, valid_to=until, licensees=labs)
+    create_offer(session, actor, offer, sources)
+
+
+def components_of(price: Price) -> list[dict[str, Any]]:
+    """The price as components of a tariff."""
+    components: list[dict[str, Any]] = [
+        {"type": "per_unit", "amount_minor": price.per_work, "per_units": 1, "unit": "work"}
+    ]
+    if price.per_quarter:
+        components.append({"type": "flat_per_period", "amount_minor": price.per_quarter})
+    return components
 
 
 def _name(purpose: Purpose, price: Price) -> str:

@@ -1,24 +1,31 @@
-"""May AI be trained on these works? The answers of a maker, purpose by purpose, in plain words."""
+"""May AI be trained on these works? The answers of a maker, purpose by purpose, in plain words.
+
+Three steps without script: the answers, what follows from them with an example, the record. What was answered travels
+with the form, so that one can go back and forth; nothing takes effect before the last step.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask import redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from registry.base.actor import Role
-from registry.base.context import reading, sources, writing
+from registry.base.context import reading, settings, sources, writing
 from registry.base.periods import whole_second
 from registry.core.decisions import Purpose
 from registry.core.ids import format_id, parse_id
+from registry.core.settlement.rules import Deductions
 from registry.licences import consent
-from registry.licences.consent import ASKED, Answer, Entangled, Price, Reserved
+from registry.licences.answers import check_labs, read_answers
+from registry.licences.consent import ASKED, Answer, Entangled, Given, Reserved
 from registry.licences.details import OfferDetails, offers_seen
+from registry.licences.example import Example, example_of
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -29,8 +36,8 @@ from registry.works.service import Work
 
 blueprint = Pages("licence_pages", "registry.licences")
 
-_AMOUNT = re.compile(r"(\d{1,7})(?:[.,](\d{1,2}))?")
 _KINDS_FREE = {works.Kind.IMAGE.value, works.Kind.TEXT.value}
+_NOT_ANSWERS = ("csrf", "step", "work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +55,83 @@ class Question:
         return bool(self.offers) or self.reserved
 
 
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What follows from one answer."""
+
+    question: Question
+    given: Given
+    lab: str
+    """The name of the only lab that it is for; empty: any."""
+    example: Example | None
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is about."""
+        return self.question.purpose
+
+    @property
+    def permits(self) -> bool:
+        """Whether somebody may use the works for this, or may by paying."""
+        kept = self.given.answer is Answer.KEEP and bool(self.question.offers)
+        return kept or self.given.answer in {Answer.PAID, Answer.FREE}
+
+
 @blueprint.get("/works/terms")
 @signed_in(Role.CREATOR, Role.SOCIETY)
 def terms() -> str | Response:
     """The questions about the works that the address names."""
-    if not request.args.getlist("work"):
+    named = request.args.getlist("work")
+    if not named:
         return redirect(url_for("works_pages.show_all"), 303)
     with reading() as session:
-        return _page(
-            session,
-            Form(),
-            works.get_works(session, current_visitor().actor, sources(), request.args.getlist("work")),
-        )
+        return _questions_page(session, Form(), _works(session, named))
 
 
 @blueprint.post("/works/terms")
 @signed_in(Role.CREATOR, Role.SOCIETY)
-def answer() -> Response | tuple[str, int]:
-    """Carry out the answers, all or none."""
+def answer() -> Response | str | tuple[str, int]:
+    """Go on, go back, or carry out the answers, all or none. Without the step that says so nothing is recorded."""
     form = Form.sent()
-    named = form.values.getlist("work")
-    answers = {purpose: _answer(form, purpose) for purpose in ASKED}
-    if not form.errors:
-        try:
-            with writing() as session:
-                chosen = works.get_works(session, current_visitor().actor, sources(), named)
-                consent.set_consent(session, current_visitor().actor, chosen, answers, sources())
-            return redirect(_back(named), 303)
-        except Entangled as error:
-            form.errors[error.purpose] = ngettext(
-                "What is open now is about %(num)d other work, too. Choose that as well, or leave this as it is.",
-                "What is open now is about %(num)d other works, too. Choose those as well, or leave this as it is.",
-                len(error.others),
-            )
-        except Reserved as error:
-            form.errors[error.purpose] = _(
-                "You have expressly reserved something wider, which stands against this. Take that back first."
-            )
+    named, step = form.values.getlist("work"), form.text("step")
     with reading() as session:
-        return _page(session, form, works.get_works(session, current_visitor().actor, sources(), named)), 422
+        chosen = _works(session, named)
+        if step == "deny":
+            form = Form(MultiDict(_no_to_everything(session, chosen)))
+        answers = {} if step == "back" else read_answers(form, sources().now())
+        labs = check_labs(session, form, answers)
+        if form.errors:
+            return _questions_page(session, form, chosen), 422
+        if step == "back":
+            return _questions_page(session, form, chosen)
+        if _blocked(chosen):
+            return _questions_page(session, form, chosen), 409
+        if step != "record":
+            return _review_page(session, form, chosen, answers, labs)
+    return _record(form, named, answers)
+
+
+def _record(form: Form, named: Sequence[str], answers: Mapping[Purpose, Given]) -> Response | tuple[str, int]:
+    try:
+        with writing() as session:
+            consent.set_consent(session, current_visitor().actor, _works(session, named), answers, sources())
+        return redirect(_back(named), 303)
+    except Entangled as error:
+        form.errors[error.purpose] = ngettext(
+            "What is open now is about %(num)d other work, too. Choose that as well, or leave this as it is.",
+            "What is open now is about %(num)d other works, too. Choose those as well, or leave this as it is.",
+            len(error.others),
+        )
+    except Reserved as error:
+        form.errors[error.purpose] = _(
+            "You have expressly reserved something wider, which stands against this. Take that back first."
+        )
+    with reading() as session:
+        return _questions_page(session, form, _works(session, named)), 422
+
+
+def _works(session: Session, named: Sequence[str]) -> Sequence[Work]:
+    return works.get_works(session, current_visitor().actor, sources(), named)
 
 
 def _back(named: Sequence[str]) -> str:
@@ -95,43 +140,7 @@ def _back(named: Sequence[str]) -> str:
     return url_for("works_pages.show_all")
 
 
-def _answer(form: Form, purpose: Purpose) -> tuple[Answer, Price | None]:
-    """One answer with its price; a sentence at the field that is wrong."""
-    chosen = form.text(purpose)
-    if chosen not in set(Answer):
-        form.errors[purpose] = _("Choose one of these.")
-        return Answer.KEEP, None
-    if chosen != Answer.PAID:
-        return Answer(chosen), None
-    per_work = form.take(f"{purpose}-work", _amount, _("An amount in euros and cents, such as 0.35"))
-    per_quarter = form.take(f"{purpose}-quarter", _amount, _("An amount in euros and cents, such as 60.00"))
-    if per_work == 0:
-        form.errors[f"{purpose}-work"] = _("Free of charge is the answer below.")
-    until = form.take(f"{purpose}-until", _last_day, _("A day to come, please."))
-    return Answer.PAID, Price(per_work or 0, per_quarter or 0, until=until)
-
-
-def _amount(text: str) -> int:
-    """Cents: `0.35`, `0,35` or `60`; nothing is 0."""
-    if not text.strip():
-        return 0
-    match = _AMOUNT.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(text)
-    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-
-
-def _last_day(text: str) -> datetime | None:
-    """The end of this day, in UTC; nothing is without end."""
-    if not text.strip():
-        return None
-    end = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
-    if end <= whole_second(sources().now()):
-        raise ValueError(text)
-    return end
-
-
-def _page(session: Session, form: Form, chosen: Sequence[Work]) -> str:
+def _questions(session: Session, chosen: Sequence[Work]) -> list[Question]:
     now = whole_second(sources().now())
     ids = [work.id for work in chosen]
     stated = {
@@ -140,17 +149,59 @@ def _page(session: Session, form: Form, chosen: Sequence[Work]) -> str:
         for row in works.reservations_now(session, work, now)
         if row.valid_to is None or row.valid_to > now
     }
-    questions = [
+    return [
         Question(p, offers_seen(session, None, consent.open_offers(session, p, ids, now)), p.value in stated)
         for p in ASKED
     ]
-    blocked = [w for w in chosen if w.withdrawn_at is not None or w.contested_since is not None]
+
+
+def _no_to_everything(session: Session, chosen: Sequence[Work]) -> list[tuple[str, str]]:
+    """No for each purpose; where it was expressly No, it stays so."""
+    return [(q.purpose, Answer.NEVER if q.reserved else Answer.NO) for q in _questions(session, chosen)]
+
+
+def _blocked(chosen: Sequence[Work]) -> list[Work]:
+    """Those that nobody can licence now."""
+    return [w for w in chosen if w.withdrawn_at is not None or w.contested_since is not None]
+
+
+def _questions_page(session: Session, form: Form, chosen: Sequence[Work]) -> str:
     return render_template(
         "licences/terms.html",
         form=form,
         chosen=chosen,
         names=[format_id("work", work.public_id) for work in chosen],
-        questions=questions,
-        blocked=blocked,
+        questions=_questions(session, chosen),
+        blocked=_blocked(chosen),
         free={work.kind for work in chosen} <= _KINDS_FREE,
+    )
+
+
+def _review_page(
+    session: Session,
+    form: Form,
+    chosen: Sequence[Work],
+    answers: Mapping[Purpose, Given],
+    labs: Mapping[bytes, str],
+) -> str:
+    now, kept = sources().now(), settings()
+    deductions = Deductions(kept.deduct_management_ppm, kept.deduct_social_ppm)
+    follows = [
+        Follows(
+            question,
+            given := answers[question.purpose],
+            labs.get(given.lab or b"", ""),
+            None if given.price is None else example_of(session, chosen, given.price, deductions, now),
+        )
+        for question in _questions(session, chosen)
+    ]
+    return render_template(
+        "licences/review.html",
+        chosen=chosen,
+        names=[format_id("work", work.public_id) for work in chosen],
+        sent=[(name, value) for name, value in form.values.items(multi=True) if name not in _NOT_ANSWERS],
+        permitted=[each for each in follows if each.permits],
+        denied=[each for each in follows if not each.permits],
+        one_day=timedelta(days=1),
+        pictures={work.kind for work in chosen} == {works.Kind.IMAGE.value},
     )
