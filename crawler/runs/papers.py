@@ -247,7 +247,7 @@ def read_parquet(
             for number in groups:
                 if check is not None:
                     check(number)
-                for part in file.iter_batches(ROWS_PER_GROUP, [number]):
+                for part in file.iter_batches(ROWS_PER_GROUP, [number], use_threads=False):
                     if places is not None:
                         part = part.filter(pa.array(_are_among(places_in(part), places)))
                     yield from part.to_pylist()
