@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -18,6 +19,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from registry.app import create_app
 from registry.base.clock import Sources
@@ -114,12 +116,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def listening(app: Flask, heard: list[bytes]) -> WSGIApplication:
-    """The application, and in `heard` what was sent to it."""
+    """The application, and in `heard` what was sent to it.
+
+    Answers are read and closed before they are sent. A browser that goes on to the next page drops the connections of
+    the one before, and werkzeug's server then leaves the file of an answer open: a warning, and so the failure of
+    whatever test runs when Python notices.
+    """
 
     def listen(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         heard.append(body)
-        return app(environ | {"wsgi.input": io.BytesIO(body)}, start)
+        answer = app(environ | {"wsgi.input": io.BytesIO(body)}, start)
+        with closing(cast("ClosingIterator", answer)) as parts:
+            return [b"".join(parts)]
 
     return listen
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from registry.base.actor import Role
 from registry.core.decisions import Purpose
@@ -19,30 +22,35 @@ from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import CreateMandate, May, Repertoire
 from registry.remuneration import service as remuneration
+from registry.web.legal import PAGES as LEGAL
 from tests.factories import Clock
 from tests.support.axe import objections
 from tests.support.pictures import png
+from tests.support.quarter import go_through
 from tests.support.usage import Trade, open_trade, row
 from tests.support.works import register
 
 Visits = Callable[..., Any]
-SIZES = ((320, "light"), (390, "light"), (1280, "dark"))
+TEMPLATES = Path(__file__).parents[2] / "deploy" / "legal"
+SIZES: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (390, "light"), (1280, "dark"))
 
 
 @pytest.fixture(scope="module")
 def story(server: Any) -> dict[str, Any]:
     """A maker with works in every state, a lab that reported, a society, a settled quarter; with their cookies."""
-    clock = Clock(datetime.now(UTC).replace(microsecond=0))
+    clock = Clock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=92))
+    _write_legal_pages(server.settings.home / "legal")
     sources = replace(server.sources, now=clock)
     with server.database.writing() as session:
         trade = open_trade(session, sources, clock)
+        society = parties.register_party(session, parties.RegisterParty(Role.SOCIETY, "VG"), sources)
+        quarter = go_through(trade, parties.actor_of(society))  # and the clock is at now
         work = register(session, trade.anna, sources, "Clouds", content=fingerprint_image(png(21)))
         free = register(session, trade.anna, sources, "Dunes", content=fingerprint_image(png(22)))
         licences.create_offer(
             session, trade.anna, licences.CreateOffer((free.public_id,), Purpose.SEARCH), sources
         )
         contested = register(session, trade.bert, sources, "Mine", content=fingerprint_image(png(21)))
-        society = parties.register_party(session, parties.RegisterParty(Role.SOCIETY, "VG"), sources)
         mandate = CreateMandate(society.public_id, frozenset(May), Repertoire(all=True))
         parties.create_mandate(session, trade.anna, mandate, sources)
         claim = _claim(trade, work)
@@ -67,7 +75,22 @@ def story(server: Any) -> dict[str, Any]:
         "claim": format_id("claim", claim),
         "member": format_id("party", trade.anna.public_id),
         "period": period,
+        "quarter": quarter.period,
+        "run": quarter.runs[0],
+        "unreported": trade.run(9).to_bytes(),
+        "heron": quarter.works[0],
+        "licence": quarter.licence,
+        "shared": quarter.shared.partition("@")[0],
     }
+
+
+def _write_legal_pages(folder: Path) -> None:
+    """As an operator does: the templates, filled in."""
+    folder.mkdir()
+    for page in LEGAL:
+        for language in ("de", "en"):
+            template = (TEMPLATES / f"{page}.{language}.md").read_text("utf-8")
+            (folder / f"{page}.{language}.md").write_text(re.sub(r"\[\[.*?\]\]", "Muster", template), "utf-8")
 
 
 def _claim(trade: Trade, work: Any) -> bytes:
@@ -79,6 +102,8 @@ def _claim(trade: Trade, work: Any) -> bytes:
 
 PAGES = (
     *(("", page) for page in ("/", "/sign-in", "/sign-up", "/sign-up?role=lab", "/not-there")),
+    *(("", f"/legal/{page}") for page in LEGAL),
+    *(("maker", page) for page in ("/account/notices", "/account/delete")),
     *(
         ("maker", page)
         for page in ("/works", "/works?view=list", "/works?q=zzz", "/works/register", "/account")
@@ -86,7 +111,13 @@ PAGES = (
     *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares")),
     *(("maker", page) for page in ("/statements", "/statements/{period}", "/payouts", "/mandates")),
     *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/reports")),
-    *(("lab", page) for page in ("/reports", "/reports/{claim}", "/models", "/account")),
+    *(("lab", page) for page in ("/reports", "/reports/{claim}", "/reports/new", "/models", "/account")),
+    *(("lab", page) for page in ("/lab", "/runs/{run}", "/costs", "/costs?run={run}", "/declarations")),
+    *(
+        ("lab", f"/declarations/{{shared}}/{{quarter}}/{figure}")
+        for figure in ("net_income", "model_versions")
+    ),
+    *(("society", page) for page in ("/uses", "/reconciliation?period={quarter}")),
     *(
         ("society", page)
         for page in ("/mandates", "/works", "/works?owner={member}", "/statements?party={member}")
@@ -94,26 +125,71 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize(("who", "page"), PAGES, ids=lambda value: value or "nobody")
-def test_every_page(
-    visit: Visits, server: Any, story: dict[str, Any], who: str, page: str, language: str
-) -> None:
+def test_every_page(visit: Visits, server: Any, story: dict[str, Any], who: str, page: str) -> None:
     made = visit(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     if who:
-        made.context.add_cookies(
-            [{"name": "vorbehalt", "value": story["cookies"][who], "url": server.address}]
-        )
-    shown = made.open(f"/{language}{page.format(**story)}")
+        made.context.add_cookies([_cookie(server, story, who)])
+    shown = made.open(f"/de{page.format(**story)}")
     for width, scheme in SIZES:
-        shown.set_viewport_size({"width": width, "height": 900})
-        shown.emulate_media(color_scheme=scheme)
-        sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert shown.evaluate(sideways) <= 0, f"scrolls sideways at {width} px"
-        if width != 320 and language == "de":  # what axe looks at is the same in both languages
-            assert objections(shown) == []
+        _looks_well(shown, width, scheme)
+    made.open(f"/en{page.format(**story)}")
+    _looks_well(shown, *SIZES[0])  # what axe looks at is the same in both languages
     if page in {"/not-there", "/reports"} and who in {"", "rival"}:
         made.complaints.clear()  # the browser notes every answer that is not 2xx
+
+
+def _cookie(server: Any, story: dict[str, Any], who: str) -> dict[str, str]:
+    return {"name": "vorbehalt", "value": story["cookies"][who], "url": server.address}
+
+
+def _looks_well(shown: Page, width: int, scheme: Literal["light", "dark"]) -> None:
+    shown.set_viewport_size({"width": width, "height": 900})
+    shown.emulate_media(color_scheme=scheme)
+    sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert shown.evaluate(sideways) <= 0, f"scrolls sideways at {width} px"
+    if width != 320:
+        assert objections(shown) == []
+
+
+def test_a_lab_declares_and_reports_step_by_step(visit: Visits, server: Any, story: dict[str, Any]) -> None:
+    made = visit(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", java_script_enabled=False)
+    made.context.add_cookies([_cookie(server, story, "lab")])
+    seen = visit(reduced_motion="reduce")  # axe needs script
+    seen.context.add_cookies([_cookie(server, story, "lab")])
+
+    def look(page: Page) -> None:
+        seen.page.set_content(page.content().replace("<head>", f'<head><base href="{server.address}">'))
+        for width, scheme in SIZES:
+            _looks_well(seen.page, width, scheme)
+
+    page = made.open(f"/de/declarations/{story['shared']}/{story['quarter']}/net_income")
+    page.fill("#amount", "98765,43")
+    page.get_by_role("button", name="Zeigen, was es bedeutet").click()
+    expect(page.get_by_text("29.629,63")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Verbindlich angeben").click()
+    expect(page.get_by_role("rowheader", name=f"Nettoeinnahmen, {story['quarter']}")).to_be_visible()
+
+    def choose(rows: str) -> None:
+        made.open("/de/reports/new")
+        page.set_input_files(
+            "#run", {"name": "run.json", "mimeType": "application/json", "buffer": story["unreported"]}
+        )
+        page.set_input_files("#rows", {"name": "rows.csv", "mimeType": "text/csv", "buffer": rows.encode()})
+        page.get_by_role("button", name="Meldung prüfen").click()
+
+    right = f"{story['heron']},3,{story['licence']},2\n"
+    choose("work,units,licence,how\n" + right + "work_nowhere,3,none,2\n")
+    expect(page.get_by_role("rowheader", name="Zeile 3")).to_be_visible()
+    look(page)
+    choose(right)
+    expect(page.get_by_role("heading", name="1 Zeile ist in Ordnung")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Verbindlich melden").click()
+    expect(page.get_by_role("link", name="Beleg herunterladen")).to_be_visible()
+    made.complaints.clear()  # the browser notes every answer that is not 2xx
+    seen.complaints.clear()  # and what a page without an address of its own may not load
 
 
 def test_no_page_is_heavy(visit: Visits) -> None:
