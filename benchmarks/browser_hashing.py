@@ -4,7 +4,8 @@
 
 Two tables. *In Chromium*, milliseconds by the clock in a worker: decoding by the browser alone, then what `static/hash`
 takes beyond it, pixels and codes (a PNG is decoded by our own script, so its pixels are that, too); the first round,
-which compiles the script, and the best of the others: run it on a quiet machine. Beside it how long the page was kept
+which compiles the script, and the best of the others: run it on a quiet machine. The preview that the page of works
+shows is made after that. Beside it how long the page was kept
 from its own work at most. Codes that differ from the server's do not count. No other library that makes such codes in
 a browser could be installed to compare with (pdq-wasm is in no package index), so the peer is the browser's decoder.
 
@@ -47,6 +48,7 @@ async ([text, format, rounds]) => {
   const source = `
     import { pixelsOf } from "${location.origin}/hash/pixels.js";
     import { codesOf } from "${location.origin}/hash/image.js";
+    import { previewOf } from "${location.origin}/hash/preview.js";
     onmessage = async ({ data: [bytes, format, rounds] }) => {
       const times = [];
       let codes;
@@ -58,7 +60,10 @@ async ([text, format, rounds]) => {
         const { data, width, height } = await pixelsOf(format, bytes, true);
         const read = performance.now();
         codes = codesOf(data, width, height);
-        times.push([decoded - begin, read - decoded - (decoded - begin), performance.now() - read]);
+        const hashed = performance.now();
+        await previewOf(data, width, height);
+        const parts = [decoded - begin, read - decoded - (decoded - begin), hashed - read];
+        times.push([...parts, performance.now() - hashed]);
       }
       postMessage({ times, codes });
     };`;
@@ -123,16 +128,20 @@ def in_chromium(chromium: str, rounds: int) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()
         page.goto(address + "/hash/")
-        print(f"Chromium {browser.version}, 12 megapixels      decode  + pixels  + codes  beyond decoding")
+        print(
+            f"Chromium {browser.version}, 12 megapixels      decode  + pixels  + codes  beyond decoding   preview"
+        )
         for form, data in pictures.items():
             found = page.evaluate(MEASURE, [base64.b64encode(data).decode(), form, rounds])
             known = {(f.algorithm, f.kind): f.code.hex() for f in fingerprint_image(data).fingerprints}
             if any(known[c["algorithm"], c["kind"]] != c["code"] for c in found["codes"]):
                 raise SystemExit(f"{form}: the codes are not the server's")
             first, *others = found["times"]
-            for which, (decode, read, codes) in (("first", first), ("best", min(others, key=sum))):
+            for which, (decode, read, codes, preview) in (("first", first), ("best", min(others, key=sum))):
                 told = f"{form}, {len(data) / 1e6:.1f} MB, {which}"
-                print(f"{told:42} {decode:7.0f} {read:8.0f} {codes:8.0f} {read + codes:8.0f} ms")
+                print(
+                    f"{told:42} {decode:7.0f} {read:8.0f} {codes:8.0f} {read + codes:8.0f} ms {preview:10.0f}"
+                )
             print(f"{'':4}the page waited at most {found['stall']:.0f} ms")
         browser.close()
 

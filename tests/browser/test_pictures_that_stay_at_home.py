@@ -83,20 +83,12 @@ def photos(number: int) -> dict[str, bytes]:
     return {f"{n:04}.jpg": saved(Image.fromarray(pixels).resize((72, 64))) for n, pixels in enumerate(coarse)}
 
 
-WATCH_TASKS = """
-window.longTasks = [];
-new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((task) => task.duration)))
-  .observe({ type: "longtask", buffered: true });
-"""
-
-
 def test_of_a_thousand_photos_no_byte_is_sent(visit: Visits, tmp_path: Path) -> None:
     contents = photos(1000)
     made = visit()
     page = made.sign_up("creator", "Hanna")
     sent = Sent(made)
     page.goto(made.server.address + "/en/works/register")
-    page.evaluate(WATCH_TASKS)
     page.set_input_files("#files", written(tmp_path, contents))
     expect(page.locator("#pages")).to_contain_text("1 to 25 of 1,000")
     page.get_by_role("button", name="Register", exact=True).click()
@@ -110,7 +102,6 @@ def test_of_a_thousand_photos_no_byte_is_sent(visit: Visits, tmp_path: Path) -> 
     with made.server.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Work).where(Work.title.like("0%"))) == 1000
 
-    print("\nlongest task:", max(page.evaluate("window.longTasks"), default=0), "ms")
     # They are looked through a page at a time, by what became of them.
     expect(page.locator("#rows [data-state=reserved]")).to_have_count(25)
     expect(page.locator("#rows .badge-device")).to_have_count(25)
@@ -289,3 +280,46 @@ def test_codes_that_are_none_are_refused(visit: Visits, codes: Any) -> None:
 
     assert answer.status == 400
     assert "could not be checked" in answer.text()
+
+
+def test_previews_are_made_on_the_device_and_the_file_is_shown_afterwards(
+    visit: Visits, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wide = Image.open(io.BytesIO(png(61, (1200, 800))))
+    wide.save(tmp_path / "turned.jpg", exif=exif)
+    wide.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "drawing.png")
+    made = visit(viewport={"width": 360, "height": 800}, color_scheme="dark")
+    page = made.sign_up("creator", "Ilse")
+    sent = Sent(made)
+    page.goto(made.server.address + "/en/works/register")
+    page.get_by_label("Keep a small preview").check()
+    assert objections(page) == []
+    page.set_input_files("#files", [str(tmp_path / "turned.jpg"), str(tmp_path / "drawing.png")])
+    expect(page.locator("#making")).to_be_hidden()
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.get_by_text("2 of 2 done")).to_be_visible()
+    assert not sent.holds((tmp_path / "turned.jpg").read_bytes())
+    page.reload()
+    expect(page.locator("#rows img")).to_have_count(2)
+
+    page = made.open("/en/works")
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".plate img").evaluate_all(
+        "all => all.map((i) => [i.naturalWidth, i.naturalHeight])"
+    ) == [
+        [320, 213],
+        [213, 320],
+    ]
+    assert objections(page) == []
+    page.get_by_role("link", name="turned").click()
+    expect(page.get_by_role("img", name="Preview of your work")).to_be_visible()
+    assert objections(page) == []
+    page.get_by_role("link", name="Add the file to this work").click()
+    page.set_input_files("#pick", str(tmp_path / "turned.jpg"))
+    assert objections(page) == []
+    page.get_by_role("button", name="Add the fingerprints").click()
+    expect(page.get_by_text("Parts of this picture are recognised from the next edition on.")).to_be_visible()
+    page.get_by_role("button", name="Delete the preview").click()
+    expect(page.get_by_role("img", name="Fingerprint of the work")).to_be_visible()
