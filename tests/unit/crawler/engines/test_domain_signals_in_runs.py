@@ -7,14 +7,17 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
 from crawler import durable
+from crawler.cli import cli
 from crawler.engines.local import Job, run_filter
 from crawler.modes import Mode
 from crawler.report.facts import gather
@@ -34,97 +37,19 @@ from registry.core.records.runs import RunManifest
 from tests.unit.crawler import lab
 from tests.unit.crawler.archives import packed, record, response, urn
 from tests.unit.crawler.shards import jpeg, tar, write
-from tests.unit.crawler.sites.world import ASKED_AT, PERMITS, REFUSES, TDMREP, TIMEOUT, site, sites_file
+from tests.unit.crawler.sites.world import (
+    AI,
+    ASKED_AT,
+    AT,
+    EXPECTED,
+    NO_SITE,
+    NONE,
+    SITES,
+    URLS,
+    site,
+    sites_file,
+)
 
-AT = ASKED_AT + 100
-AI = """User-agent: GPTBot
-Disallow: /ai/
-
-User-agent: *
-Content-Usage: /y/ train-ai=y
-Content-Usage: /n/ train-ai=n
-"""
-FILES = {
-    TDMREP: '[{"location": "/a*$", "tdm-reservation": 1}]',
-    "/ai.txt": "User-agent: *\nDisallow: *.png\n",
-}
-OLD = {"/robots.txt": "User-agent: *\nDisallow: /no\n", TDMREP: PERMITS}
-LICENCE = '<license><prohibits type="usage">ai-train</prohibits></license>'
-RSL = f'<rsl xmlns="https://rslstandard.org/rsl"><content url="/sold/*">{LICENCE}</content></rsl>'
-SITES = sorted(
-    [
-        site("https://ai.example", {"/robots.txt": AI}),
-        site("https://files.example", FILES),
-        site("https://open.example", {TDMREP: PERMITS}),
-        site("https://silent.example", {}),
-        site("https://slow.example", {"/robots.txt": TIMEOUT}),
-        site("https://old.example", OLD, at=ASKED_AT - 40 * DAY),
-        site("https://xn--bcher-kva.example", {"/robots.txt": REFUSES}),
-        site("http://port.example:8080", {"/robots.txt": REFUSES}),
-        site("https://rsl.example", {"/robots.txt": "License: /l.xml\n"}, licences={"https://rsl.example/l.xml": RSL}),
-        site("https://[2001:db8::1]", {"/robots.txt": REFUSES}),
-        site("http://plain.example", {}),
-        site("https://plain.example", {"/robots.txt": REFUSES}),
-    ],
-    key=lambda line: json.loads(line)["origin"],
-)  # fmt: skip
-
-NO_SITE, NONE = ("unchecked.no-site", False), ("none-found", True)
-EXPECTED: dict[str, tuple[str, bool]] = {
-    "https://ai.example/a": NONE,
-    "https://ai.example/ai/a": ("signal.site.robots", False),
-    "https://ai.example/%61i/a": ("signal.site.robots", False),
-    "https://ai.example/x/../ai/a": ("signal.site.robots", False),
-    "https://ai.example/n/a": ("signal.site.content-usage", False),
-    "https://ai.example/y/a": ("signal.site.content-usage", True),
-    "https://files.example/a": ("signal.site.tdmrep", False),
-    "https://files.example/b/a?q=1#f": NONE,
-    "https://files.example/a?q=1": ("signal.site.tdmrep", False),
-    "https://files.example/A.png": ("signal.site.ai.txt", False),
-    "https://open.example/a": ("signal.site.tdmrep", True),
-    "https://silent.example/a": NONE,
-    "https://slow.example/a": ("error.signal.site.robots", False),
-    "https://old.example/a": ("unchecked.stale-site", False),
-    "https://old.example/no": ("signal.site.robots", False),
-    "https://rsl.example/free/a": NONE,
-    "https://rsl.example/sold/a": ("signal.site.rsl", False),
-    # the same site in other words
-    "HTTPS://Silent.EXAMPLE:443/a": NONE,
-    "https://silent.example./a": NONE,
-    "https://bücher.example/a": ("signal.site.robots", False),
-    "https://XN--BCHER-KVA.example/a": ("signal.site.robots", False),
-    "https://user:word@silent.example/a": NONE,
-    "https://silent.example:443@ai.example/ai/": ("signal.site.robots", False),
-    "https:\\\\silent.example\\a": NONE,
-    "https://[2001:DB8:0::1]/a": ("signal.site.robots", False),
-    # by http: its own site, else that by https, which then only refuses
-    "http://silent.example/a": NONE,
-    "http://ai.example/ai/a": ("signal.site.robots", False),
-    "http://rsl.example/sold/a": ("signal.site.rsl", False),
-    "http://open.example:80/a": NONE,
-    "http://plain.example/a": NONE,
-    "https://plain.example/a": ("signal.site.robots", False),
-    # other sites
-    "http://port.example:8080/a": ("signal.site.robots", False),
-    "http://port.example/a": NO_SITE,
-    "https://port.example:8080/a": NO_SITE,
-    "http://silent.example:8080/a": NO_SITE,
-    "https://silent.example:444/a": NO_SITE,
-    "https://www.silent.example/a": NO_SITE,
-    "https://silent.example..evil.example/": NO_SITE,
-    "https://127.0.0.1/a": NO_SITE,
-    "https://silent.example\u3002/a": NONE,
-    # none at all
-    "": ("unchecked.no-address", False),
-    "no address": ("error.malformed", False),
-    "//silent.example/a": ("error.malformed", False),
-    "ftp://silent.example/a": ("error.malformed", False),
-    "https://": ("error.malformed", False),
-    "https://a b/": ("error.malformed", False),
-    "https://silent.example:99999/": ("error.malformed", False),
-    "https://" + "a" * 70_000: ("error.malformed", False),
-}
-URLS = list(EXPECTED)
 Outcome = list[tuple[str, bool]]
 
 
@@ -449,3 +374,39 @@ def test_refiltering_is_refused_where_a_site_has_become_too_old(
     _again(job, job.settings.request.at, sites, tmp_path / "same", make_job)
     with pytest.raises(InvalidInput, match="too old"):
         _again(job, job.settings.request.at + 1, sites, tmp_path / "later", make_job)
+
+
+# -- the commands ------------------------------------------------------------------------------------------------
+def test_the_commands_take_the_file_and_say_what_is_wrong_with_it(
+    tmp_path: Path, snapshot_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VORBEHALT_RUN_KEY", str(tmp_path / "key"))
+    table = write(
+        tmp_path / "t.parquet", pa.table({"url": ["https://ai.example/a", "https://ai.example/n/a"]})
+    )
+    at = int(datetime.now(UTC).timestamp()) - 60
+    sites = sites_file(
+        tmp_path / "sites.jsonl", site("https://ai.example", {"/robots.txt": AI}, at=at), at=at
+    )
+    asked = ["--snapshot", str(snapshot_folder), "--purpose", "train_genai", "--policy", "eu-art4"]
+
+    def filtered(source: Path, out: str, *more: str) -> Result:
+        heed = ["--domain-signals", str(sites), *more]
+        return CliRunner().invoke(cli, ["filter", str(source), "--out", str(tmp_path / out), *asked, *heed])
+
+    assert filtered(table, "run", "--metadata-only").exit_code == 0
+    verdicts = pq.read_table(tmp_path / "run/verdicts.parquet").column("reason").to_pylist()
+    assert verdicts == ["none-found", "signal.site.content-usage"]
+    again = ["refilter", str(tmp_path / "run"), str(table), "--out", str(tmp_path / "again")]
+    again += ["--snapshot", str(snapshot_folder)]
+    refused = CliRunner().invoke(cli, again)
+    assert (refused.exit_code, "--domain-signals" in refused.stderr) == (1, True)
+    assert CliRunner().invoke(cli, [*again, "--domain-signals", str(sites)]).exit_code == 0
+
+    folder = write(tmp_path / "files/a.jpg", jpeg(631)).parent
+    found = filtered(folder, "of-files")
+    assert (found.exit_code, "name no address" in found.stderr) == (1, True)
+    sites.write_bytes(sites.read_bytes()[:-1])
+    found = filtered(table, "cut", "--metadata-only")
+    assert (found.exit_code, "Make the file again" in found.stderr) == (4, True)
+    assert not (tmp_path / "cut").exists()
