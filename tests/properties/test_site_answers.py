@@ -82,7 +82,7 @@ def sites(draw: st.DrawFn) -> Obtained:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     sites(),
     st.lists(paths, min_size=1, max_size=6),

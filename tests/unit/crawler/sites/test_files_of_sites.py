@@ -13,8 +13,9 @@ import pytest
 from crawler.sites.evidence import OpenSites, check_sites
 from crawler.sites.lines import LONGEST_BODY, Head, Tail, parse_site, site_line
 from registry.core.errors import Corrupt, InvalidInput, NotReady
-from registry.core.signals import Observation
+from registry.core.signals import Observation, Subject
 from registry.core.signals.reading import SITE_FILES, Obtained
+from registry.core.signals.site import Site
 from tests.unit.crawler.sites.world import ASKED_AT, REFUSES, head, site, sites_file
 
 A, B, C = (f"https://{name}.example" for name in "abc")
@@ -92,9 +93,11 @@ def test_an_answer_comes_back_as_it_was(body: bytes, status: int) -> None:
 
 
 def test_of_a_huge_answer_so_much_is_kept_that_it_counts_as_unreadable() -> None:
-    files = {path: Observation(A + path, 200, (), b"x" * (LONGEST_BODY + 9), None, 5) for path in SITE_FILES}
-    _, again = parse_site(site_line(A, Obtained(site=files)))
-    assert [len(answer.body) for answer in again.site.values()] == [LONGEST_BODY] * 3
+    huge = Observation(A + "/robots.txt", 200, (), b"x" * (LONGEST_BODY + 9), None, 5)
+    _, again = parse_site(site_line(A, Obtained(site={"/robots.txt": huge})))
+    assert len(again.site["/robots.txt"].body) == LONGEST_BODY
+    site = Site(again, Subject(), lambda: again)
+    assert {said.signal: said.unreadable for said in site.said(f"{A}/a")}["site.robots"]
 
 
 def test_a_file_that_an_earlier_program_did_not_ask_for_was_not_asked_for() -> None:
