@@ -141,7 +141,7 @@ def complete(public_id: bytes) -> Any:
     """Show the file of a picture that was registered by its fingerprints, so that parts of it are recognised, too.
 
     Its codes are added that are not on record yet: those of its places, and of the frame inside a border. The file is
-    not kept. It has to be the registered picture: at most 8 of 256 bits of their fingerprints may differ. Again is no
+    not kept. It has to be the registered picture: at most 12 of 256 bits of their fingerprints may differ. Again is no
     error.
     """
     spend(Rate.REGISTER)

@@ -268,6 +268,7 @@ def test_many_works_come_page_by_page(person: Callable[..., Person], put: Callab
 
     first, second = anna.browser.open("/en/works").text, anna.browser.open("/en/works?page=2").text
     assert first.count('class="plate"') == 24
+    assert len(first) < 90_000  # with the style sheet less than 150 kB
     assert second.count('class="plate"') == 6
     assert "Study 29" in first
     assert "Study 00" in second
