@@ -37,6 +37,7 @@ from registry.core.decisions import (
     decide,
     denied_for_good,
 )
+from registry.core.decisions.terms import WORLD
 from registry.core.fingerprints import (
     Fingerprint,
     Later,
@@ -187,11 +188,13 @@ def read_all(
     deep: bool = False,
     exact_decode: bool = False,
     lazy_signatures: bool = False,
+    territory: str = WORLD,
 ) -> list[Reading]:
     """Fingerprint items, with `deep` the parts of pictures too, with `exact_decode` from all pixels.
 
     With `lazy_signatures` those of texts are left for later. Whatever is wrong with an item becomes its gap; nothing is
-    raised for bad content. All texts are coded together.
+    raised for bad content. All texts are coded together. `territory` is where they are to be used, which some opt-out
+    signals ask.
     """
     parts = [_parts(sample) for sample in samples]
     texts = [_utf8(p, sample) for sample, own in zip(samples, parts, strict=True) for p in own if _is_text(p)]
@@ -208,20 +211,20 @@ def read_all(
     for sample, own in zip(samples, parts, strict=True):
         made = [of_part(part) for part in own]
         reading = _together(made) if sample.parts and made else made[0] if made else _unread(sample)
-        said = _signals(sample, own, limits)
+        said = _signals(sample, own, limits, territory)
         readings.append(replace(reading, signals=said) if said else reading)
     return readings
 
 
-def _signals(sample: Sample, parts: Sequence[Part], limits: Limits) -> tuple[Said, ...]:
+def _signals(sample: Sample, parts: Sequence[Part], limits: Limits, territory: str) -> tuple[Said, ...]:
     """What the item says about its use: in the answer in which it was captured, or in its own bytes."""
     if sample.answer is not None and parts:
-        subject = Subject(sample.answer.url, media_of(sample.answer))
+        subject = Subject(sample.answer.url, media_of(sample.answer), territory=territory)
         return summarise(read_signals(Obtained(sample.answer), subject, limits))
     files = [part.data for part in parts if part.data and part.text is None]
     if not files:
         return ()
-    subject = Subject(media=Media.IMAGE)
+    subject = Subject(media=Media.IMAGE, territory=territory)
     return summarise(chain.from_iterable(embedded.read(data, subject, limits) for data in files))
 
 

@@ -82,6 +82,7 @@ class Screen:
             deep=self.deep,
             exact_decode=self.exact_decode,
             lazy_signatures=self.lazy_signatures,
+            territory=self.request.territory,
         )
         if (sites := self.hearing()) is None:
             return readings

@@ -21,8 +21,6 @@ from registry.core.errors import InvalidInput
 
 TEXT = "text"
 """The column of that name is taken where several hold texts."""
-METADATA = "metadata"
-"""A column in which datatrove keeps what else it knows of a document."""
 _NOT_PICTURES = {"Audio", "Video"}
 """Features of Hugging Face `datasets` that lie in a table just as pictures do."""
 
@@ -80,14 +78,14 @@ def _plain_values(values: pa.Array) -> list[str | bytes | None]:
     return [_decoded(data) for data in values.cast(pa.large_string()).cast(pa.large_binary()).to_pylist()]
 
 
-def named_values(batch: pa.RecordBatch, names: Collection[str]) -> list[list[str | bytes | None]]:
-    """All columns of texts of these names, in lower case, and those in a struct `metadata`, value by value."""
-    schema = batch.schema
-    found = [(field, batch.column(at)) for at, field in enumerate(schema)]
-    inner = schema.get_field_index(METADATA)
-    if inner >= 0 and types.is_struct(schema.field(inner).type):
-        of = batch.column(inner)
-        found += [(field, pc.struct_field(of, at)) for at, field in enumerate(of.type)]
+def named_values(
+    batch: pa.RecordBatch, names: Collection[str], beside: Collection[str]
+) -> list[list[str | bytes | None]]:
+    """All columns of texts of these names, in lower case, and those in structs of the names `beside`, value by value."""
+    found = [(field, batch.column(at)) for at, field in enumerate(batch.schema)]
+    for outer, of in list(found):
+        if outer.name in beside and types.is_struct(outer.type):
+            found += [(field, pc.struct_field(of, at)) for at, field in enumerate(outer.type)]
     return [
         _plain_values(values)
         for field, values in found

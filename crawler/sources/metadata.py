@@ -33,6 +33,8 @@ from registry.core.fingerprints.frequencies import is_ordinary64, may_be_code64
 
 URLS: Final = ("url", "image_url", "source_url")
 """Columns that hold the address of the item itself, as LAION, DataComp, COYO, FineWeb, C4 and others call it."""
+BESIDE: Final = ("metadata", "meta")
+"""Where datatrove, Dolma, RedPajama and others keep what else they know of an item."""
 CODES: Final[Mapping[str, str]] = {"sha256": SHA256, "md5": MD5, "phash256": PHASH256, "phash64": PHASH64} | {
     name: name for name in (SHA256, MD5, PHASH256, PHASH64)
 }
@@ -152,13 +154,13 @@ def addresses_of_row(row: Mapping[str, Any], columns: Stated) -> tuple[str, ...]
 
 
 def addresses_in(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where a record says that its item was found: in one of `URLS`, or there in its `metadata`.
+    """Where a record says that its item was found: in one of `URLS`, or there in its `metadata` or `meta`.
 
     So do img2dataset's JSON and what datatrove and Dolma write. What is no text is no address, and comes as what it is.
     """
-    found = _named_addresses(record)
-    inner = record.get("metadata")
-    return tuple(dict.fromkeys(found + (_named_addresses(inner) if isinstance(inner, dict) else [])))
+    inner = [record.get(name) for name in BESIDE]
+    records = [record, *(one for one in inner if isinstance(one, dict))]
+    return tuple(dict.fromkeys(address for one in records for address in _named_addresses(one)))
 
 
 def addresses_in_json(data: bytes) -> tuple[str, ...]:
@@ -170,7 +172,7 @@ def addresses_in_json(data: bytes) -> tuple[str, ...]:
     return addresses_in(record) if isinstance(record, dict) else ()
 
 
-def _named_addresses(record: Mapping[str, Any]) -> list[str]:
+def _named_addresses(record: Mapping[Any, Any]) -> list[str]:
     values = (value for name, value in record.items() if isinstance(name, str) and name.lower() in URLS)
     return [str(value) for value in values if value not in (None, "")]
 

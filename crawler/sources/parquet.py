@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from crawler.sources.base import Part, Sample, Sink
 from crawler.sources.columns import Column, find_columns, is_plain, named_values, plain_values
 from crawler.sources.metadata import (
+    BESIDE,
     METADATA,
     URLS,
     Stated,
@@ -182,7 +183,7 @@ class _Rows:
     def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:
         """What is compared of each row of a batch, given its index, and where it says that it was found."""
         cells = [column.cells(batch) for column in self._columns]
-        stated = named_values(batch, URLS)
+        stated = named_values(batch, URLS, BESIDE)
 
         def content(index: int) -> tuple[list[Part], tuple[str, ...]]:
             parts = [part for own in cells for part in own(index, self._max_bytes)]

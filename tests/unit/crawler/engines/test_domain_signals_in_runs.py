@@ -112,7 +112,7 @@ def test_rows_are_judged_alike_one_by_one_and_as_columns(tmp_path: Path, job_for
 def test_lines_of_text(tmp_path: Path, job_for: Callable[..., Job], texts: list[str]) -> None:
     lines: list[dict[str, Any]] = [{"text": text, "url": url} for text, url in zip(texts, URLS, strict=True)]
     nested: list[dict[str, Any]] = [
-        {"text": text, "metadata": {"url": url}} for text, url in zip(texts, URLS, strict=True)
+        {"text": text, "meta": {"url": url}} for text, url in zip(texts, URLS, strict=True)
     ]
     paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     for path, rows in zip(paths, (lines, nested), strict=True):

@@ -187,3 +187,18 @@ def test_a_captured_answer_says_what_its_headers_say(tmp_path: Path, make_job: l
         urn(6): ("signal.iptc", False),
     }
     verify_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("territory", "expected"), [("DE", True), ("FR", False), ("world", False)])
+def test_a_licence_counts_where_the_items_are_to_be_used(
+    tmp_path: Path, make_job: lab.MakeJob, territory: str, expected: bool
+) -> None:
+    terms = '<permits type="usage">all</permits><permits type="geo">DE</permits>'
+    licence = f'<rsl xmlns="https://rslstandard.org/rsl"><content url="/"><license>{terms}</license></content></rsl>'
+    page = f'<!doctype html><script type="application/rsl+xml">{licence}</script><p>{lab.prose(521)}'
+    record = response(1, page.encode(), head=["Content-Type: text/html"])
+    write(tmp_path / "crawl/a.warc.gz", packed(record))
+    job = make_job(tmp_path / "crawl", out=tmp_path / "run")
+    request = replace(job.settings.request, territory=territory)
+    run_filter(replace(job, settings=replace(job.settings, request=request)), resume=False)
+    assert outcome(tmp_path / "run") == {urn(1): ("signal.rsl", expected)}
