@@ -53,6 +53,11 @@ SECTIONS = (
         tuple(f"contest_id.{path}" for path in _TITLES),
         also=("contest_id.work_id", "contest_id.earlier_id"),
     ),
+    Section(
+        "hint_review",
+        ("hint_id.work_id.owner_id", "hint_id.other_id.owner_id"),
+        also=("hint_id.found_at",),
+    ),
     Section("bulk_upload", ("party_id",)),
     Section("bulk_row", ("upload_id.party_id",), also=("upload_id.created_at",)),
     Section("tariff", ("owner_id",)),

@@ -266,7 +266,10 @@ def _erase_works(session: Session, party: int) -> None:
         for table in ("identifier", "source_url", "work_revision"):
             _delete(session, table, _table(table).c.work_id.in_(some))
         hint = _table("likeness_hint")
-        _delete(session, "likeness_hint", or_(hint.c.work_id.in_(some), hint.c.other_id.in_(some)))
+        about = or_(hint.c.work_id.in_(some), hint.c.other_id.in_(some))
+        reviews = _table("hint_review").c.hint_id.in_(select(hint.c.id).where(about))
+        _delete(session, "hint_review", reviews)
+        _delete(session, "likeness_hint", about)
         _set(session, "work", work.c.id.in_(some), title="", tool=None, prompt=None)
 
 

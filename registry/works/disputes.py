@@ -13,8 +13,9 @@ from registry.core.errors import Forbidden, NotFound
 from registry.core.ids import format_id
 from registry.parties import service as parties
 from registry.works.contests import SeenContest, contests_of, undecided
-from registry.works.hints import SeenHint, hints
-from registry.works.models import Work, WorkVersion
+from registry.works.hint_reviews import reviews_of
+from registry.works.hints import SeenHint, hint_between, hints
+from registry.works.models import HintReview, LikenessHint, Work, WorkVersion
 from registry.works.overview import codes_to_draw
 
 
@@ -34,6 +35,8 @@ class Waiting:
 
     contests: Sequence[SeenContest]
     hints: Sequence[SeenHint]
+    dismissed: Sequence[SeenHint]
+    """Hints that a person has put aside."""
     sides: Mapping[bytes, Side]
     """By public id of the work."""
 
@@ -43,8 +46,9 @@ def waiting(session: Session, actor: Actor, limit: int = 50) -> Waiting:
     _check(actor)
     found, weak = undecided(session, limit), hints(session, limit)
     names = [name for c in found for name in (c.newer, c.earlier)]
-    names += [name for h in weak for name in (h.newer, h.other)]
-    return Waiting(found, weak, _sides(session, names))
+    aside = hints(session, limit, dismissed=True)
+    names += [name for h in (*weak, *aside) for name in (h.newer, h.other)]
+    return Waiting(found, weak, aside, _sides(session, names))
 
 
 def dispute(
@@ -58,6 +62,17 @@ def dispute(
             if (contest.newer, contest.earlier) == (newer, earlier):
                 return contest, sides
     raise NotFound(f"{format_id('work', newer)} was not contested by {format_id('work', earlier)}.")
+
+
+def hint(
+    session: Session, actor: Actor, newer: bytes, other: bytes
+) -> tuple[LikenessHint, Sequence[HintReview], Mapping[bytes, Side]]:
+    """One hint with what was done about it and both sides; `NotFound` if there is none about these two."""
+    _check(actor)
+    found = hint_between(session, newer, other)
+    if found is None:
+        raise NotFound(f"There is no hint about {format_id('work', newer)} and {format_id('work', other)}.")
+    return found, reviews_of(session, [found.id]).get(found.id, ()), _sides(session, [newer, other])
 
 
 def _check(actor: Actor) -> None:

@@ -7,12 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from registry.base.bulk_insert import insert_many
 from registry.core.fingerprints import Fingerprint
-from registry.works.models import Contest, HintsLooked, LikenessHint, StoredFingerprint, Work, WorkVersion
+from registry.works.models import (
+    Contest,
+    HintReview,
+    HintsLooked,
+    LikenessHint,
+    StoredFingerprint,
+    Work,
+    WorkVersion,
+)
 
 _ONLY = 1
 _CHUNK = 500
@@ -120,13 +128,28 @@ def _known_pairs(session: Session, keys: Collection[int]) -> set[frozenset[int]]
     return found
 
 
-def hints(session: Session, limit: int) -> list[SeenHint]:
-    """The newest hints first."""
+def hint_between(session: Session, newer: bytes, other: bytes) -> LikenessHint | None:
+    """The hint that one work (public id) resembles another."""
+    first, second = aliased(Work), aliased(Work)
+    query = (
+        select(LikenessHint)
+        .join(first, first.id == LikenessHint.work_id)
+        .join(second, second.id == LikenessHint.other_id)
+        .where(first.public_id == newer, second.public_id == other)
+    )
+    return session.scalar(query)
+
+
+def hints(session: Session, limit: int, *, dismissed: bool = False) -> list[SeenHint]:
+    """The newest hints that are open first; or those that a person has put aside."""
     newer, other = aliased(Work), aliased(Work)
+    last = select(HintReview.act).where(HintReview.hint_id == LikenessHint.id).order_by(HintReview.id.desc())
+    aside = func.coalesce(last.limit(1).scalar_subquery(), "") == "dismiss"
     query = (
         select(LikenessHint, newer.public_id, other.public_id)
         .join(newer, newer.id == LikenessHint.work_id)
         .join(other, other.id == LikenessHint.other_id)
+        .where(aside if dismissed else ~aside)
         .order_by(LikenessHint.id.desc())
         .limit(limit)
     )

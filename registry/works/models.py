@@ -223,6 +223,24 @@ class LikenessHint(Base):
     found_at: Mapped[datetime]
 
 
+class HintReview(Base):
+    """What a person did about a hint. The newest counts; none is changed or deleted."""
+
+    __tablename__ = "hint_review"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    hint_id: Mapped[int] = mapped_column(ForeignKey("likeness_hint.id"), index=True)
+    act: Mapped[str] = mapped_column(String(8))
+    """`dismiss` or `reopen`."""
+    reason: Mapped[str] = mapped_column(Text)
+    """For both owners to read."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Opens the commitment in the log."""
+    log_index: Mapped[int] = mapped_column(BigInteger)
+    reviewed_at: Mapped[datetime]
+    reviewed_by: Mapped[int] = mapped_column(ForeignKey("party.id"))
+
+
 class HintsLooked(Base):
     """Up to which change works were looked at for hints; one row."""
 

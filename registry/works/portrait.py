@@ -19,7 +19,7 @@ from registry.licences.service import AboutWork, AgreementDetails, OfferDetails
 from registry.parties import service as parties
 from registry.remuneration import service as remuneration
 from registry.usage import service as usage
-from registry.works import overview, previews, queries, share_form
+from registry.works import hint_reviews, overview, previews, queries, share_form
 from registry.works.models import Reservation
 
 
@@ -84,6 +84,7 @@ def portrait(session: Session, actor: Actor, public_id: bytes, sources: Sources)
         "purposes": [_line(p, depth, details.reservations, about, now) for p, depth in _ORDER],
         "licensees": _names(session, about),
         "held": held,
+        "hints": hint_reviews.reviewed_hints(session, work.id),
         "history": _history(session, details, about),
         "uses": usage.uses_of_work(session, work.id, _USES_SHOWN),
         "earned": remuneration.earned_by_work(session, actor, work.id),

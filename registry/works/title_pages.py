@@ -14,8 +14,9 @@ from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
 from registry.web.visitors import current_visitor, signed_in
-from registry.works import contests, disputes
+from registry.works import contests, disputes, hint_reviews
 from registry.works.contests import DecideTitle, Outcome
+from registry.works.hint_reviews import Act, ReviewHint
 
 blueprint = Pages("title_pages", "registry.works")
 
@@ -58,6 +59,44 @@ def decide(newer: bytes, earlier: bytes) -> Response | tuple[str, int]:
         return _page(newer, earlier, form), 422
     log.sign_head(database(), key, sources().now())
     return redirect(url_for("title_pages.show", newer=newer, earlier=earlier), 303)
+
+
+@blueprint.get("/titles/hints/<id(work):newer>/<id(work):other>")
+@signed_in(Role.OPERATOR)
+def show_hint(newer: bytes, other: bytes) -> str:
+    """Both sides of a hint, what was done about it, and the form that puts it aside or takes that back."""
+    return _hint_page(newer, other, Form())
+
+
+@blueprint.post("/titles/hints/<id(work):newer>/<id(work):other>")
+@signed_in(Role.OPERATOR)
+def review_hint(newer: bytes, other: bytes) -> Response | tuple[str, int]:
+    """Put a hint aside, or take that back, with the reason, which both owners will read; and enter it in the log."""
+    form = Form.sent()
+    act = form.take("act", Act, _("Choose one of these."))
+    if not form.text("reason"):
+        form.errors["reason"] = _("Say why: both owners read it.")
+    if act is None or form.errors:
+        return _hint_page(newer, other, form), 422
+    key, actor = part(LogKey), current_visitor().actor
+    log.sign_head(database(), key, sources().now())  # refused on a database older than the log
+    try:
+        with writing() as session:
+            command = ReviewHint(newer, other, act, form.text("reason"))
+            hint_reviews.review_hint(session, actor, command, sources())
+    except InvalidInput:
+        form.errors["reason"] = _("Up to 2,000 characters, please, without odd ones.")
+        return _hint_page(newer, other, form), 422
+    log.sign_head(database(), key, sources().now())
+    return redirect(url_for("title_pages.show_all", _anchor="hints"), 303)
+
+
+def _hint_page(newer: bytes, other: bytes, form: Form) -> str:
+    with reading() as session:
+        hint, reviews, sides = disputes.hint(session, current_visitor().actor, newer, other)
+        return render_template(
+            "works/hint.html", hint=hint, reviews=reviews, newer=sides[newer], other=sides[other], form=form
+        )
 
 
 def _page(newer: bytes, earlier: bytes, form: Form) -> str:

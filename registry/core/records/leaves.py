@@ -160,11 +160,14 @@ class PayoutLeaf(Leaf):
 
 @dataclass(frozen=True, kw_only=True)
 class TitleLeaf(Leaf):
-    """A person decided about two titles in conflict; which ones, and why, stays between their owners."""
+    """A person decided about two titles in conflict, or looked at a hint; which ones, and why, the owners know.
+
+    A hint is put aside (`dismiss`), or open again (`reopen`); nothing else follows from that.
+    """
 
     TYPE = "title"
 
-    act: str = member("act", one_of("uphold", "release", "reverse"))
+    act: str = member("act", one_of("uphold", "release", "reverse", "dismiss", "reopen"))
     case: str = member("case", digest)
     """Commitment to both works and the reason."""
 

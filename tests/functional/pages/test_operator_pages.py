@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from registry.base import jobs
 from registry.base.actor import Role
@@ -18,6 +20,7 @@ from registry.core.ids import format_id, parse_id
 from registry.log.keys import LogKey
 from registry.wiring import log_keys
 from registry.works import service as works
+from registry.works.models import HintReview
 from tests.support.browsing import text_of
 from tests.support.pictures import png
 from tests.support.works import register
@@ -138,3 +141,88 @@ def test_the_state_of_the_registry_names_what_is_wrong(
     assert "Publish an edition" in text
     assert "NotReady: no keys" in text
     assert "jobs that failed 1" in text
+
+
+# -- hints ------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def hint(quarrel: dict[str, Any], database: Database, sources: Sources) -> dict[str, Any]:
+    """A hint that Anna's second picture resembles Ben's."""
+    with database.writing() as session:
+        other = register(session, quarrel["anna"].actor, sources, "Dunes", content=fingerprint_image(png(2)))
+        names = [other.public_id, parse_id("work", quarrel["newer"])]
+        rows = works.works_by_public_id(session, names)
+        found = works.NewHint(
+            rows[names[0]].row, rows[names[1]].row, "image.anchors256.v1", "full/part", "review", 12
+        )
+        works.record_hints(session, [found], 9, sources.now())
+    number = format_id("work", other.public_id)
+    return quarrel | {"number": number, "page": f"/en/titles/hints/{number}/{quarrel['newer']}"}
+
+
+def test_a_hint_is_put_aside_with_a_reason_and_taken_back(hint: dict[str, Any], database: Database) -> None:
+    office = hint["operator"].browser
+    assert "Hints" in office.read("/en/titles")
+    both = office.read(hint["page"])
+    assert "Dunes" in both
+    assert "Mine" in both
+    assert "Looked at by a person" not in hint["anna"].browser.read(f"/en/works/{hint['number']}")
+
+    office.open(hint["page"])
+    done = office.send(hint["page"], {"act": "dismiss", "reason": "Two other clouds."})
+    assert done.status_code == 303
+    listed = office.read("/en/titles")
+    assert "Put aside" in listed
+    assert "Weaker likenesses" not in listed
+    for owner, work in (("anna", "number"), ("ben", "newer")):
+        page = hint[owner].browser.read(f"/en/works/{hint[work]}")
+        assert "A person has looked at it and put it aside." in page
+        assert "Two other clouds." in page
+    assert "put it aside" in office.read("/en/log")
+
+    office.open(hint["page"])
+    assert office.send(hint["page"], {"act": "dismiss", "reason": "Again."}).status_code == 409
+    office.open(hint["page"])
+    assert office.send(hint["page"], {"act": "reopen", "reason": "I was wrong."}).status_code == 303
+    assert "Weaker likenesses" in office.read("/en/titles")
+    page = hint["anna"].browser.read(f"/en/works/{hint['number']}")
+    assert page.index("Two other clouds.") < page.index("I was wrong.")
+    with database.reading() as session:
+        assert [r.act for r in session.scalars(select(HintReview).order_by(HintReview.id))] == [
+            "dismiss",
+            "reopen",
+        ]
+        assert work_state(session, hint) == [None]
+
+
+def work_state(session: Session, hint: dict[str, Any]) -> list[Any]:
+    """Nothing follows from a hint: whether its newer work is contested."""
+    (work,) = works.works_by_public_id(session, [parse_id("work", hint["number"])]).values()
+    return [work.contested_since]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"act": "dismiss", "reason": " "}, 422),
+        ({"act": "dismiss", "reason": "x" * 2_001}, 422),
+        ({"act": "uphold", "reason": "x"}, 422),
+        ({"act": "reopen", "reason": "It is open."}, 409),
+        ({"act": "dismiss", "reason": "x", "csrf": "0" * 64}, 403),
+    ],
+)
+def test_what_cannot_be_done_about_a_hint_is_not_recorded(
+    hint: dict[str, Any], database: Database, said: dict[str, str], status: int
+) -> None:
+    office = hint["operator"].browser
+    office.open(hint["page"])
+    assert office.send(hint["page"], said).status_code == status
+    for somebody in ("anna", "ben"):
+        hint[somebody].browser.open("/en/account")
+        assert hint[somebody].browser.open(hint["page"]).status_code == 403
+        hint[somebody].browser.open("/en/account")
+        refused = hint[somebody].browser.send(hint["page"], {"act": "dismiss", "reason": "Mine."})
+        assert refused.status_code == 403
+    wrong = f"/en/titles/hints/{hint['newer']}/{hint['number']}"
+    assert office.open(wrong).status_code == 404
+    with database.reading() as session:
+        assert session.scalars(select(HintReview)).all() == []
