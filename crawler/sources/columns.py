@@ -81,7 +81,7 @@ def _plain_values(values: pa.Array) -> list[str | bytes | None]:
 def named_values(
     batch: pa.RecordBatch, names: Collection[str], beside: Collection[str]
 ) -> list[list[str | bytes | None]]:
-    """All columns of texts of these names, in lower case, and those in structs of the names `beside`, value by value."""
+    """Columns of texts of these names, in lower case, and those in structs of the names `beside`, value by value."""
     found = [(field, batch.column(at)) for at, field in enumerate(batch.schema)]
     for outer, of in list(found):
         if outer.name in beside and types.is_struct(outer.type):
