@@ -13,6 +13,7 @@ import pytest
 from registry.base.actor import Role, Scope
 from tests.factories import Clock
 from tests.functional.conftest import Account, Client
+from tests.support.device import said
 from tests.support.pictures import TEXT, blank_png, png
 
 Make = Callable[..., Account]
@@ -332,3 +333,26 @@ def test_the_description_shows_both_ways_in(client: Client) -> None:
     multipart = content["multipart/form-data"]["schema"]["properties"]
     assert multipart["metadata"] == {"$ref": "#/components/schemas/NewWork"}
     assert operation["security"] == [{"apiKey": ["works:write"]}]
+
+
+# -- the file, shown afterwards ---------------------------------------------------------------------------------
+def test_a_picture_registered_by_its_codes_is_completed_by_its_file(client: Client, account: Make) -> None:
+    anna, ben = account(), account()
+    codes = json.loads(said(png(1)))["codes"]
+    work = send_codes(client, anna, fingerprints=codes).json["id"]
+    path = f"/v1/works/{work}/file"
+    assert send_file(client, anna, png(1), path=f"/v1/works/{work}/versions").status_code == 409
+
+    other = send_file(client, anna, png(2), path=path)
+    assert (other.status_code, other.json["code"]) == (422, "input.invalid")
+    assert "another picture than the one on record" in other.json["detail"]
+    assert send_file(client, anna, TEXT.encode(), path=path).status_code == 422
+    assert send_file(client, ben, png(1), path=path).status_code == 404
+
+    done = send_file(client, anna, png(1), path=path)
+    assert done.status_code == 200
+    (version,) = done.json["versions"]
+    made_by = {f["algorithm"]: f["made_by"] for f in version["fingerprints"]}
+    assert made_by["image.anchors256.v1"] == "server"
+    assert made_by["image.phash256.v1"] == "client"
+    assert send_file(client, anna, png(1), path=path).json["versions"] == done.json["versions"]

@@ -215,6 +215,7 @@ function take(items, answer) {
     item.html = rows[n].outerHTML;
     item.part = null;
   }
+  list.add(items.filter((item) => !list.items.includes(item))); // from before a reload, or left out too late
   const kept = items.map(({ name, digest, code, state, html }) => ({ name, digest, code, state, html }));
   memory.keep(`done:${Date.now()}`, kept);
   answered();
@@ -282,9 +283,7 @@ async function askAgain() {
   const answer = await sendAgain();
   if (!answer.ok) return answered();
   missing = Math.max(0, missing - asked.filter((kept) => !byDigest.has(kept.digest)).length);
-  const items = asked.map((kept) => byDigest.get(kept.digest) ?? restored({ ...kept, state: "open" }));
-  list.add(items.filter((item) => !list.items.includes(item)));
-  take(items, answer);
+  take(asked.map((kept) => byDigest.get(kept.digest) ?? restored({ ...kept, state: "open" })), answer);
 }
 
 // -- what was there before the page was reloaded ----------------------------------------------------------------------

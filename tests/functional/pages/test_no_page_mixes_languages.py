@@ -63,6 +63,7 @@ def test_pages_for_people_who_are_signed_in(
         maker: [
             *("works", "works?view=list", "works?q=zzz", "works/register"),
             *(f"works/{work}", f"works/{work}/shares", f"works/{work}/withdraw", f"works/{work}/elsewhere"),
+            f"works/{work}/file",
             *(f"works/terms?work={work}", f"works/chosen/withdraw?work={work}", "works/import"),
             f"works/chosen/disclosure?work={work}",
             *(
