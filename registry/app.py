@@ -57,7 +57,7 @@ from registry.usage import api as usage_api
 from registry.usage import claiming_pages, declarations_api, runs_api, uses_api, uses_pages
 from registry.usage import pages as usage_pages
 from registry.web import lab_pages, manual, pages
-from registry.wiring import log_keys
+from registry.wiring import log_keys, open_database
 from registry.works import api as works_api
 from registry.works import bulk_api, file_pages, repertoire_api, title_pages, together_pages, work_pages
 from registry.works import pages as works_pages
@@ -117,7 +117,7 @@ _PAGES = (
 
 def wire(settings: Settings, sources: Sources | None = None, database: Database | None = None) -> Context:
     """The parts of one registry. Opens no connection and reads no key before it has to."""
-    database = database or Database(settings.database_url)
+    database = database or open_database(settings)
     sources = sources or Sources()
     index = LiveIndex(BaseFiles(settings.home / "cache" / "check-index"))
     parts: dict[type, object] = {LiveIndex: index, RateLimiter: RateLimiter(database), Prober: Prober()}

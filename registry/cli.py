@@ -134,15 +134,19 @@ def db_upgrade(home: Path | None) -> None:
 
     Example: vorbehalt-server db upgrade
     """
-    from registry.base.db import Database
     from registry.base.schema import upgrade
     from registry.models import metadata
+    from registry.remuneration.service import seal_bank_details
+    from registry.wiring import open_database, sealing_key
 
     settings = settings_of(home)
-    database = Database(settings.database_url)
+    database = open_database(settings)
     upgrade(database, metadata)
+    sealed = seal_bank_details(database, sealing_key(settings))
     database.dispose()
     click.echo("The database has this release's schema.")
+    if sealed:
+        click.echo(f"{sealed} bank details that were on record are sealed now. Delete older backups in time.")
 
 
 @db.command("check")

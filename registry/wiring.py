@@ -24,6 +24,7 @@ from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
+from registry.base.sealing import SealingKey
 from registry.base.settings import PUBLIC, Settings
 from registry.core.errors import NotReady, OutputExists
 from registry.core.ids import format_id, parse_id
@@ -55,6 +56,16 @@ def trust_keys(settings: Settings) -> Path:
     return settings.home / "keys" / "trust"
 
 
+def open_database(settings: Settings) -> Database:
+    """The database, with the key of what is sealed in it; neither is looked at before it is needed."""
+    return Database(settings.database_url, sealing_key(settings))
+
+
+def sealing_key(settings: Settings) -> SealingKey:
+    """Of bank details."""
+    return SealingKey(settings.bank_key or settings.home / "keys" / "bank.key")
+
+
 def init_trust(settings: Settings, offline_keys: Path, now: datetime, passphrase: bytes | None = None) -> str:
     """Make every signing key of a new registry; returns the SHA-256 of the root, which labs can pin.
 
@@ -79,7 +90,7 @@ class Registry:
     @classmethod
     def open(cls, settings: Settings, sources: Sources | None = None) -> Self:
         """Open what the settings name; `NotReady` if the database has another release's schema."""
-        database = Database(settings.database_url)
+        database = open_database(settings)
         ensure_current(database, metadata)
         return cls(settings, database, open_store(settings.files_url), sources or Sources())
 

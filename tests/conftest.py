@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.schema import upgrade
+from registry.base.sealing import SealingKey
 from registry.models import metadata
 from registry.parties import passwords
 from tests.factories import Clock, make_sources
@@ -164,7 +165,9 @@ def empty_database(database_kind: str, request: pytest.FixtureRequest, tmp_path:
 
 
 @pytest.fixture
-def backup_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Database], Database]]:
+def backup_of(
+    request: pytest.FixtureRequest, bank_key: SealingKey, tmp_path: Path
+) -> Iterator[Callable[[Database], Database]]:
     """Makes a copy of a database as it is now, as a backup has it; nobody may be using it meanwhile."""
     with ExitStack() as copies:
 
@@ -181,17 +184,25 @@ def backup_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
             else:
                 server = request.getfixturevalue("postgresql")
                 address = copies.enter_context(postgres.database(server, str(database.engine.url)))
-            made = Database(address)
+            made = Database(address, bank_key)
             copies.callback(made.dispose)
             return made
 
         yield copy
 
 
+@pytest.fixture(scope="session")
+def bank_key(tmp_path_factory: pytest.TempPathFactory) -> SealingKey:
+    """The key that bank details are sealed with."""
+    key = SealingKey(tmp_path_factory.mktemp("keys") / "bank.key")
+    key.make()
+    return key
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, bank_key: SealingKey) -> Iterator[Database]:
     """That database, opened."""
-    database = Database(database_url)
+    database = Database(database_url, bank_key)
     yield database
     database.dispose()
 

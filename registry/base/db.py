@@ -36,6 +36,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
+from registry.base.sealing import SealingKey, use_key
+
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -143,8 +145,10 @@ def look(
 class Database:
     """Opens transactions. Holds no session itself; safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: SealingKey | None = None) -> None:
+        """`key` is what sealed columns are sealed with; without it they are neither read nor written."""
         self.engine = open_engine(url)
+        use_key(self.engine, key)
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._write = sessionmaker(writer, expire_on_commit=False)
         reader, single = self.engine, self.engine.execution_options(sqlite_begin=None)

@@ -195,6 +195,12 @@ class Settings:
         _text, "none", "Who holds the account that payouts go out from, as the bank has the name."
     )
     trust_iban: str = _option(_text, "none", "The IBAN of that account: for rights money only, kept apart.")
+    bank_key: Path | None = _option(
+        _path,
+        "`<home>/keys/bank.key`",
+        "Where the key is that bank details are sealed with; `db upgrade` makes it.",
+        None,
+    )
     invoice_issuer: str = _option(
         _text, "none", "Who issues invoices to labs: the full name of the business."
     )

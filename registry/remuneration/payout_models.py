@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from registry.base.db import Base, BigId, Identified
+from registry.base.sealing import SealedBytes, SealedText
 
 
 class BankAccount(Base):
@@ -22,9 +23,9 @@ class BankAccount(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
-    holder: Mapped[str] = mapped_column(String(70))
+    holder: Mapped[str] = mapped_column(SealedText)
     """Private."""
-    iban: Mapped[str] = mapped_column(String(34))
+    iban: Mapped[str] = mapped_column(SealedText)
     """Private: leaves the database for the bank's file only, and is shown by its last four digits."""
     recorded_at: Mapped[datetime]
 
@@ -39,7 +40,8 @@ class PayoutRun(Identified, Base):
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int] = mapped_column(BigInteger)
     payments: Mapped[int]
-    file: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    file: Mapped[bytes] = mapped_column(SealedBytes, deferred=True)
+    """Names and IBANs are in it, so it is sealed as they are."""
     file_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     log_index: Mapped[int] = mapped_column(BigInteger, unique=True)
     prepared_by: Mapped[int] = mapped_column(ForeignKey("party.id"))

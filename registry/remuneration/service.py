@@ -34,6 +34,7 @@ from registry.remuneration.payouts import (
 from registry.remuneration.published import project_settlements, settlement_file
 from registry.remuneration.replies import take_reply
 from registry.remuneration.rules import payee_account, receivable_account
+from registry.remuneration.sealing import seal_bank_details
 from registry.remuneration.settling import settle
 from registry.remuneration.society_files import dsr_like, members_csv
 from registry.remuneration.statements import (
@@ -102,6 +103,7 @@ __all__ = [
     "project_settlements",
     "receivable_account",
     "record_payment",
+    "seal_bank_details",
     "set_bank_account",
     "settle",
     "settlement_file",

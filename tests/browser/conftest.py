@@ -27,7 +27,7 @@ from registry.base.db import Database
 from registry.base.settings import Settings
 from registry.log.keys import LogKey
 from registry.models import metadata
-from registry.wiring import log_keys
+from registry.wiring import log_keys, open_database, sealing_key
 from tests.factories import PASSWORD
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -102,7 +102,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A registry with a log key and no data, on a port of its own."""
     settings = Settings(tmp_path_factory.mktemp("registry"), log_level="error")
     LogKey.generate(log_keys(settings), "localhost/usage-log")
-    database, sources = Database(settings.database_url), Sources()
+    sealing_key(settings).make()
+    database, sources = open_database(settings), Sources()
     metadata.create_all(database.engine)
     heard: list[bytes] = []
     app = listening(create_app(settings, sources=sources, database=database), heard)

@@ -6,6 +6,7 @@ import os
 import signal
 import warnings
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import event
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Engine
 from registry.base.actor import Actor
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.base.sealing import SealingKey
 from registry.core.errors import Conflict
 from registry.remuneration import payouts, replies
 from registry.remuneration import service as remuneration
@@ -27,6 +29,7 @@ class Desk(NamedTuple):
     """What the operator needs to know."""
 
     url: str
+    bank_key: Path
     operator: Actor
     lab: bytes
     period: str
@@ -36,7 +39,7 @@ class Desk(NamedTuple):
 
 def work_through(desk: Desk) -> None:
     """Every step, each in its own transaction, whether or not it was done before."""
-    database, sources = Database(desk.url), Sources(now=lambda: desk.now)
+    database, sources = Database(desk.url, SealingKey(desk.bank_key)), Sources(now=lambda: desk.now)
     with database.writing() as session:
         remuneration.settle(session, desk.operator, desk.period, sources)
     with database.writing() as session:

@@ -34,6 +34,7 @@ def test_from_settling_to_the_list_of_works(tmp_path: Path, monkeypatch: pytest.
     home = tmp_path / "registry"
     for command in (["db", "upgrade"], ["trust", "init", "--offline-keys", str(tmp_path / "offline")]):
         assert CliRunner().invoke(cli, [*command, "--home", str(home)]).exit_code == 0
+    assert (home / "keys" / "bank.key").stat().st_mode & 0o777 == 0o600
     clock = Clock(datetime.now(UTC).replace(microsecond=0))
     with Registry.open(Settings.load({}, home=home)) as registry, registry.database.writing() as session:
         trade = open_trade(session, make_sources(clock), clock)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from registry.base.db import Base, Database
+from registry.base.sealing import SealingKey
 from registry.licences.models import Agreement
 from registry.models import metadata
 from registry.remuneration import service as remuneration
@@ -39,10 +40,10 @@ AT_ONCE = 6
 
 
 @pytest.fixture(scope="module")
-def on_postgresql(postgresql: str) -> Iterator[Database]:
+def on_postgresql(postgresql: str, bank_key: SealingKey) -> Iterator[Database]:
     """An empty registry."""
     with postgres.database(postgresql) as address:
-        database = Database(address)
+        database = Database(address, bank_key)
         metadata.create_all(database.engine)
         yield database
         database.dispose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from registry.base.db import Database
+from registry.base.sealing import SealingKey
 from registry.core.ids import format_id
 from registry.remuneration import service as remuneration
 from registry.remuneration.bank_details import set_bank_account
@@ -23,7 +24,7 @@ KILLS = (3, 20, 31, 9, 16, 5, 24, 12)
 """At which statement; what was committed before is not done again, so the later ones come further along."""
 
 
-def test_a_killed_operator_pays_nobody_twice(database: Database) -> None:
+def test_a_killed_operator_pays_nobody_twice(database: Database, bank_key: SealingKey) -> None:
     """Killed again and again in the middle of settling, releasing, paying and booking; then it goes on in peace, twice.
 
     Of the 45 euro that are paid out, 5 were held for Bert's contested title, which was decided since.
@@ -47,7 +48,7 @@ def test_a_killed_operator_pays_nobody_twice(database: Database) -> None:
             set_bank_account(session, actor, "Somebody", iban, trade.sources)
     url = database.engine.url.render_as_string(hide_password=False)
     now = clock.advance(days=14)
-    desk = killed_operator.Desk(url, trade.operator, trade.lab.public_id, "2026-Q3", now, 4500)
+    desk = killed_operator.Desk(url, bank_key.path, trade.operator, trade.lab.public_id, "2026-Q3", now, 4500)
     killed = sum(killed_operator.kill_at(desk, statement) for statement in KILLS)
     assert killed >= killed_operator.STEPS
     for _ in range(2):
