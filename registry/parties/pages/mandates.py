@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
@@ -10,6 +13,7 @@ from registry.base.context import reading, sources, writing
 from registry.core.errors import InvalidInput, NotFound
 from registry.core.ids import parse_id
 from registry.parties import rules, service
+from registry.parties.models import Mandate, Party
 from registry.parties.rules import May, Repertoire
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -76,7 +80,13 @@ def _page(form: Form) -> str:
         given = [m for m in mandates if m.principal_id == me.actor.party_id]
         held = [m for m in mandates if m.agent_id == me.actor.party_id]
         return render_template(
-            "parties/mandates.html", form=form, given=given, held=held, now=now, actions=_actions()
+            "parties/mandates.html",
+            form=form,
+            given=given,
+            held=held,
+            members=_members(held, now),
+            now=now,
+            actions=_actions(),
         )
 
 
@@ -87,3 +97,14 @@ def _actions() -> dict[str, str]:
         May.WITHDRAW: _("withdraw works"),
         May.COLLECT: _("read statements and collect money"),
     }
+
+
+def _members(held: Sequence[Mandate], now: datetime) -> list[tuple[Party, set[May]]]:
+    """Whose whole repertoire somebody acts for now, each once, and what all mandates together permit."""
+    found: dict[bytes, tuple[Party, set[May]]] = {}
+    for mandate in held:
+        current = mandate.current
+        if current.repertoire.get("all") and (current.valid_to is None or current.valid_to > now):
+            _, may = found.setdefault(mandate.principal.public_id, (mandate.principal, set()))
+            may |= {May(action) for action in current.may}
+    return list(found.values())

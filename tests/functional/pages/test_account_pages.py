@@ -93,6 +93,18 @@ def test_a_mandate_is_given_seen_by_both_and_ended(person: Callable[..., Person]
     assert "Ended" in anna.browser.read("/en/mandates")
 
 
+def test_a_member_stands_once_with_all_that_their_mandates_permit(person: Callable[..., Person]) -> None:
+    anna, society = person(), person(Role.SOCIETY, "VG Musterkunst")
+    anna.browser.open("/en/mandates")
+    for may in ("register", "collect"):
+        data = {"agent": society.id, "repertoire": "all", "may": may}
+        assert anna.browser.send("/en/mandates", data).status_code == 303
+    links = re.findall(
+        r'href="/en/(works\?owner|statements\?party)=', society.browser.open("/en/mandates").text
+    )
+    assert links == ["works?owner", "statements?party"]
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
