@@ -6,6 +6,7 @@ from registry.core.settlement.rules import Deductions
 from registry.remuneration.bank_details import BankDetails, bank_account_of, set_bank_account
 from registry.remuneration.beancount import export_ledger
 from registry.remuneration.billing import issuer_of
+from registry.remuneration.claim_states import ClaimState, claim_states, pools_of_claim
 from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
 from registry.remuneration.earned import earned_by_work
 from registry.remuneration.held import HeldMoney, list_held
@@ -56,6 +57,7 @@ from registry.remuneration.unclaimed import (
 
 __all__ = [
     "BankDetails",
+    "ClaimState",
     "CostPreview",
     "Deductions",
     "HeldMoney",
@@ -77,6 +79,7 @@ __all__ = [
     "cancel_payouts",
     "check_holder",
     "check_iban",
+    "claim_states",
     "decimal",
     "dsr_like",
     "earned_by_work",
@@ -98,6 +101,7 @@ __all__ = [
     "owed_to",
     "payee_account",
     "payouts_to",
+    "pools_of_claim",
     "prepare_payouts",
     "preview_costs",
     "project_settlements",

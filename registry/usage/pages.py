@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Role
 from registry.base.context import database, part, reading, sources
-from registry.base.paging import Page
 from registry.core.ids import format_id, parse_id
 from registry.core.records.receipts import SUFFIX
 from registry.core.records.runs import RunManifest
+from registry.core.settlement.periods import Period
 from registry.log.service import LogKey
 from registry.parties import service as parties
 from registry.parties.service import Model
+from registry.remuneration import service as remuneration
 from registry.usage import service
 from registry.usage.models import ClaimBatch, ClaimRow
 from registry.web.furniture import Pages
@@ -35,6 +36,7 @@ class Report:
     batch: ClaimBatch
     model: Model
     manifest: RunManifest
+    state: remuneration.ClaimState
 
 
 @blueprint.get("/reports")
@@ -45,7 +47,9 @@ def show_all() -> str:
     with reading() as session:
         actor = current_visitor().actor
         page = service.list_claims(session, actor, parse_id("claim", after) if after else None)
-        return render_template("usage/reports.html", reports=_reports(session, page), next=page.next)
+        return render_template(
+            "usage/reports.html", reports=_reports(session, page.items), next=page.next, now=sources().now()
+        )
 
 
 @blueprint.get("/reports/<id(claim):public_id>")
@@ -57,7 +61,10 @@ def show(public_id: bytes) -> str:
         rows = service.rows_of(session, batch)
         return render_template(
             "usage/report.html",
-            report=_report(session, batch),
+            report=_reports(session, [batch])[0],
+            pools=remuneration.pools_of_claim(session, batch),
+            now=sources().now(),
+            quarter=Period.of(batch.submitted_at),
             rows=rows[:_ROWS_SHOWN],
             works=_works(session, rows[:_ROWS_SHOWN]),
         )
@@ -86,14 +93,18 @@ def _download(data: bytes, content_type: str, name: str) -> Response:
     return Response(data, content_type=content_type, headers=headers)
 
 
-def _reports(session: Session, page: Page[ClaimBatch]) -> list[Report]:
-    return [_report(session, batch) for batch in page.items]
-
-
-def _report(session: Session, batch: ClaimBatch) -> Report:
-    run = service.run_of(session, batch)
-    models = parties.models_by_id(session, [batch.model_id])
-    return Report(batch, models[batch.model_id], RunManifest.parse(run.manifest))
+def _reports(session: Session, batches: Sequence[ClaimBatch]) -> list[Report]:
+    models = parties.models_by_id(session, {batch.model_id for batch in batches})
+    states = remuneration.claim_states(session, batches)
+    return [
+        Report(
+            batch,
+            models[batch.model_id],
+            RunManifest.parse(service.run_of(session, batch).manifest),
+            states[batch.id],
+        )
+        for batch in batches
+    ]
 
 
 def _works(session: Session, rows: Sequence[ClaimRow]) -> dict[int, bytes]:

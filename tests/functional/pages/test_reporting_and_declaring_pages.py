@@ -113,6 +113,16 @@ def test_a_report_is_checked_shown_and_then_recorded(scene: Scene) -> None:
     assert scene.counts() == (before[0] + 1, before[1] + 1, before[2], before[3] + 1)
     assert "uses reported 2" in scene.lab.read(reported.headers["Location"])
 
+    fresh = scene.lab.read(reported.headers["Location"])
+    assert "reported It is settled after the end of the quarter" in fresh
+    old = [scene.lab.read(f"/en/reports/{claim}") for claim in scene.quarter.claims]
+    assert "settled Settled with 2026-Q3" in old[0]
+    assert "2026-Q3 use €72.00" in old[0]
+    assert "a figure is missing Settled with 2026-Q3" in old[1]
+    assert "Part of the price rests on figures that you have not declared." in old[1]
+    assert "All of these uses are under licences without a price." in old[2]
+    assert scene.lab.read("/en/reports").count("a figure is missing") == 1
+
     again = sent(scene, rows)
     assert "This report is on record already" in text_of(again.text)
     other = sent(scene, f"{heron}\t5\t{licence}\t2\n")
