@@ -15,10 +15,13 @@ from registry.remuneration.safeguards import statements
 
 _COLUMNS = (("bank_account", "holder"), ("bank_account", "iban"), ("payout_run", "file"))
 _GUARDED = "payout_run"
+_FULL = ("VACUUM FULL bank_account", "VACUUM FULL payout_run")
 
 
 def seal_bank_details(database: Database, key: SealingKey) -> int:
     """Make the key of a new registry, and seal what is not sealed; returns how many values were not.
+
+    Older backups still have them as they were.
 
     `CannotSeal` if something is sealed already and its key is not here: another one would not open it.
     """
@@ -35,7 +38,21 @@ def seal_bank_details(database: Database, key: SealingKey) -> int:
         else:
             key.make()
         with _unguarded(session):
-            return sum(_seal(session, *_column(place)) for place in _COLUMNS)
+            count = sum(_seal(session, *_column(place)) for place in _COLUMNS)
+    if count:
+        _sweep(database)
+    return count
+
+
+def _sweep(database: Database) -> None:
+    """What was there before goes from the database's own files, too, which keep it until they need the room."""
+    options: dict[str, str | None] = {"sqlite_begin": None}
+    commands = ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+    if database.engine.dialect.name == "postgresql":
+        commands, options = _FULL, {"isolation_level": "AUTOCOMMIT"}
+    with database.engine.execution_options(**options).connect() as connection:
+        for command in commands:
+            connection.exec_driver_sql(command)
 
 
 def _column(place: tuple[str, str]) -> tuple[Table, Column[Any]]:

@@ -83,6 +83,10 @@ def test_the_database_holds_no_bank_details_in_plain(
         remuneration.bank_account_of(session, trade.anna)
     assert remuneration.seal_bank_details(database, bank_key) == 3
     assert not any(secret in stored(database) for secret in SECRETS)
+    if database.engine.dialect.name == "sqlite":
+        path = Path(str(database.engine.url.database))
+        files = b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+        assert not any(secret.encode() in files for secret in SECRETS)
     assert remuneration.seal_bank_details(database, bank_key) == 0
     with database.reading() as session:
         assert remuneration.file_of(session, trade.operator, run) == file
