@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
+from flask import Flask
 
 import registry
 from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.core.ids import format_id
-from tests.support.browsing import Browser, text_of
+from tests.factories import Clock, make_actor
+from tests.support.browsing import Browser, signed_in, text_of
+from tests.support.quarter import go_through
+from tests.support.usage import open_trade
 from tests.support.works import register
 
 Person = Any
@@ -86,3 +90,28 @@ def test_pages_for_people_who_are_signed_in(
             text = text_of(somebody.browser.open(f"/{language}/{address}").text)
             assert _foreign(text, texts[language]) == [], address
             assert len(text) > 200
+
+
+def test_pages_about_a_quarter(
+    app: Flask, database: Database, sources: Sources, clock: Clock, texts: dict[str, list[str]]
+) -> None:
+    with database.writing() as session:
+        society = make_actor(session, sources, Role.SOCIETY, "VG")
+        quarter = go_through(open_trade(session, sources, clock), society)
+    one = f"declarations/{quarter.shared.partition('@')[0]}/{quarter.period}"
+    pages = {
+        quarter.trade.lab: [
+            *("lab", f"runs/{quarter.runs[0]}", "reports", f"reports/{quarter.claims[1]}", "reports/new"),
+            *("declarations", f"{one}/net_income", f"{one}/model_versions"),
+            *("costs", f"costs?run={quarter.runs[0]}"),
+        ],
+        society: [f"reconciliation?period={quarter.period}", "uses", "statements"],
+        quarter.trade.anna: [f"statements/{quarter.period}", "payouts"],
+    }
+    for actor, addresses in pages.items():
+        browser = signed_in(app, database, sources, actor)
+        for address in addresses:
+            for language in ("de", "en"):
+                text = text_of(browser.open(f"/{language}/{address}").text)
+                assert _foreign(text, texts[language]) == [], address
+                assert len(text) > 200
