@@ -264,6 +264,21 @@ def test_200_files_survive_a_broken_line_and_a_reload(visit: Visits, tmp_path: P
         expect(page.locator(".filters").first).to_contain_text("All 200")
 
 
+def test_what_the_server_refused_can_be_sent_again(visit: Visits, tmp_path: Path) -> None:
+    (file,) = written(tmp_path, {"coast.jpg": jpeg(51)})
+    made = visit()
+    page = made.sign_up("creator", "Vera")
+    page.goto(made.server.address + "/en/works/register")
+    page.set_input_files("#files", file)
+    page.get_by_label("Title of coast.jpg").fill("Coast\u200bline")  # a letter that nobody sees
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.locator("[data-state=refused]")).to_contain_text("The title cannot be taken")
+    page.set_input_files("#files", file)
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.locator("[data-state=reserved]")).to_have_count(1)
+    expect(page.get_by_text("1 of 1 done")).to_be_visible()
+
+
 MD5_ALONE = {"algorithm": "digest.md5.v1", "kind": "whole", "code": "00"}
 PICTURE = {"media_type": "image/png", "size": 1, "width": 1, "height": 1}
 
@@ -297,7 +312,9 @@ def test_previews_are_made_on_the_device_and_the_file_is_shown_afterwards(
     page.get_by_label("Keep a small preview").check()
     assert objections(page) == []
     page.set_input_files("#files", [str(tmp_path / "turned.jpg"), str(tmp_path / "drawing.png")])
+    page.get_by_label("Title of drawing.png").press_sequentially(", first state")  # while it is hashed
     expect(page.locator("#making")).to_be_hidden()
+    expect(page.get_by_label("Title of drawing.png")).to_be_focused()
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_text("2 of 2 done")).to_be_visible()
     assert not sent.holds((tmp_path / "turned.jpg").read_bytes())

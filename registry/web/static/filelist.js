@@ -37,9 +37,11 @@ export class FileList {
   // The item looks different now. Its row, if it is shown, is replaced where it stands.
   changed(item) {
     if (item.row?.isConnected) {
+      const used = item.row.contains(document.activeElement) ? document.activeElement : null;
       const row = this.makeRow(item);
       item.row.replaceWith(row);
       item.row = row;
+      if (used) goOn(row.querySelector(used.localName), used);
     }
     this.tell();
   }
@@ -106,4 +108,10 @@ export class FileList {
     }
     this.states.hidden = counts.size < 2 && !this.state;
   }
+}
+
+// Whoever is just writing a title goes on doing so in the new row.
+function goOn(field, used) {
+  field?.focus();
+  if (field?.localName === "input") field.setSelectionRange(used.selectionStart, used.selectionEnd);
 }

@@ -86,14 +86,17 @@ function codeToDraw(codes) {
   return full("image.phash256.v1") ?? full("image.dhash256.v1");
 }
 
-// The same bytes as another file of the list. One that was registered before the page was reloaded is there already.
+// The same bytes as another file of the list. One that was registered before the page was reloaded is there already;
+// one that was refused is tried again.
 function isTwice(item, digest) {
   const first = byDigest.get(digest);
-  if (!first) byDigest.set(digest, item);
-  else if (first.file) settle(item, "twice", filled(chosen.dataset.twice, { file: first.name }));
-  else list.remove(item);
+  const again = !first || first.state === "refused";
+  if (again) byDigest.set(digest, item);
+  if (first && again) list.remove(first);
+  else if (first?.file) settle(item, "twice", filled(chosen.dataset.twice, { file: first.name }));
+  else if (first) list.remove(item);
   item.digest = digest;
-  return Boolean(first);
+  return !again;
 }
 
 // Nothing is to be sent of this file: why.
