@@ -36,6 +36,7 @@ from crawler.engines.local import Job, run_filter
 from crawler.runs.plan import Settings
 from crawler.runs.verify import verify_run
 from crawler.sites.evidence import check_sites
+from crawler.sites.joining import hearing
 from crawler.sites.lines import Head, Tail, site_line
 from crawler.sources import open_sources
 from crawler.sync import open_snapshot
@@ -97,6 +98,7 @@ def run(source: Path, snapshot: Path, out: Path, sites: Path | None = None) -> i
     request = Request(Purpose.TRAIN_GENAI, Policy.EU_ART4, opened.created)
     sources = open_sources([source], metadata_only=True)
     asked = None if sites is None else check_sites(sites, at=request.at)
+    hearing.cache_clear()
     settings = Settings(request, metadata_only=True, sites=asked)
     return run_filter(Job(sources, [source], out, opened, settings), resume=False).counts.kept
 

@@ -7,7 +7,7 @@ very origin, only as long as it is fresh, and of an item that lies at several pl
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial, reduce
@@ -29,6 +29,8 @@ STALE_SITE: Final = "unchecked.stale-site"
 
 _HELD_BYTES: Final = 128 * 1024 * 1024
 """Of memory, roughly, for sites that were asked of late: some forty thousand in one process."""
+_RECENT: Final = 16
+"""Sites whose files are held as well: in a sorted list, more of their addresses follow."""
 _LEAST: Final = 1_024
 """What any site costs."""
 
@@ -67,6 +69,7 @@ class Hearing:
         )
         self._held: OrderedDict[str, _Held | None] = OrderedDict()
         self._cost = 0
+        self._recent: deque[Site] = deque()
         self._heard: dict[tuple[Said, ...], dict[str | None, Heard]] = {}
 
     def of_item(self, addresses: Sequence[str]) -> Heard:
@@ -111,6 +114,9 @@ class Hearing:
             begin, obtained = found
             site = Site(obtained, self._subject, partial(self._open.read, begin))
             held = _Held(site, oldest(obtained) < self._fresh_since)
+            self._recent.append(site)
+            if len(self._recent) > _RECENT:
+                self._recent.popleft().forget()
         self._held[origin] = held
         self._cost += _cost(held)
         while self._cost > _HELD_BYTES and len(self._held) > 1:

@@ -95,7 +95,9 @@ def test_each_address_is_told_what_the_files_say_about_it(
 ) -> None:
     subject = Subject(agent=agent, any_ai_agent=any_ai_agent, strict=strict)
     site = Site(obtained, subject, lambda: obtained)
-    for path in [*asked, "/robots.txt", *asked]:
+    for number, path in enumerate([*asked, "/robots.txt", *asked]):
+        if number == 2:
+            site.forget()
         url = f"https://a.example{path}"
         alone = Subject(url, agent=agent, any_ai_agent=any_ai_agent, strict=strict)
         assert site.said(url) == of_a_site(summarise(read(obtained, alone, DEFAULT_LIMITS)))

@@ -30,7 +30,7 @@ _MOST_KNOWN: Final = 4_096
 
 
 class Site:
-    """The files of one site, and the licences that they announce. Held are only their patterns and what was asked."""
+    """The files of one site, and the licences that they announce; once they are forgotten, only their patterns."""
 
     __slots__ = ("_again", "_fresh", "_known", "_patterns", "_subject")
 
@@ -41,6 +41,10 @@ class Site:
         self._fresh: Obtained | None = obtained
         self._patterns = PathPatterns(_patterns(obtained, subject))
         self._known: dict[Under, tuple[Said, ...]] = {}
+
+    def forget(self) -> None:
+        """Hold what was obtained no longer; for another answer it is obtained once more."""
+        self._fresh = None
 
     @property
     def cost(self) -> int:
@@ -53,8 +57,7 @@ class Site:
         if (known := self._known.get(under)) is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            obtained, self._fresh = self._fresh or self._again(), None
-            evidence = read(obtained, replace(self._subject, url=url), DEFAULT_LIMITS)
+            evidence = read(self._fresh or self._again(), replace(self._subject, url=url), DEFAULT_LIMITS)
             known = self._known[under] = of_a_site(summarise(evidence))
         return known
 
