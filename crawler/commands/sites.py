@@ -65,6 +65,6 @@ def sites_of_run(parameters: Mapping[str, Any], path: Path | None, at: int) -> S
 
     if path is None:
         return None
-    stated = parameters.get("sites") or {}
-    days = int(stated.get("max_age", MAX_AGE_DAYS * DAY)) // DAY
-    return check_sites(path, at=at, max_age_days=days)
+    stated = parameters.get("sites")
+    age = stated.get("max_age") if isinstance(stated, dict) else None
+    return check_sites(path, at=at, max_age_days=age // DAY if isinstance(age, int) else MAX_AGE_DAYS)
