@@ -23,7 +23,7 @@ blueprint = Blueprint(
 @blueprint.arguments(schemas.AnotherLetter)
 @blueprint.response(204)
 def ask_again(data: dict[str, Any]) -> None:
-    """Send the letter that asks you to confirm your address once more; five a day at most."""
+    """Send the mail that asks you to confirm your address once more; five a day at most."""
     _check_mail()
     with writing() as session:
         service.ask_again(session, current_actor(), data["language"], sources())
@@ -34,7 +34,7 @@ def ask_again(data: dict[str, Any]) -> None:
 @blueprint.arguments(schemas.NewAddress)
 @blueprint.response(204)
 def change_address(data: dict[str, Any]) -> None:
-    """Take another address, once the letter that goes there is answered. Needs your password; the old one is told."""
+    """Take another address, once the mail that goes there is answered. Needs your password; the old one is told."""
     _check_mail()
     confirm_password(current_actor(), data["password"])
     with writing() as session:
@@ -45,7 +45,7 @@ def change_address(data: dict[str, Any]) -> None:
 @blueprint.arguments(schemas.LinkSent)
 @blueprint.response(204)
 def confirm(data: dict[str, Any]) -> None:
-    """Confirm an address by the secret of the link in a letter: what follows /confirm/ there. It works once."""
+    """Confirm an address by the secret of the link in a mail: what follows /confirm/ there. It works once."""
     with writing() as session:
         service.confirm(session, data["secret"], sources())
 
@@ -54,7 +54,7 @@ def confirm(data: dict[str, Any]) -> None:
 @blueprint.arguments(schemas.Forgotten)
 @blueprint.response(204)
 def forgot_password(data: dict[str, Any]) -> None:
-    """Ask for a letter with a link for a new password; the answer is the same whether or not there is an account."""
+    """Ask for a mail with a link for a new password; the answer is the same whether or not there is an account."""
     _check_mail()
     with writing() as session:
         service.forgot_password(session, data["email"], data["language"], sources())
@@ -64,7 +64,7 @@ def forgot_password(data: dict[str, Any]) -> None:
 @blueprint.arguments(schemas.NewPassword)
 @blueprint.response(204)
 def set_forgotten_password(data: dict[str, Any]) -> None:
-    """Set a new password by the secret of the link in a letter. Whoever is signed in is signed out."""
+    """Set a new password by the secret of the link in a mail. Whoever is signed in is signed out."""
     with reading() as session:
         party, _address = service.look(session, data["secret"], Purpose.RECOVER, sources().now())
         password = parties.hash_new_password(party, data["password"])

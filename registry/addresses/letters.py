@@ -32,7 +32,7 @@ def confirm(party: Party, link: str, language: str) -> Text:
         % {"days": HOLDS[Purpose.CONFIRM].days},
         link,
         _(
-            "If it was not you, do nothing. Unless you confirm it, this address gets nothing but such letters, at "
+            "If it was not you, do nothing. Unless you confirm it, this address gets nothing but such mails, at "
             "most %(count)d a day."
         )
         % {"count": A_DAY},
@@ -97,7 +97,7 @@ def changed(language: str) -> Text:
         _("Your account has another address now"),
         _(
             "Another e-mail address has taken the place of this one, and was confirmed. We write to you there from now "
-            "on; to this address this is the last letter."
+            "on; to this address this is the last mail."
         ),
         _("If it was not you, write to the operator of this registry at once."),
     )

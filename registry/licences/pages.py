@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from registry.base.actor import Role
 from registry.base.context import reading, settings, sources, writing
 from registry.base.periods import whole_second
-from registry.core.decisions import Purpose
+from registry.core.decisions import Purpose, inside
 from registry.core.ids import format_id, parse_id
 from registry.core.settlement.rules import Deductions
 from registry.licences import consent
@@ -100,6 +100,8 @@ def answer() -> Response | str | tuple[str, int]:
             form = Form(MultiDict(_no_to_everything(session, chosen)))
         answers = {} if step == "back" else read_answers(form, sources().now())
         labs = check_labs(session, form, answers)
+        follows = [] if form.errors else _follows(session, chosen, answers, labs)
+        _check_inside(form, follows)
         if form.errors:
             return _questions_page(session, form, chosen), 422
         if step == "back":
@@ -107,7 +109,7 @@ def answer() -> Response | str | tuple[str, int]:
         if _blocked(chosen):
             return _questions_page(session, form, chosen), 409
         if step != "record":
-            return _review_page(session, form, chosen, answers, labs)
+            return _review_page(form, chosen, follows)
     return _record(form, named, answers)
 
 
@@ -177,24 +179,35 @@ def _questions_page(session: Session, form: Form, chosen: Sequence[Work]) -> str
     )
 
 
-def _review_page(
-    session: Session,
-    form: Form,
-    chosen: Sequence[Work],
-    answers: Mapping[Purpose, Given],
-    labs: Mapping[bytes, str],
-) -> str:
+def _follows(
+    session: Session, chosen: Sequence[Work], answers: Mapping[Purpose, Given], labs: Mapping[bytes, str]
+) -> list[Follows]:
+    """What follows from each answer, with an example where there is a price."""
     now, kept = sources().now(), settings()
     deductions = Deductions(kept.deduct_management_ppm, kept.deduct_social_ppm)
-    follows = [
-        Follows(
-            question,
-            given := answers[question.purpose],
-            labs.get(given.lab or b"", ""),
-            None if given.price is None else example_of(session, chosen, given.price, deductions, now),
-        )
-        for question in _questions(session, chosen)
-    ]
+    found = []
+    for question in _questions(session, chosen) if answers else ():
+        given = answers[question.purpose]
+        example = None if given.price is None else example_of(session, chosen, given.price, deductions, now)
+        found.append(Follows(question, given, labs.get(given.lab or b"", ""), example))
+    return found
+
+
+def _check_inside(form: Form, follows: Sequence[Follows]) -> None:
+    """Who permits a purpose permits what it contains: an answer that says otherwise would promise too much."""
+    by_purpose = {each.purpose: each for each in follows}
+    for wide in follows:
+        for purpose in inside(wide.purpose) & by_purpose.keys() - {wide.purpose} if wide.permits else ():
+            if not by_purpose[purpose].permits:
+                form.errors.setdefault(
+                    purpose,
+                    _(
+                        "You permit training any AI, which includes this. Permit this, too, or answer No there."
+                    ),
+                )
+
+
+def _review_page(form: Form, chosen: Sequence[Work], follows: Sequence[Follows]) -> str:
     return render_template(
         "licences/review.html",
         chosen=chosen,

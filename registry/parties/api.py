@@ -30,7 +30,7 @@ blueprint = Blueprint("parties", __name__, url_prefix="/v1", description="Accoun
 def open_account(data: dict[str, Any]) -> Any:
     """Open an account as a creator, lab or society.
 
-    It works at once. Where the registry sends mails, a letter with a link goes to the address, and the answer is the
+    It works at once. Where the registry sends mails, a mail with a link goes to the address, and the answer is the
     same whether or not somebody has that address already.
     """
     language = data["language"]

@@ -58,7 +58,7 @@ class NewAccount(Strict):
     language = fields.String(
         load_default=DEFAULT,
         validate=validate.OneOf(list(LANGUAGES)),
-        metadata={"description": "In which letters are written to you."},
+        metadata={"description": "In which mails are written to you."},
     )
 
 

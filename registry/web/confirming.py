@@ -45,6 +45,6 @@ def check_address_confirmed(actor: Actor) -> None:
         waiting = party.email is not None and party.email_confirmed_at is None
     if waiting and settings().sends_mail:
         raise Conflict(
-            "Confirm your e-mail address first, by the link in the letter that you were sent; "
+            "Confirm your e-mail address first, by the link in the mail that you were sent; "
             "POST /v1/accounts/me/confirmation sends another one."
         )

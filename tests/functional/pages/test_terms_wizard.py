@@ -107,9 +107,9 @@ def test_one_lab_only(
     said = {
         "search": "free",
         "search-lab-free": lab.id,
-        "train_ai": "paid",
-        "train_ai-work": "2",
-        "train_ai-lab-paid": lab.id,
+        "train_genai": "paid",
+        "train_genai-work": "2",
+        "train_genai-lab-paid": lab.id,
     }
     review = text_of(send(anna, number, "review", said).text)
     assert "Nordlicht may, free of charge, once it has agreed. Nobody else may." in review
@@ -129,3 +129,28 @@ def test_a_lab_that_is_none_is_refused(work: tuple[Person, str], number: str) ->
     refused = send(anna, mine, "review", {"search": "free", "search-lab-free": given})
     assert refused.status_code == 422
     assert "search-lab-free-error" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ({"train_ai": "paid", "train_ai-work": "1"}, False),
+        ({"train_ai": "paid", "train_ai-work": "1", "train_genai": "never"}, False),
+        ({"train_ai": "free"}, False),
+        ({"train_ai": "free", "train_genai": "never"}, False),
+        ({"train_ai": "free", "train_genai": "free"}, True),
+        ({"train_ai": "paid", "train_ai-work": "1", "train_genai": "free"}, True),
+        ({"train_genai": "free"}, True),
+    ],
+)
+def test_a_no_that_would_not_hold_is_not_taken(
+    work: tuple[Person, str], database: Database, sources: Sources, said: dict[str, str], taken: bool
+) -> None:
+    """Training any AI contains training generators: who permits the one has not denied the other."""
+    anna, number = work
+    for step in ("review", "record"):
+        answer = send(anna, number, step, said)
+        assert (answer.status_code < 400) is taken
+        if not taken:
+            assert "which includes this" in text_of(answer.text)
+    assert bool(offers(anna, database, sources)) is taken
