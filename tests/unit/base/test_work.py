@@ -15,7 +15,7 @@ from registry.parties import service as parties
 from registry.parties.models import LoginSession
 from registry.wiring import Registry
 from registry.work import PERIODICS, TIDY, handlers, tidy
-from registry.works import bulk
+from registry.works import bulk, previews
 from tests.factories import Clock, make_actor
 
 
@@ -24,7 +24,9 @@ def test_everything_that_is_due_or_asked_for_has_somebody_who_does_it(
 ) -> None:
     settings = Settings(tmp_path, database_url=str(database.engine.url))
     with Registry.open(settings) as registry:
-        assert {periodic.kind for periodic in PERIODICS} | {bulk.KIND} == set(handlers(registry))
+        assert {periodic.kind for periodic in PERIODICS} | {bulk.KIND, previews.REMOVE} == set(
+            handlers(registry)
+        )
 
 
 def test_tidying_removes_what_is_over_and_nothing_else(
