@@ -43,7 +43,7 @@ class CodesTable:
         """The items whose codes come near."""
         found = [np.empty(0, np.uint64)]
         try:
-            with pq.ParquetFile(self.path, read_dictionary=["algorithm"], memory_map=True) as file:
+            with pq.ParquetFile(self.path, read_dictionary=["algorithm"], pre_buffer=False) as file:
                 groups = repeat(None, file.num_row_groups) if self._index is None else self._index.groups()
                 for number, parts in enumerate(groups):
                     found += self._near(file, number, parts, reach)

@@ -240,7 +240,7 @@ def read_parquet(
     `check` is told the number of each row group before it is read.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             if not file.schema_arrow.equals(schema):
                 raise VerificationFailed(f"{path} does not have the columns of this version.")
             groups = range(file.num_row_groups) if places is None else groups_with(file.metadata, places)

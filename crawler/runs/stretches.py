@@ -205,7 +205,8 @@ def table_batches(
     try:
         if not pq.read_schema(path).equals(schema):
             raise VerificationFailed(f"{path} does not have the columns of this version.")
-        with pq.ParquetFile(path, read_dictionary=_REPEATED if dictionaries else None) as file:
+        repeated = _REPEATED if dictionaries else None
+        with pq.ParquetFile(path, read_dictionary=repeated, pre_buffer=False) as file:
             for part in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
                 if part.num_rows:
                     yield part
