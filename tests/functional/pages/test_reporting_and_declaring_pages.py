@@ -225,7 +225,7 @@ def test_a_figure_is_shown_with_what_it_means_before_it_binds(scene: Scene) -> N
     shown = scene.lab.send(one, {"amount": "1000.00"})
     text = text_of(shown.text)
     assert "You would declare 1 figure" in text
-    assert "€500.00 the minimum" in text
+    assert "€500.00 30 % of the net income, at least €500.00 the minimum" in text
     assert "the holders of 1 work" in text
     assert scene.counts() == before
 
@@ -251,7 +251,7 @@ def test_model_versions_are_ticked(scene: Scene) -> None:
     assert scene.lab.send(one).status_code == 422
     assert "none" in text_of(scene.lab.send(one, {"none": "1"}).text)
     shown = scene.lab.send(one, {"model": scene.model})
-    assert "€900.00 1 version" in text_of(shown.text)
+    assert "€900.00 €900.00 for each model version 1 version" in text_of(shown.text)
     assert _declare(scene, shown).status_code == 303
     assert "heron 1" in scene.lab.read("/en/declarations")
 
