@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ FORMAT: Final = "vorbehalt-check-base-v1"
 """Another one whenever lists are made in another way: then those of the last release are not used."""
 WORTH: Final = 20_000
 """Codes below which files are not worth their trouble: the database gives so many in a tenth of a second."""
+
+_THREADS: Final = min(os.cpu_count() or 1, 4)
+"""Of a large batch of pictures: while one request is answered, the other processors of a server often rest."""
 
 _STATES = "works"
 _COLUMNS = ("codes", "work_rows", "kinds", "aux")
@@ -125,7 +129,7 @@ class BaseFiles:
             lists = {a: ListColumns(*(arrays[f"{a}.{name}"] for name in _COLUMNS)) for a in algorithms}
         except KeyError as error:
             raise Corrupt(f"{place} lacks the column {error}.") from None
-        return Base(number, lists, Matcher(lists, place / "index"))
+        return Base(number, lists, Matcher(lists, place / "index", threads=_THREADS))
 
     def _place(self, number: int) -> Path:
         return self._folder / str(number)

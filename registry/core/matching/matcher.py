@@ -104,13 +104,14 @@ class Matcher:
         *,
         verify: bool = True,
         min_words: int = MIN_WORDS,
+        threads: int = 1,
     ) -> None:
         """Lists by algorithm id; those that never give a verdict are left aside.
 
         With an `index_folder`, which belongs to these lists alone, the indexes of texts and of long lists of
         codes are written there once and mapped by all later processes; a folder that cannot be written to costs
         memory, not answers. `verify=False` is for further processes after one has checked it. `Corrupt` if
-        lists or index are damaged. `min_words`: see `passages_search`.
+        lists or index are damaged. `min_words`: see `passages_search`. `threads`: for large batches of pictures.
         """
         self._min_words = min_words
         self._folder, self._verify = index_folder, verify
@@ -123,6 +124,9 @@ class Matcher:
             for a in (PHASH256, DHASH256, ANCHORS256)
             if a in self._lists
         }
+        for codes in self._codes.values():
+            if isinstance(codes, ChainIndex):
+                codes.threads = threads
         places = self._codes.pop(ANCHORS256, None)
         self._anchors = (
             None

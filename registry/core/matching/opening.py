@@ -25,8 +25,8 @@ from registry.core.matching.passages import PassageIndex
 from registry.core.matching.short_codes import ShortCodeIndex
 
 KEPT: Final = 1 << 16
-"""Codes from which on tables are worth a folder: there, a picture in nine variants takes 40 to 140 microseconds by brute
-force, 10 to 43 by tables."""
+"""Codes from which on tables are worth a folder: there, a picture in nine variants takes 40 to 140 microseconds by
+brute force, 10 to 43 by tables."""
 
 HELD: Final = 1 << 21
 """Codes from which on tables are worth their memory, 130 bytes a code in each process, if there is no folder."""

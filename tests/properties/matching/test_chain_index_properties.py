@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from registry.core.matching import Hits
 from registry.core.matching.chain import COMPACT, WIDE, ChainIndex, Layout
 from registry.core.matching.chain import index as index_module
+from registry.core.matching.chain import search as search_module
 from registry.core.matching.chain.budget import limits, masks, shares
 from registry.core.matching.chain.build import build
 from registry.core.matching.chain.costs import Way
@@ -129,6 +130,23 @@ def test_variants_of_one_picture_are_found_as_if_each_were_asked_for(layout: Lay
             expected = truth(codes, queries, radius)
             for way in WAYS:
                 assert pairs(search(stored, words(queries), radius, way, family)) == expected, (family, way)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_threads_share_a_large_batch(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if there are more hits than any of them has room for, and for a query that is flooded."""
+    monkeypatch.setattr(search_module, "_SHARED_OUT", 1)
+    rng = np.random.default_rng(10)
+    codes, near = clustered(rng, 400)
+    crowded = changed(rng, np.repeat(near[:1], 9_000, axis=0), rng.integers(0, 40, 9_000))
+    for registered, queries in (
+        (codes, variants(near).reshape(-1, 32)),
+        (crowded, variants(near[:2]).reshape(-1, 32)),
+    ):
+        stored = build(words(registered))
+        for radius in (0, 33, 63):
+            expected = truth(registered, queries, radius)
+            assert pairs(search(stored, words(queries), radius, "regions", 9, threads)) == expected
 
 
 @settings(max_examples=40, deadline=None)

@@ -72,6 +72,8 @@ class ChainIndex:
         """By `build` or `open`."""
         self._state = state
         self._folder = folder
+        self.threads = 1
+        """How many a large batch may take. More than one where nobody else uses the other processors."""
 
     @classmethod
     def build(cls, codes: Codes, folder: Path | None = None, *, layout: Layout = WIDE) -> ChainIndex:
@@ -123,7 +125,7 @@ class ChainIndex:
         if not 0 <= radius <= BITS:
             raise InvalidInput(f"A radius lies between 0 and {BITS} bits, not at {radius}.")
         words, state = as_words(queries, "queries"), self._state
-        hits = _search_base(state, words, radius, family, way)
+        hits = _search_base(state, words, radius, family, self.threads, way)
         if len(state.delta):
             hits = Hits.joined((hits, _search_delta(state, words.view(np.uint8), radius)))
         if state.gone is None:
@@ -221,14 +223,16 @@ class ChainIndex:
             yield
 
 
-def _search_base(state: _State, queries: Words, radius: int, family: int, way: Way | None) -> Hits:
+def _search_base(
+    state: _State, queries: Words, radius: int, family: int, threads: int, way: Way | None
+) -> Hits:
     """The hits in the tables' rows; rows that are gone may be among them."""
     if not state.base.tables.entries or not len(queries):
         return Hits.none()
     chosen = way or _cheapest(state, len(queries), radius, family)
     if chosen == "brute" and state.codes is not None:
         return state.codes.search(queries.view(np.uint8), radius)
-    return search(state.base, queries, radius, chosen, family)
+    return search(state.base, queries, radius, chosen, family, threads)
 
 
 def _cheapest(state: _State, queries: int, radius: int, family: int) -> Way:

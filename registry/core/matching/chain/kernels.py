@@ -113,8 +113,10 @@ def _test_marked(tables, asked, table, count, scratch, pending, out):  # type: i
 
 
 @compiled
-def search_regions(tables, asked, region_bits, upper, lower, scratch, pending, out):  # type: ignore[no-untyped-def]
-    """All queries at once, region after region of each table, while the memory of the next region is on its way.
+def search_regions(tables, asked, first, last, region_bits, upper, lower, scratch, pending, out):  # type: ignore[no-untyped-def]
+    """All queries at once, region after region of each table from `first` to before `last`.
+
+    The memory of the next region is on its way meanwhile.
 
     A region is a stretch of buckets with the same upper bits of the chunk, small enough for the level 1 cache.
     The queries that look into it have those upper bits, or differ from them in a few (`upper`); each then visits
@@ -126,7 +128,7 @@ def search_regions(tables, asked, region_bits, upper, lower, scratch, pending, o
     """
     low_bits, gap = 16 - region_bits, CHUNKS * tables.stride
     starts, sorted_keys, marks = scratch.starts, scratch.keys, scratch.marks
-    for table in range(CHUNKS):
+    for table in range(first, last):
         most = asked.shares[table] - 1
         if most < 0:
             continue
@@ -134,8 +136,8 @@ def search_regions(tables, asked, region_bits, upper, lower, scratch, pending, o
         column, count = table * tables.stride, np.uint64(0)
         for region in range(1 << region_bits):
             _, after = span(tables, table, ((region + 1) << low_bits) - 1)
-            _, last = span(tables, table, min((region + 2) << low_bits, BUCKETS) - 1)
-            for line in range(block_of(after), last, LANES):
+            _, end = span(tables, table, min((region + 2) << low_bits, BUCKETS) - 1)
+            for line in range(block_of(after), end, LANES):
                 prefetch(tables.inline, column + line)
             for u in range(upper.up_to[most]):
                 near, used = region ^ upper.values[u], upper.ones[u]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -17,27 +18,37 @@ Words = NDArray[np.uint64]
 _AT_ONCE: Final = 1 << 16
 """Queries of one call: enough to share each region among many, few enough to stay in the cache."""
 
+_SHARED_OUT: Final = 1 << 12
+"""Queries from which on threads are worth starting."""
+
 _NO_RELATIONS: Final = (np.empty(0, np.int32), np.empty(0, np.uint8))
 
 _desk: Final = arguments.Desk()
 
 
-def search(stored: Stored, queries: Words, radius: int, way: costs.Way, family: int = 1) -> Hits:
+def search(
+    stored: Stored, queries: Words, radius: int, way: costs.Way, family: int = 1, threads: int = 1
+) -> Hits:
     """All (query, row) at most `radius` bits apart; `queries` is (Q, 4) words, not yet dealt.
 
     Every `family` of them in a row are variants of one picture. What they share is looked for once.
+    A large batch by regions takes so many `threads`.
     """
     if len(queries) <= _AT_ONCE:
-        return _with_twins(stored, _search(stored, queries, 0, radius, way, family))
+        return _with_twins(stored, _search(stored, queries, 0, radius, way, family, threads))
     step = _AT_ONCE - _AT_ONCE % family
     parts = [
-        _with_twins(stored, _search(stored, queries[begin : begin + step], begin, radius, way, family))
+        _with_twins(
+            stored, _search(stored, queries[begin : begin + step], begin, radius, way, family, threads)
+        )
         for begin in range(0, len(queries), step)
     ]
     return Hits.joined(parts)
 
 
-def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way, family: int) -> Hits:
+def _search(
+    stored: Stored, queries: Words, offset: int, radius: int, way: costs.Way, family: int, threads: int
+) -> Hits:
     """The entries within the radius of some of the queries, with room for more hits if there were too many."""
     from registry.core.matching.chain import preparing  # numba takes half a second to import
 
@@ -45,15 +56,15 @@ def _search(stored: Stored, queries: Words, offset: int, radius: int, way: costs
     preparing.deal(np.ascontiguousarray(queries), dealing(stored.permutation), dealt)
     few = len(queries) <= arguments.FEW
     out = _desk.out() if few else arguments.out(1024 + 4 * len(queries))
-    flooded = _run(stored, dealt, radius, way, family, out)
+    flooded = _run(stored, dealt, radius, way, family, threads, out)
     if out.found[0] > len(out.row):
         few, out = False, arguments.out(int(out.found[0]))
-        flooded = _run(stored, dealt, radius, way, family, out)
+        flooded = _run(stored, dealt, radius, way, family, threads, out)
     hits = _hits(out, copied=few)
     if flooded.any():
         hits = _kept(hits, ~flooded[hits.query])
         asked = np.flatnonzero(flooded)
-        scanned = _search(stored, queries[asked], 0, radius, "brute", 1)
+        scanned = _search(stored, queries[asked], 0, radius, "brute", 1, 1)
         hits = Hits.joined(
             (hits, Hits(asked[scanned.query].astype(np.uint32), scanned.row, scanned.distance))
         )
@@ -72,7 +83,7 @@ def _hits(out: arguments.Out, *, copied: bool) -> Hits:
 
 
 def _run(
-    stored: Stored, dealt: Words, radius: int, way: costs.Way, family: int, out: arguments.Out
+    stored: Stored, dealt: Words, radius: int, way: costs.Way, family: int, threads: int, out: arguments.Out
 ) -> NDArray[np.bool_]:
     """Fill `out`; true for the queries that have so many survivors that a scan of all entries is cheaper.
 
@@ -99,10 +110,45 @@ def _run(
         scratch = _desk.scratch(len(whole.values), bits)
         kernels.search_each(tables, asked, whole, scratch, _desk.pending, out)
     else:
-        scratch, pending = arguments.scratch(len(dealt), len(whole.values), bits), arguments.pending()
-        upper, lower = budget.masks(bits, most), budget.masks(budget.CHUNK_BITS - bits, most)
-        kernels.search_regions(tables, asked, bits, upper, lower, scratch, pending, out)
+        _by_regions(stored, asked, bits, most, threads if len(dealt) >= _SHARED_OUT else 1, out)
     return np.repeat(survivors >= patience, family)
+
+
+def _by_regions(
+    stored: Stored, asked: arguments.Asked, bits: int, most: int, threads: int, out: arguments.Out
+) -> None:
+    """Each thread searches some of the tables; a pair is found in one of them, whoever searches it.
+
+    If only the survivors of all threads together are too many, a query is scanned that need not be.
+    """
+    from registry.core.matching.chain import kernels
+
+    upper, lower = budget.masks(bits, most), budget.masks(budget.CHUNK_BITS - bits, most)
+
+    def part(number: int) -> tuple[arguments.Asked, arguments.Out]:
+        own, found = asked, out
+        if threads > 1:
+            own = asked._replace(survivors=np.zeros_like(asked.survivors))
+            found = arguments.out(len(out.row))
+        scratch = arguments.scratch(asked.queries, len(upper.values), bits)
+        first, last = (budget.CHUNKS * n // threads for n in (number, number + 1))
+        kernels.search_regions(
+            stored.tables, own, first, last, bits, upper, lower, scratch, arguments.pending(), found
+        )
+        return own, found
+
+    if threads == 1:
+        part(0)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for own, found in pool.map(part, range(threads)):
+            asked.survivors[:] += own.survivors
+            begin, count = int(out.found[0]), int(found.found[0])
+            out.found[0] = end = begin + count
+            if end <= len(out.row):  # else all of it is repeated with more room
+                out.query[begin:end] = found.query[:count]
+                out.row[begin:end] = found.row[:count]
+                out.distance[begin:end] = found.distance[:count]
 
 
 def _related(dealt: Words, family: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
