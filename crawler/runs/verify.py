@@ -37,6 +37,8 @@ from registry.core.snapshots import Snapshot
 from registry.core.tlog.notes import VerifierKey
 
 _BATCH = 512
+_STATED = [name for name in papers.VERDICTS.names if name not in papers.OF_THE_ITEM]
+"""Columns that say what the registry makes of an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,10 @@ def _repeat(run: Path, manifest: RunManifest, edition: Snapshot) -> None:
         if not part.is_odd():
             alone = part.near(reach) | said.odd
         others = ~alone
-        if not unmatched.is_stated(part.verdicts.filter(pa.array(others)), said.cases, said.of_items[others]):
+        stated = part.verdicts.select([*_STATED, "error"])
+        if not others.all():
+            stated = stated.filter(pa.array(others))
+        if not unmatched.is_stated(stated, said.cases, said.of_items[others]):
             alone[:] = True  # to say which one
         _judge_singly(part.items(alone), judge)
         totals.add(part.verdicts)
@@ -176,11 +181,7 @@ class _Unmatched:
         if len(self._numbers) > self._lines.num_rows:
             self._lines = papers.unmatched(self._judge, list(self._numbers))
         which, lines = pa.array(np.array(numbers, np.int64)[of_pairs]), self._lines
-        return all(
-            verdicts.column(at).equals(lines.column(at).take(which))
-            for at, name in enumerate(papers.VERDICTS.names)
-            if name not in papers.OF_THE_ITEM
-        )
+        return all(verdicts.column(name).equals(lines.column(name).take(which)) for name in _STATED)
 
     def _number(self, reading: Reading) -> int:
         return self._numbers.setdefault(reading, len(self._numbers))
