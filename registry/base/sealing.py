@@ -18,7 +18,7 @@ from sqlalchemy import Dialect, Engine, LargeBinary, Text
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
-from registry.core.durable import write_new
+from registry.core.durable import write_once
 from registry.core.errors import Corrupt, NotReady
 
 MARK = b"sealed:1:"
@@ -45,15 +45,7 @@ class SealingKey:
 
     def make(self) -> None:
         """A new key, unless there is one."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-        write_new(beside, secrets.token_bytes(_KEY_BYTES), 0o600)
-        try:
-            self.path.hardlink_to(beside)  # complete or not at all, and the first one stays
-        except FileExistsError:
-            pass
-        finally:
-            beside.unlink()
+        write_once(self.path, secrets.token_bytes(_KEY_BYTES))
 
     def seal(self, data: bytes) -> bytes:
         """The data, sealed; each time another text."""
@@ -75,6 +67,8 @@ class SealingKey:
             )
         try:
             data = b64decode(sealed[len(head) :], validate=True)
+            if b64encode(data) != sealed[len(head) :]:
+                raise ValueError("bits beside the bytes")
             return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], head)
         except (InvalidTag, ValueError) as problem:
             raise Corrupt("Sealed bank details were changed; restore the database.") from problem

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from registry.checking.live import LiveIndex, known_works
 from registry.checking.service import decided
 from registry.core.decisions import Request, Verdict
-from registry.core.durable import write_new
+from registry.core.durable import write_once
 from registry.core.errors import InvalidInput, NotReady, TrustRefused
 from registry.core.fingerprints import SHA256
 from registry.works import service as works
@@ -59,7 +59,7 @@ class DecoySecret:
         """The secret; `NotReady` if it cannot be made or is damaged, `TrustRefused` if others could have read it."""
         try:
             if not self._path.exists():
-                self._make()
+                write_once(self._path, secrets.token_bytes(_SECRET_BYTES))
             if self._path.stat().st_mode & 0o077:
                 raise TrustRefused(f"Others may read {self._path}. Delete it: a new one is made.")
             found = self._path.read_bytes()
@@ -68,17 +68,6 @@ class DecoySecret:
         if len(found) != _SECRET_BYTES:
             raise NotReady(f"The secret {self._path} is damaged. Delete it: a new one is made.")
         return found
-
-    def _make(self) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-        write_new(beside, secrets.token_bytes(_SECRET_BYTES), 0o600)
-        try:
-            self._path.hardlink_to(beside)  # complete or not at all, and the first one stays
-        except FileExistsError:
-            pass
-        finally:
-            beside.unlink()
 
 
 def digests_under(

@@ -7,6 +7,7 @@ flushed; so both are, in that order.
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -37,6 +38,20 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    flush_folder(path.parent)
+
+
+def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """A secret that several processes may make at once: complete or not at all, and the first one stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_new(beside, data, mode)
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        pass
+    finally:
+        beside.unlink()
     flush_folder(path.parent)
 
 

@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from registry.core.settlement.deadlines import Deadlines
 from registry.core.settlement.periods import Period
@@ -200,7 +200,7 @@ def _held_lines(session: Session, work_ids: Collection[int] | None) -> list[Held
 
 def _origins(session: Session, pool_ids: Collection[int]) -> dict[int, Origin]:
     """Pools with their number in their settlement: they were recorded in the order in which they are published."""
-    pool, settled = SettlementPool, Settlement
+    pool, settled, wanted = SettlementPool, Settlement, aliased(SettlementPool)
     query = (
         select(
             pool.id,
@@ -216,7 +216,14 @@ def _origins(session: Session, pool_ids: Collection[int]) -> dict[int, Origin]:
         .join(settled, settled.id == pool.settlement_id)
         .order_by(pool.id)
     )
-    return {row[0]: Origin(*row) for row in session.execute(query) if row[0] in pool_ids}
+    return {
+        row[0]: Origin(*row)
+        for chunk in _chunks(pool_ids)
+        for row in session.execute(
+            query.where(pool.settlement_id.in_(select(wanted.settlement_id).where(wanted.id.in_(chunk))))
+        )
+        if row[0] in pool_ids
+    }
 
 
 def _known_shares(
