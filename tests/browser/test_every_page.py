@@ -108,7 +108,7 @@ PAGES = (
         ("maker", page)
         for page in ("/works", "/works?view=list", "/works?q=zzz", "/works/register", "/account")
     ),
-    *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares")),
+    *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares", "/file")),
     *(("maker", page) for page in ("/statements", "/statements/{period}", "/payouts", "/mandates")),
     *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/reports")),
     *(("lab", page) for page in ("/reports", "/reports/{claim}", "/reports/new", "/models", "/account")),
