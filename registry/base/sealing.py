@@ -66,9 +66,7 @@ class SealingKey:
                 f"Bank details are sealed with key {theirs}; {self.path} is {number.decode()}. Put the right one there."
             )
         try:
-            data = b64decode(sealed[len(head) :], validate=True)
-            if b64encode(data) != sealed[len(head) :]:
-                raise ValueError("bits beside the bytes")
+            data = _decoded(sealed[len(head) :])
             return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], head)
         except (InvalidTag, ValueError) as problem:
             raise Corrupt("Sealed bank details were changed; restore the database.") from problem
@@ -92,6 +90,14 @@ class SealingKey:
             number = sha256(b"vorbehalt sealing key\n" + key).hexdigest()[:_NUMBER].encode()
             self._read = (number, AESGCM(key))
         return self._read
+
+
+def _decoded(text: bytes) -> bytes:
+    """The one base64 form of bytes; `ValueError` for any other, whose last letter may have bits that nobody reads."""
+    data = b64decode(text, validate=True)
+    if b64encode(data) != text:
+        raise ValueError("this is not the form in which it was written")
+    return data
 
 
 def use_key(engine: Engine, key: SealingKey | None) -> None:
