@@ -58,9 +58,7 @@ class CodesTable:
         sought = None if parts is None else _sought(parts, reach)
         if sought is not None and not sought:
             return
-        if self._index is not None:
-            self._index.check(number)
-        for part in file.iter_batches(papers.ROWS_PER_GROUP, [number], _COLUMNS, use_threads=False):
+        for part in self._read(file, number):
             places, kinds, codes = places_in(part), part.column("algorithm"), part.column("code")
             numbers = kinds.indices.to_numpy()
             for kind, algorithm in enumerate(kinds.dictionary.to_pylist()):
@@ -70,6 +68,15 @@ class CodesTable:
                 if sought is not None and (some := sought[algorithm]) is not None:
                     rows = rows[some]
                 yield places[rows[reach.near(algorithm, codes.take(pa.array(rows)))]]
+
+    def _read(self, file: pq.ParquetFile, number: int) -> Iterator[pa.RecordBatch]:
+        """A row group: by the index, which counts its codes, in one piece."""
+        if self._index is None:
+            yield from file.iter_batches(papers.ROWS_PER_GROUP, [number], _COLUMNS, use_threads=False)
+        else:
+            self._index.check(number)
+            group = file.read_row_group(number, _COLUMNS, use_threads=False)
+            yield from group.unify_dictionaries().combine_chunks().to_batches()
 
     def rows(self, places: Places) -> Iterator[dict[str, Any]]:
         """The lines of these items, in the order of the table."""
