@@ -140,7 +140,7 @@ def _pictures(name: str, index: CodeIndex | ChainIndex) -> Found:
 
     def find(asked: NDArray[np.uint8]) -> NDArray[np.integer]:
         queries = variants(asked).reshape(-1, 32) if turns > 1 else np.ascontiguousarray(asked)
-        return np.asarray(index.search(queries, furthest).query // turns)
+        return np.asarray(index.search(queries, furthest, family=turns).query // turns)
 
     return find
 
