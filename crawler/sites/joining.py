@@ -70,7 +70,7 @@ class Hearing:
         self._held: OrderedDict[str, _Held | None] = OrderedDict()
         self._cost = 0
         self._recent: deque[Site] = deque()
-        self._heard: dict[tuple[Said, ...], dict[str | None, Heard]] = {}
+        self._heard: dict[Heard, Heard] = {}
 
     def of_item(self, addresses: Sequence[str]) -> Heard:
         """Of all addresses that an item names, as they are written there."""
@@ -97,9 +97,8 @@ class Hearing:
         said = held.site.said(url)
         if held.is_stale or not permits:
             said = _refusals(said)
-        gap = STALE_SITE if held.is_stale else None
-        cases = self._heard.setdefault(said, {})
-        return cases.get(gap) or cases.setdefault(gap, Heard(said, gap))
+        heard = Heard(said, STALE_SITE if held.is_stale else None)
+        return self._heard.setdefault(heard, heard)
 
     def join(self, reading: Reading, addresses: Sequence[str]) -> Reading:
         """What is known of an item, with what its sites say."""

@@ -14,7 +14,27 @@ from registry.core.signals.site import Site
 from registry.core.signals.summary import of_a_site, summarise
 
 pieces = st.sampled_from(
-    ["/", "a", "b", "/a/", ".jpg", "*", "$", "?x=1", "%41", "%2f", "ä", " ", "#c", "\t", "robots.txt", "b*c$"]
+    [
+        "/",
+        "a",
+        "b",
+        "?",
+        ";",
+        "//",
+        "/a/",
+        ".jpg",
+        "*",
+        "$",
+        "?x=1",
+        "%41",
+        "%2f",
+        "ä",
+        " ",
+        "#c",
+        "\t",
+        "robots.txt",
+        "b*c$",
+    ]
 )
 patterns = st.lists(pieces, max_size=5).map("".join)
 paths = st.lists(pieces, max_size=6).map(

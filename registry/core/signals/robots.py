@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from registry.core.decisions import Purpose
 from registry.core.signals import agents
@@ -55,8 +55,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _NO_MINING: Final = answers(deny=[Purpose.TDM])
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that says something: its number, its field's name in lower case, and its value without comment."""
 
     number: int
@@ -74,8 +73,7 @@ class Line:
         return (self.name + b": " + self.value)[:LONGEST_RAW]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One `Allow` or `Disallow`."""
 
     line: Line

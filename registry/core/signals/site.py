@@ -21,10 +21,11 @@ from registry.core.signals.model import Observation, Subject
 from registry.core.signals.path_patterns import PathPatterns, Under
 from registry.core.signals.reading import ROBOTS, Obtained, read
 from registry.core.signals.robots import Robots
-from registry.core.signals.robots_paths import normal, target
+from registry.core.signals.robots_paths import normal
 from registry.core.signals.rsl_licence import tag
 from registry.core.signals.summary import Said, of_a_site, summarise
 
+_LONGEST_SCHEME: Final = len("https://")
 _MOST_KNOWN: Final = 4_096
 """Answers that are held for one site; they are made anew when there would be more."""
 
@@ -53,13 +54,21 @@ class Site:
 
     def said(self, url: str) -> tuple[Said, ...]:
         """What it says about an address of its own, in its normal form; under names of its own (`summary.SITE`)."""
-        under = self._patterns.under(target(url))
+        under = self._patterns.under(_target(url))
         if (known := self._known.get(under)) is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             evidence = read(self._fresh or self._again(), replace(self._subject, url=url), DEFAULT_LIMITS)
             known = self._known[under] = of_a_site(summarise(evidence))
         return known
+
+
+def _target(url: str) -> bytes:
+    """`robots_paths.target` of an address in normal form, without taking it apart."""
+    path = url[url.index("/", _LONGEST_SCHEME) :]
+    if path.endswith("?") and path.count("?") == 1:
+        path = path[:-1]
+    return normal(path.encode("utf-8", "surrogatepass"), literal=b"*$")
 
 
 def _patterns(obtained: Obtained, subject: Subject) -> Iterator[bytes]:
