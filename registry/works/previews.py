@@ -99,6 +99,7 @@ def _image(picture: Picture) -> Image.Image:
 
 
 def _saved(image: Image.Image) -> Preview:
+    image.thumbnail((LONGEST, LONGEST))
     for side, quality in _SAVED:
         small = image.copy()
         small.thumbnail((side, side))

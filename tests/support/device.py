@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import lru_cache
 from typing import Any
 
 from registry.core.fingerprints import MINHASH128, SHA256, WINNOW32, fingerprint_bytes, fingerprint_image
@@ -12,9 +13,12 @@ LEFT_OUT = frozenset({"digest.md5.v1", "image.anchors256.v1"})
 """Codes that a browser does not make."""
 
 
+_fingerprints = lru_cache(64)(fingerprint_image)
+
+
 def said(data: bytes, **changes: Any) -> str:
     """What a browser would send of a picture."""
-    found = fingerprint_image(data)
+    found = _fingerprints(data)
     codes = [
         {"algorithm": f.algorithm, "kind": f.kind, "code": f.code.hex()}
         for f in found.fingerprints
