@@ -103,7 +103,7 @@ def _payments(session: Session, ids: Sequence[int]) -> dict[int, list[PaymentTra
             if known is None or order.index(State(event.state)) > order.index(State(known[2].state)):
                 last[payout.id] = (payout, run, event, reply)
     found: dict[int, list[PaymentTrail]] = defaultdict(list)
-    for _key, (payout, run, event, reply) in sorted(last.items(), reverse=True):
+    for _key, (payout, run, event, kind) in sorted(last.items(), reverse=True):
         found[payout.party_id].append(
             PaymentTrail(
                 payout.end_to_end_id,
@@ -112,7 +112,7 @@ def _payments(session: Session, ids: Sequence[int]) -> dict[int, list[PaymentTra
                 State(event.state),
                 event.recorded_at,
                 event.reason,
-                reply,
+                kind,
                 run.log_index,
             )
         )

@@ -33,8 +33,8 @@ from registry.remuneration.models import (
     SettlementPool,
     StatementLine,
 )
-from registry.usage import own
-from registry.usage.own import OwnClaim
+from registry.usage import service as usage
+from registry.usage.service import OwnClaim
 
 _CHUNK = 500
 _DISPUTED, _UNCLAIMED = "Liabilities:Disputed:", "Liabilities:Unclaimed:"
@@ -128,7 +128,7 @@ def reconcile(
     """A society's own; `lab` leaves the claims of other labs out, and with them their money. `Forbidden` for others."""
     now, quarter = whole_second(sources.now()), Period.parse(period)
     report = members_report(session, actor, str(quarter), sources)
-    claims = own.own_claims(
+    claims = usage.own_claims(
         session, actor, now, quarter.start, quarter.end, {line.entry.log_index for line in report.lines}
     )
     people = parties.parties_by_id(session, {claim.lab_id for claim in claims})
@@ -143,11 +143,14 @@ def reconcile(
         {(line.entry.log_index, line.entry.row, line.entry.payee) for line in lines},
         now,
     )
+    by_claim: dict[int, list[MemberLine]] = defaultdict(list)
+    for line in lines:
+        by_claim[line.entry.log_index].append(line)
     trails = []
     for claim in chosen:
-        of_it = [line for line in lines if line.entry.log_index == claim.log_index]
-        found = people[claim.lab_id]
-        trails.append(_trail(claim, of_it, facts, found.public_id, found.name))
+        reporter = people[claim.lab_id]
+        of_it = by_claim[claim.log_index]
+        trails.append(_trail(claim, of_it, facts, reporter.public_id, reporter.name))
     return Reconciliation(
         quarter,
         trails,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 
-from registry.base.spreadsheets import guarded
+from registry.base.spreadsheets import guarded, write_table
 from registry.core.ids import format_id
 from registry.remuneration.money import decimal
 from registry.remuneration.reconciliation import ClaimTrail, PayeeTrail, PoolTrail, Reconciliation
@@ -52,14 +50,9 @@ def to_csv(found: Reconciliation) -> str:
     `amount` is the record's own: of a claim what the members got of it, of a payee what its statement says, of a
     payment what was paid. It has the currency's decimal places, a point before them.
     """
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for claim in found.claims:
-        writer.writerows({"period": str(found.period), **cells} for cells in _claim(claim))
-    for payee in found.payees:
-        writer.writerows({"period": str(found.period), **cells} for cells in _payee(payee))
-    return out.getvalue()
+    told = [cells for claim in found.claims for cells in _claim(claim)]
+    told += [cells for payee in found.payees for cells in _payee(payee)]
+    return write_table(COLUMNS, [{"period": str(found.period), **cells} for cells in told])
 
 
 def _claim(claim: ClaimTrail) -> Iterator[Cells]:

@@ -42,6 +42,7 @@ from registry.usage.declarations import (
     works_reported_under,
 )
 from registry.usage.models import ClaimBatch, ClaimRow, Declaration, Run
+from registry.usage.own import OwnClaim, own_claims
 from registry.usage.queries import (
     ClaimDetails,
     ClaimPlace,
@@ -83,6 +84,7 @@ __all__ = [
     "ClaimRow",
     "Declaration",
     "Declare",
+    "OwnClaim",
     "Run",
     "RunDetails",
     "SubmitClaim",
@@ -106,6 +108,7 @@ __all__ = [
     "list_runs",
     "models_reported",
     "newest_runs",
+    "own_claims",
     "receipt_now",
     "receipt_of",
     "row_facts",
