@@ -76,21 +76,43 @@ def test_two_works_are_chosen_and_offered_for_money(come: Visits) -> None:
     page.check("input[name=work] >> nth=0")
     page.check("input[name=work] >> nth=1")
     page.click("text=Erlaubnis ändern")
+    page.wait_for_load_state()
     price = page.locator("#train_genai-work")
     assert not price.is_visible()
     page.check("input[name=train_genai][value=paid]")
     assert price.is_visible(), "what a choice needs opens below it, by style alone"
     price.fill("viel")
-    page.click("text=Diese Antworten eintragen")
+    page.click("main .btn-primary")
     assert page.locator("#train_genai-work-error").is_visible()
     anna.complaints.clear()  # the browser notes every answer that is not 2xx
     look(page)
     page.fill("#train_genai-work", "0,35")
+    page.click("main .btn-primary")
+    assert "Das Labor zahlt" in page.inner_text("main")
+    assert "0,70\xa0€" in page.inner_text("main")
+    look(page)
+    page.click("text=Zurück zu den Antworten")
+    assert page.locator("#train_genai-work").input_value() == "0,35"
+    page.click("main .btn-primary")
     page.click("text=Diese Antworten eintragen")
     page.wait_for_url(lambda url: url.endswith("/works"))
     page.click("h2 >> text=Clouds")
     assert "0,35\xa0€ je Werk" in page.inner_text("main")
     look(page)
+
+
+def test_everything_is_denied_without_script(come: Visits, people: dict[str, Any]) -> None:
+    """By two presses, of which the first only shows what would follow."""
+    both = "&".join(f"work={number}" for number in people["works"][:2])
+    page = come("anna", java_script_enabled=False).open(f"/en/works/terms?{both}")
+    page.check("input[name=train_genai][value=free]")
+    page.click("text=No to everything")
+    assert "Nothing has changed yet." in page.inner_text("main")
+    assert page.locator("text=You permit").count() == 0
+    page.click("text=Record these answers")
+    assert page.url.endswith("/en/works")
+    page.click("h2 >> text=Dunes")
+    assert "€" not in page.inner_text("main")
 
 
 def test_a_file_is_tried_without_script(come: Visits, people: dict[str, Any], tmp_path: Path) -> None:
