@@ -195,9 +195,11 @@ def claim_places(session: Session, ids: Iterable[int]) -> Mapping[int, ClaimPlac
     columns = select(ClaimBatch.id, ClaimBatch.log_index, ClaimBatch.submitted_at, Run.territory)
     query = columns.join(Run, Run.id == ClaimBatch.run_id)
     return {
-        key: ClaimPlace(*place)
+        key: ClaimPlace(log_index, submitted_at, territory)
         for start in range(0, len(wanted), _CHUNK)
-        for key, *place in session.execute(query.where(ClaimBatch.id.in_(wanted[start : start + _CHUNK])))
+        for key, log_index, submitted_at, territory in session.execute(
+            query.where(ClaimBatch.id.in_(wanted[start : start + _CHUNK]))
+        )
     }
 
 

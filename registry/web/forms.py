@@ -58,7 +58,8 @@ def sent_file(form: Form, name: str) -> bytes:
     """A file that was chosen, or its text that an earlier step carried on; empty if there is neither."""
     upload = request.files.get(name)
     if upload is not None and upload.filename:
-        return upload.read()
+        data: bytes = upload.read()
+        return data
     return form.values.get(name, "").encode()
 
 

@@ -61,9 +61,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def scene(app: Flask, settings: Settings, database: Database, sources: Sources, clock: Clock) -> Scene:
+def scene(app: Flask, database: Database, sources: Sources, clock: Clock) -> Scene:
     """See `tests.support.quarter`."""
-    assert settings.home
     with database.writing() as session:
         trade = open_trade(session, sources, clock)
         quarter = go_through(trade, make_actor(session, sources, Role.SOCIETY, "VG"))
