@@ -1,4 +1,4 @@
-"""Claim: verifying a run takes a tenth of its time or less, and applying a small change of the registry still less.
+"""Claim: verifying a run takes about a tenth of its time, and applying a small change of the registry a hundredth.
 
     python benchmarks/run_papers.py [--pictures 4096] [--texts 256000] [--works 500] [--new 20] [--rounds 1]
 
