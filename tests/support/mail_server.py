@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from asyncio import WriteTransport
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class MailServer:
         """Take the mail."""
         answer = self.data_answers.pop(0) if self.data_answers else "250 taken"
         if answer == "hang up":
-            assert server.transport is not None
+            assert isinstance(server.transport, WriteTransport)
             server.transport.abort()
         if answer.startswith("250"):
             content = envelope.content if isinstance(envelope.content, bytes) else b""

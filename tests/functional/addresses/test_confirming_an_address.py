@@ -185,7 +185,7 @@ def test_a_bank_account_needs_a_confirmed_address(app: Flask, postman: Postman) 
     assert "confirm your e-mail address first" in browser.read("/en/payouts")
     browser.open("/en/account")
     assert browser.send("/en/payouts/bank-account", bank).status_code == 409
-    client = app.test_client()
+    client: Any = app.test_client()
     asked = {"email": ADDRESS, "password": PASSWORD, "name": "k", "scopes": ["account", "statements:read"]}
     key = client.post("/v1/keys", json=asked).json["key"]
     headers = {"Authorization": f"Bearer {key}"}
@@ -311,7 +311,7 @@ def test_who_opened_an_account_in_my_name_is_thrown_out_of_it(app: Flask, postma
 
 
 def test_over_the_api_too(app: Flask, postman: Postman) -> None:
-    client = app.test_client()
+    client: Any = app.test_client()
     opened = client.post("/v1/accounts", json=NEW | {"language": "de"})
     assert (opened.status_code, opened.json["email_confirmed_at"]) == (201, None)
     (post,) = postman.take()

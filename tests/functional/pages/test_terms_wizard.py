@@ -36,7 +36,7 @@ def work(person: Callable[..., Person], database: Database, sources: Sources) ->
 
 def send(anna: Person, number: str, step: str, said: Mapping[str, str]) -> Any:
     anna.browser.open(f"/en/works/terms?work={number}")
-    data = dict.fromkeys(PURPOSES, "no") | {"work": number, "step": step} | said
+    data = dict.fromkeys(PURPOSES, "no") | {"work": number, "step": step} | dict(said)
     return anna.browser.send("/en/works/terms", data)
 
 
