@@ -114,8 +114,10 @@ def test_only_fingerprints_of_texts_are_sent(visit: Visits, tmp_path: Path) -> N
     codes = fingerprint_bytes(excerpt["excerpt.txt"]).fingerprints
     (judged,) = Judge(Matcher(edition.lists), edition, wanted).judge([Reading("text", None, codes)])
     assert (judged.decision.verdict, judged.decision.reason) == (Verdict.DENY, "registered.no-licence")
+    assert judged.deciding is not None
     (_, match) = judged.deciding
     assert match.algorithm == WINNOW32
+    assert match.passage is not None
     assert f"about {match.passage.words} words" in told
 
 

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from registry.core.decisions import Purpose
+from registry.core.errors import InvalidInput
+from registry.core.fingerprints.addresses import parse_address
 from registry.core.signals import rsl_licence, xml
 from registry.core.signals.html import Page
 from registry.core.signals.model import LONGEST_RAW, MALFORMED, Evidence, Subject, answers
@@ -135,14 +137,23 @@ def _covers(content: etree._Element, subject: Subject) -> int:
     if not subject.url or not url:
         return 0
     try:
-        parts, asked = urlsplit(url), urlsplit(subject.url)
+        parts = urlsplit(url)
+        elsewhere = bool(parts.netloc) and _host(url) != _host(subject.url)
     except ValueError:
         raise _Invalid(f"“{url[:60]}” is no address") from None
-    if parts.netloc and parts.netloc.lower() != asked.netloc.lower():
+    if elsewhere:
         return -1
     text = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     pattern = normal(text.encode("utf-8", "surrogatepass"))
     return len(pattern) if matcher(pattern)(target(subject.url)) else -1
+
+
+def _host(url: str) -> str:
+    """The host of an address, and its port if that is not the usual one; as written if it is no address."""
+    try:
+        return urlsplit(parse_address(url).url).netloc
+    except InvalidInput:
+        return urlsplit(url).netloc
 
 
 def _verdict(content: etree._Element, subject: Subject, where: str, *, at_home: bool) -> Evidence:

@@ -121,8 +121,8 @@ def test_it_is_for_who_may_register(session: Session, sources: Sources, anna: Ac
     ben = make_actor(session, sources, Role.CREATOR, "Ben")
     with pytest.raises(NotFound):
         complete_work(session, ben, CompleteWork(work.public_id, file()), sources)
+    lab = make_actor(session, sources, Role.LAB, "Lab")
     with pytest.raises((Forbidden, NotFound)):
-        lab = make_actor(session, sources, Role.LAB, "Lab")
         complete_work(session, lab, CompleteWork(work.public_id, file()), sources)
     works.withdraw_work(session, anna, work.public_id, sources)
     with pytest.raises(Conflict, match="was withdrawn"):

@@ -9,7 +9,7 @@ import pytest
 
 from registry.core.decisions import Purpose
 from registry.core.fingerprints.model import Limits
-from registry.core.signals import Answer, Evidence, Observation, Subject, combine, embedded, html
+from registry.core.signals import Answer, Evidence, Observation, Subject, combine, embedded, html, rsl
 from registry.core.signals.reading import Obtained, read, wanted
 
 PAGE = "https://news.example/a/1.html"
@@ -160,3 +160,23 @@ def test_an_rsl_document_in_a_page_is_about_the_page_wherever_it_lies() -> None:
     (found,) = embedded.read_page(html.parse(body), Subject("https://copy.example/2"))
     assert found.about(Purpose.TRAIN_AI) is Answer.DENY
     assert "elsewhere" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("content_url", "covers"),
+    [
+        ("https://NEWS.example:443/a/*", True),
+        ("http://news.example./a/", True),
+        ("https://news.example:8443/a/", False),
+        ("https://münchen.example/a/", False),
+    ],
+)
+def test_hosts_are_compared_as_addresses_are(content_url: str, covers: bool) -> None:
+    document = f'<rsl xmlns="https://rslstandard.org/rsl">{content(content_url)}</rsl>'.replace("rsl:", "")
+    assert bool(rsl.read(document.encode(), Subject(PAGE), "document")) is covers
+
+
+def test_an_international_host_is_the_same_in_both_spellings() -> None:
+    document = f'<rsl xmlns="https://rslstandard.org/rsl">{content("https://münchen.example/")}</rsl>'
+    subject = Subject("https://xn--mnchen-3ya.example/a")
+    assert rsl.read(document.replace("rsl:", "").encode(), subject, "document")

@@ -17,7 +17,7 @@ from registry.core.snapshots.blocks import bytes_block, facts_block, numbers_blo
 from registry.core.snapshots.differences import change
 from registry.core.snapshots.manifest import TERMS, WORKS
 from registry.core.snapshots.steps import StepsName, follow, join, steps_file, way
-from registry.core.snapshots.tables import Table, read_table, size_of, write_table
+from registry.core.snapshots.tables import Pieces, Table, read_table, size_of, write_table
 from tests.support.snapshots import growing_content, make_columns, make_content
 
 PICTURES = "lists/image.phash256.v1.arrow"
@@ -31,7 +31,7 @@ def tables(folder: Path, content: EditionContent) -> Mapping[str, Table]:
     return {name: read_table(files.paths[name], name) for name in files.manifest.files}
 
 
-def same(folder: Path, name: str, one: Table, other: Table) -> bool:
+def same(folder: Path, name: str, one: Table | Pieces, other: Table) -> bool:
     """Whether both are the same file."""
     return write_table(folder / "one", name, one) == write_table(folder / "other", name, other)
 
