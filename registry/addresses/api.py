@@ -9,7 +9,7 @@ from registry.addresses.rules import Purpose
 from registry.base.actor import Scope
 from registry.base.context import settings
 from registry.base.http import Blueprint, Rate, current_actor, reading, require, sources, writing
-from registry.core.errors import NotReady
+from registry.core.errors import Conflict
 from registry.parties import service as parties
 from registry.web.confirming import confirm_password
 
@@ -74,4 +74,4 @@ def set_forgotten_password(data: dict[str, Any]) -> None:
 
 def _check_mail() -> None:
     if not settings().sends_mail:
-        raise NotReady("This registry sends no mails, so addresses are not confirmed.")
+        raise Conflict("This registry sends no mails, so addresses are not confirmed.")
