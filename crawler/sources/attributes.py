@@ -42,7 +42,7 @@ class AttributesFile:
     """Writes the attributes of one shard; a context manager. An interrupted attempt is overwritten from the start."""
 
     def __init__(self, data: Path, name: str) -> None:
-        self._path = data / name
+        self._data = data
         self._name = name
         self.written: tuple[Written, ...] = ()
 
@@ -57,7 +57,7 @@ class AttributesFile:
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def __enter__(self) -> Self:
-        self._file = Output(self._path)
+        self._file = Output(self._data, self._name)
         return self
 
     def __exit__(
@@ -66,9 +66,8 @@ class AttributesFile:
         """Close; only a complete file has a digest."""
         if error is not None:
             self._file.abandon()
-            return
-        digest = self._file.close()
-        self.written = (Written(self._name, digest, self._file.size),)
+        else:
+            self.written = (self._file.close(),)
 
 
 class AttributeLines:
@@ -78,7 +77,7 @@ class AttributeLines:
         self._name = name
         self._stack = ExitStack()
         self._lines = self._stack.enter_context(reading(place, unwatched, name=name))
-        self._file = Output(data / name)
+        self._file = Output(data, name)
         self._row = 0
 
     def next(self, sample: Sample, *, kept: bool) -> None:
@@ -108,7 +107,7 @@ class AttributeLines:
     def close(self) -> Written:
         """Complete it."""
         self._stack.close()
-        return Written(self._name, self._file.close(), self._file.size)
+        return self._file.close()
 
     def abandon(self) -> None:
         """Let go of an unfinished file."""

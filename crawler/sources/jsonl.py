@@ -147,7 +147,7 @@ class JsonLinesSink:
             lines.next(sample, kept=False)
 
     def __enter__(self) -> Self:
-        self._file = Output(self._data / self._name)
+        self._file = Output(self._data, self._name)
         self._beside = [AttributeLines(self._data, name, place) for name, place in self._attributes]
         return self
 
@@ -160,6 +160,4 @@ class JsonLinesSink:
             for lines in self._beside:
                 lines.abandon()
             return
-        digest = self._file.close()
-        whole = Written(self._name, digest, self._file.size)
-        self.written = (whole, *(lines.close() for lines in self._beside))
+        self.written = (self._file.close(), *(lines.close() for lines in self._beside))

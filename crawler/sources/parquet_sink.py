@@ -98,7 +98,7 @@ class ParquetSink:
     def __enter__(self) -> Self:
         self._layout = Layout.of(self._place, self._name)
         if self._layout is not None:
-            self._file = Output(self._data / self._name)
+            self._file = Output(self._data, self._name)
             self._writer = self._layout.writer(self._file.as_arrow())
         return self
 
@@ -116,8 +116,7 @@ class ParquetSink:
         self._gather()
         self._write_group()
         self._writer.close()
-        table = Written(self._name, self._file.close(), self._file.size)
-        self.written = (table, *(write_uids(self._data, self._name) if self._uids else ()))
+        self.written = (self._file.close(), *(write_uids(self._data, self._name) if self._uids else ()))
 
 
 def _taken(batch: pa.RecordBatch, indexes: Sequence[int] | NDArray[np.int64]) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,8 @@ from typing import BinaryIO, Protocol, cast
 
 import pyarrow as pa
 
+from crawler.sources.base import Written
+
 Watch = Callable[[bytes], object]
 
 
@@ -153,13 +155,15 @@ class Output:
     An interrupted attempt is overwritten from the start, and has no digest.
     """
 
-    def __init__(self, path: Path, *, packed: bool = True) -> None:
-        """`packed=False` for content that is written in its own packing."""
+    def __init__(self, data: Path, name: str, *, packed: bool = True) -> None:
+        """`name` below the data folder; `packed=False` for content that is written in its own packing."""
+        path = data / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._name = name
         self._file = path.open("wb", buffering=CHUNK)
         self._digest = sha256()
         self._packed: io.RawIOBase | None = None
-        self.size = 0
+        self._size = 0
         if packed and (codec := codec_of(path.name)):
             self._packed = pa.CompressedOutputStream(self.as_arrow(), codec)
 
@@ -174,12 +178,12 @@ class Output:
         else:
             self._packed.write(data)
 
-    def close(self) -> str:
-        """Finish; hex digest of the file."""
+    def close(self) -> Written:
+        """Finish; only now the file has a digest."""
         if self._packed is not None:
             self._packed.close()
         self._file.close()
-        return self._digest.hexdigest()
+        return Written(self._name, self._digest.hexdigest(), self._size)
 
     def abandon(self) -> None:
         """Let go of an unfinished file; what the packer still holds goes nowhere."""
@@ -190,7 +194,7 @@ class Output:
             return
         self._file.write(data)
         self._digest.update(data)
-        self.size += len(data)
+        self._size += len(data)
 
 
 class _Into(io.RawIOBase):

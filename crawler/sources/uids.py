@@ -47,9 +47,9 @@ def write_uids(data: Path, table: str) -> Iterator[Written]:
     content = io.BytesIO()
     np.save(content, np.ascontiguousarray(pairs[order]).view(PAIR).reshape(-1))
     name = uids_name(table)
-    out = Output(data / name)
+    out = Output(data, name)
     out.write(content.getvalue())
-    yield Written(name, out.close(), out.size)
+    yield out.close()
 
 
 def _packed(uids: pa.Array) -> bytes | None:

@@ -271,7 +271,7 @@ class WarcSink:
         self._file.write(sample.before)
 
     def __enter__(self) -> Self:
-        self._file = Output(self._data / self._name, packed=False)
+        self._file = Output(self._data, self._name, packed=False)
         return self
 
     def __exit__(
@@ -280,6 +280,5 @@ class WarcSink:
         """Close; only a complete file has a digest."""
         if error is not None:
             self._file.abandon()
-            return
-        digest = self._file.close()
-        self.written = (Written(self._name, digest, self._file.size),)
+        else:
+            self.written = (self._file.close(),)

@@ -279,7 +279,7 @@ class TarSink:
         return f"{line} {where.name}" if self._version == "v1.2" else line
 
     def __enter__(self) -> Self:
-        self._file = Output(self._data / self._name)
+        self._file = Output(self._data, self._name)
         return self
 
     def __exit__(
@@ -290,17 +290,16 @@ class TarSink:
             self._file.abandon()
             return
         self._put(end_of_archive(self._at))
-        tar = Written(self._name, self._file.close(), self._file.size)
-        self.written = (tar, *self._written_index(), *self._written_list())
+        self.written = (self._file.close(), *self._written_index(), *self._written_list())
 
     def _written_index(self) -> Iterator[Written]:
         if self._version is None:
             return
         name = index_name(self._name)
-        file = Output(self._data / name)
+        file = Output(self._data, name)
         lines = [f"{self._version} {len(self._index)}", *self._index, ""]
         file.write("\n".join(lines).encode("utf-8", "surrogateescape"))
-        yield Written(name, file.close(), file.size)
+        yield file.close()
 
     def _written_list(self) -> Iterator[Written]:
         if self._listed is not None:
