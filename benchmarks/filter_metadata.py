@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -183,7 +184,7 @@ def _with_sites(folder: Path, snapshot: Path, random: np.random.Generator, rows:
     alone = timed(lambda: run(table, snapshot, folder / "run"))
     report(f"addresses on {count:,} sites, not asked", rows, alone)
     for title, source in (("asked, in random order", table), ("asked, site by site", sorted_table)):
-        seconds = timed(lambda source=source: run(source, snapshot, folder / "run", sites))
+        seconds = timed(partial(run, source, snapshot, folder / "run", sites))
         report(f"  {title}", rows, seconds)
         print(f"  {'':<46}{seconds / alone:.2f} of the time without")
     seconds = timed(lambda: verify_run(folder / "run", snapshot))

@@ -118,7 +118,11 @@ def answer(person: Person, *numbers: str, **said: str) -> Any:
     """Answer No to everything but these."""
     query = "&".join(f"work={number}" for number in numbers)
     person.browser.open(f"/en/works/terms?{query}")
-    data = dict.fromkeys(ASKED, "no") | {"step": "record"} | {name.replace("__", "-"): value for name, value in said.items()}
+    data = (
+        dict.fromkeys(ASKED, "no")
+        | {"step": "record"}
+        | {name.replace("__", "-"): value for name, value in said.items()}
+    )
     return person.browser.send("/en/works/terms", {"work": list(numbers), **data})
 
 
