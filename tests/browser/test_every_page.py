@@ -101,9 +101,9 @@ def _claim(trade: Trade, work: Any) -> bytes:
 
 
 PAGES = (
-    *(("", page) for page in ("/", "/sign-in", "/sign-up", "/sign-up?role=lab", "/not-there")),
+    *(("", page) for page in ("/", "/sign-in", "/sign-up", "/sign-up?role=lab", "/forgotten", "/not-there")),
     *(("", f"/legal/{page}") for page in LEGAL),
-    *(("maker", page) for page in ("/account/notices", "/account/delete")),
+    *(("maker", page) for page in ("/account/notices", "/account/address", "/account/delete")),
     *(
         ("maker", page)
         for page in ("/works", "/works?view=list", "/works?q=zzz", "/works/register", "/account")
