@@ -1,7 +1,8 @@
-"""One at a time among all processes of a registry, for work that is longer than a transaction.
+"""One at a time among all processes of a registry: work that is longer than a transaction, or a part of one.
 
-On PostgreSQL an advisory lock on a connection of its own, so also among several machines; with SQLite, whose file only
-one machine can use, a file lock beside it. Whoever dies lets go.
+On PostgreSQL an advisory lock, so also among several machines; longer work has it on a connection of its own. With
+SQLite, whose file only one machine can use and only one transaction can write, longer work has a file lock beside it.
+Whoever dies lets go.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from registry.base.db import Database
 from registry.core.errors import Conflict
@@ -35,9 +37,22 @@ def exclusive(database: Database, name: str, *, wait_seconds: float = 0) -> Iter
         yield
 
 
+def queue_up(session: Session, name: str) -> None:
+    """Wait until nobody else is past this line with this name in a transaction that is still open.
+
+    For what may be there only once and has no unique index; what the others have committed is seen from here on.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _number(name)})
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(sha256(f"vorbehalt {name}".encode()).digest()[:8], "big", signed=True)
+
+
 @contextmanager
 def _on_postgresql(database: Database, name: str) -> Iterator[Callable[[], bool]]:
-    key = int.from_bytes(sha256(f"vorbehalt {name}".encode()).digest()[:8], "big", signed=True)
+    key = _number(name)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
 
         def take() -> bool:

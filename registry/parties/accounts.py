@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
+from registry.base.locks import queue_up
 from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from registry.core.ids import format_id
 from registry.parties import emails, rules
@@ -70,9 +71,10 @@ def _add_party(session: Session, command: RegisterParty, sources: Sources) -> Pa
         password = hash_password(
             rules.check_password(command.password, personal=(name, email, email.partition("@")[0]))
         )
-        taken = select(Party.id).where(Party.email == email).limit(1)
-        if not command.silently and session.scalar(taken) is not None:
-            raise Conflict("There is an account with this e-mail address already.")
+        if not command.silently:
+            queue_up(session, f"sign-up {email}")
+            if session.scalar(select(Party.id).where(Party.email == email).limit(1)) is not None:
+                raise Conflict("There is an account with this e-mail address already.")
     party = Party(
         public_id=sources.new_id(),
         role=command.role,

@@ -183,7 +183,7 @@ def test_once_a_person_has_upheld_it_new_licences_are_as_good_as_old_ones(
 def test_a_poison_that_was_there_first_is_denied_and_a_person_turns_it_round(
     place: Place, original: Image.Image, poison: Image.Image
 ) -> None:
-    """The maker's title is in doubt then, which denies. What the other one sells from then on does not count."""
+    """The maker's title is in doubt then, which denies. What the other one has sold is owed to the maker."""
     bad, work = place.register("bert", png(poison)), place.register("anna", png(original))
     assert (bad.contested_by, work.contested_by) == (None, bad.id)
     sold = place.agree(bad, by="bert")
@@ -191,8 +191,8 @@ def test_a_poison_that_was_there_first_is_denied_and_a_person_turns_it_round(
 
     place.decide(work, works.Outcome.REVERSE)
     assert place.verdict(jpeg(original)) != LICENSED
-    disputed = f"Liabilities:Disputed:{format_id('work', bad.public_id)}"
-    assert {a: m for a, m in place.settled((bad, sold)).items() if m} == {disputed: 40}
+    maker = f"Liabilities:Payee:{name(place.trade.anna)}"
+    assert {a: m for a, m in place.settled((bad, sold)).items() if m} == {maker: 40}
 
     place.agree(work, by="anna")
     assert place.verdict(jpeg(original)) == LICENSED
