@@ -10,7 +10,7 @@ from registry.core.fingerprints.kernels import compiled
 
 Words = NDArray[np.uint32]
 LongWords = NDArray[np.uint64]
-AT_ONCE = 4096
+AT_ONCE = 8192
 """Queries that ask one band before the next."""
 
 
@@ -38,17 +38,22 @@ def find(
     room = min(len(queries), AT_ONCE)
     hashes, keys = np.empty(room, np.uint64), np.empty(room, np.uint64)
     asked, probes, places = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
-    first, stop = np.empty(room, np.uint32), np.empty(room, np.uint32)
+    first, stop, known = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint8)
+    seen = np.empty(room, np.uint32)
     total = 0
     for begin in range(0, len(queries), AT_ONCE):
         some = queries[begin : begin + AT_ONCE]
+        seen[:] = 0
         for band in range(uint64(32)):
             _band_keys(some, band, multipliers, hashes)
             count = uint64(0)
-            for j in range(uint64(len(some))):
+            words = bitmap[band]
+            for j in range(uint64(len(some))):  # becomes vectors, which collecting would prevent
                 bit = (hashes[j] & low) * bits >> half
+                known[j] = np.uint8((words[bit >> uint64(6)] >> (bit & uint64(63))) & one)
+            for j in range(uint64(len(some))):
                 asked[count] = j
-                count += (bitmap[band, bit >> uint64(6)] >> (bit & uint64(63))) & one
+                count += uint64(known[j])
             for j in range(count):
                 keys[j] = hashes[asked[j]]
                 bucket = (keys[j] >> half) * buckets >> half
@@ -62,11 +67,21 @@ def find(
                     near += uint64(tags[band, k] == tag)
                     if near == uint64(room):
                         total = _compare(
-                            some, begin, band, probes, places, rows, signatures, max_distance, found, total
+                            some,
+                            begin,
+                            band,
+                            probes,
+                            places,
+                            seen,
+                            rows,
+                            signatures,
+                            max_distance,
+                            found,
+                            total,
                         )
                         near = uint64(0)
             total = _compare(
-                some, begin, band, probes[:near], places, rows, signatures, max_distance, found, total
+                some, begin, band, probes[:near], places, seen, rows, signatures, max_distance, found, total
             )
     return total
 
@@ -98,6 +113,7 @@ def _compare(
     band: int,
     probes: Words,
     places: Words,
+    seen: Words,
     rows: Words,
     signatures: Words,
     max_distance: int,
@@ -107,7 +123,8 @@ def _compare(
     """Look at what lies at the first of these places of a band's table; returns how many pairs there are by now.
 
     A probe is the number of a query, of which the first is number `begin` of all. Pairs that do not share the band,
-    whatever its tag, fall out before any is compared in full.
+    whatever its tag, fall out before any is compared in full. `seen` has the row, plus one, with which a query was last
+    compared: like texts share many bands, and their signatures are read but once.
     """
     at = uint64(4) * uint64(band)
     for i in range(uint64(len(probes))):
@@ -115,12 +132,15 @@ def _compare(
     near = uint64(0)
     for i in range(uint64(len(probes))):
         query, row = probes[i], places[i]
+        if seen[query] == row + uint64(1):
+            continue
         same = queries[query, at] == signatures[row, at]
         for v in range(at + uint64(1), at + uint64(4)):
             same &= queries[query, v] == signatures[row, v]
         probes[near], places[near] = query, row
         near += uint64(same)
     for i in range(near):
+        seen[probes[i]] = places[i] + uint64(1)
         distance = _distance(queries[probes[i]], signatures[places[i]], band)
         if distance <= max_distance:
             if total < found.shape[1]:
