@@ -23,14 +23,13 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.base.periods import whole_second
-from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from registry.core.errors import Conflict, Forbidden, NotFound
 from registry.core.ids import format_id
-from registry.core.records.leaves import TitleLeaf, commitment
 from registry.log import service as log
 from registry.works.models import Contest, TitleDecision, Work
 from registry.works.rules import Rule
+from registry.works.title_acts import check_reason, log_act
 
-_MAX_REASON = 2_000
 _CHUNK = 500
 
 
@@ -123,26 +122,22 @@ def decide_title(session: Session, actor: Actor, command: DecideTitle, sources: 
     """Record the decision and let it take effect from now on; the newest about a contest counts."""
     if actor.role is not Role.OPERATOR:
         raise Forbidden("Only the operator of the registry decides about titles in conflict.")
-    reason = command.reason.strip()
-    if not 0 < len(reason) <= _MAX_REASON or not all(c.isprintable() or c == "\n" for c in reason):
-        raise InvalidInput(f"A decision has a reason of 1 to {_MAX_REASON:,} characters.")
+    reason = check_reason(command.reason, "A decision has a reason of")
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
     contest, newer, earlier = _contest_about(session, command)
-    salt = sources.new_id() + sources.new_id()
     case = {
         "earlier": format_id("work", earlier.public_id),
         "newer": format_id("work", newer.public_id),
         "reason": reason,
     }
-    leaf = TitleLeaf(act=command.outcome.value, case=commitment(salt, case), at=int(now.timestamp()))
-    (log_index,) = log.append(session, [(log.idempotency_key(b"titles", salt), leaf.body())])
+    logged = log_act(session, b"titles", command.outcome.value, case, now, sources)
     decision = TitleDecision(
         contest_id=contest.id,
         outcome=command.outcome.value,
         reason=reason,
-        salt=salt,
-        log_index=log_index,
+        salt=logged.salt,
+        log_index=logged.log_index,
         decided_at=now,
         decided_by=actor.party_id,
     )

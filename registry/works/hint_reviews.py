@@ -17,14 +17,12 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.base.clock import Sources
 from registry.base.periods import whole_second
-from registry.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from registry.core.errors import Conflict, Forbidden, NotFound
 from registry.core.ids import format_id
-from registry.core.records.leaves import TitleLeaf, commitment
 from registry.log import service as log
 from registry.works.hints import hint_between
 from registry.works.models import HintReview, LikenessHint
-
-_MAX_REASON = 2_000
+from registry.works.title_acts import check_reason, log_act
 
 
 class Act(StrEnum):
@@ -60,9 +58,7 @@ def review_hint(session: Session, actor: Actor, command: ReviewHint, sources: So
     """
     if actor.role is not Role.OPERATOR:
         raise Forbidden("Only the operator of the registry looks at hints.")
-    reason = command.reason.strip()
-    if not 0 < len(reason) <= _MAX_REASON or not all(c.isprintable() or c == "\n" for c in reason):
-        raise InvalidInput(f"A hint is put aside for a reason of 1 to {_MAX_REASON:,} characters.")
+    reason = check_reason(command.reason, "A hint is put aside for a reason of")
     now = whole_second(sources.now())
     log.next_change_seq(session)  # the log head is held from here on, so that two cannot do it at once
     hint = hint_between(session, command.newer, command.other)
@@ -72,20 +68,18 @@ def review_hint(session: Session, actor: Actor, command: ReviewHint, sources: So
     standing = Act(before[-1].act) if before else Act.REOPEN
     if standing is command.act:
         raise Conflict("This hint is put aside already." if standing is Act.DISMISS else "This hint is open.")
-    salt = sources.new_id() + sources.new_id()
     case = {
         "newer": format_id("work", command.newer),
         "other": format_id("work", command.other),
         "reason": reason,
     }
-    leaf = TitleLeaf(act=command.act.value, case=commitment(salt, case), at=int(now.timestamp()))
-    (log_index,) = log.append(session, [(log.idempotency_key(b"hints", salt), leaf.body())])
+    logged = log_act(session, b"hints", command.act.value, case, now, sources)
     review = HintReview(
         hint_id=hint.id,
         act=command.act.value,
         reason=reason,
-        salt=salt,
-        log_index=log_index,
+        salt=logged.salt,
+        log_index=logged.log_index,
         reviewed_at=now,
         reviewed_by=actor.party_id,
     )
