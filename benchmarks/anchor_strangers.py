@@ -1,6 +1,6 @@
 """Claim: anchors of different pictures agree so seldom that the grades' budget of false hits holds.
 
-    python benchmarks/anchor_strangers.py --images DIR [DIR ...] [--most N]
+    python benchmarks/anchor_strangers.py [--images DIR [DIR ...]] [--most N]
 
 Every picture is registered, and every other one looked for in it, in all views of a deep search, plain and mirrored.
 Counted are pairs of anchors by distance; seeds, up to a distance at which there are enough of them; and how many of
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._measuring import machine
-from benchmarks._pictures import as_file, distinct, read
+from benchmarks._pictures import as_file, distinct, read, shipped
 from registry.core.fingerprints import ANCHORS256, DEEP256, Fingerprint, fingerprint_bytes
 from registry.core.fingerprints.anchors_records import geometry, records
 from registry.core.matching.anchors import CONFIRM, DEEP_SEED, SEED, Anchors, confirming, mirrored
@@ -155,10 +155,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of pictures")
+    parser.add_argument("--images", type=Path, nargs="*", default=[], help="folders of pictures")
     parser.add_argument("--most", type=int, default=10_000, help="pictures of each folder")
     options = parser.parse_args()
-    originals = distinct([p for folder in options.images for p in read(folder, options.most)])
+    if not options.images:
+        print("No --images: these are the few pictures of scikit-image, which say little about any others.")
+    found = [p for folder in options.images for p in read(folder, options.most)] or shipped()
+    originals = distinct(found)
     pictures = [fingerprint_bytes(as_file(p), deep=True).fingerprints for p in originals]
     print(f"{machine()}\n")
     print("\n".join(table(count(pictures))))
