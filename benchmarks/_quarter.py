@@ -63,7 +63,7 @@ class Quarter:
         self._parties()
         self._licences()
         self._works()
-        for lab in range(_LABS):
+        for lab in range(min(_LABS, self._size.pools)):
             self._claim(lab)
 
     def _id(self) -> bytes:
