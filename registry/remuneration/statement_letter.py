@@ -10,6 +10,7 @@ from registry.remuneration.paper import Paper, to_pdf
 from registry.remuneration.statements import Statement, StatementEntry
 from registry.web.formats import day, figure, money, percent
 from registry.web.i18n import gettext as _
+from registry.web.purposes import purpose_word
 
 
 def statement_pdf(statement: Statement) -> bytes:
@@ -29,7 +30,9 @@ def statement_pdf(statement: Statement) -> bytes:
     rows = [
         (
             line.title,
-            ", ".join([reproduction, _purpose(line.purpose), *_share_of(line.part), *_held_until_now(line)]),
+            ", ".join(
+                [reproduction, purpose_word(line.purpose), *_share_of(line.part), *_held_until_now(line)]
+            ),
             f"#{figure(line.log_index)} / {line.row + 1}",
             format_id("claim", line.claim),
             f"{figure(line.units)} {line.unit}",
@@ -81,18 +84,3 @@ def _held_until_now(line: StatementEntry) -> list[str]:
     if line.origin_period is None:
         return []
     return [_("Of %(quarter)s, was held until now", quarter=line.origin_period)]
-
-
-def _purpose(code: str) -> str:
-    words = {
-        "tdm": _("Text and data mining"),
-        "train_ai": _("Training any AI"),
-        "train_genai": _("Training generative AI"),
-        "ai_input": _("Reading it to answer a question"),
-        "ai_index": _("Being indexed for an AI"),
-        "search": _("Being found in a search"),
-        "voice_clone": _("Cloning a voice"),
-        "style_imitation": _("Imitating its style"),
-        "all": _("Every purpose"),
-    }
-    return words.get(code, code)

@@ -16,7 +16,7 @@ from registry.core.errors import InvalidInput, TooLarge, VorbehaltError
 from registry.core.fingerprints import FileFingerprints, fingerprint_bytes
 from registry.log import service as log
 from registry.publishing import service as publishing
-from registry.web import device, formats, furniture, i18n, legal
+from registry.web import device, formats, furniture, i18n, legal, purposes
 from registry.web.answers import Answer, answer_for, refusal
 from registry.web.furniture import Pages
 
@@ -114,6 +114,7 @@ def init_app(app: Flask) -> None:
     """Languages, formats and furniture, and the pages of this package; before the pages of the rooms."""
     i18n.init_app(app)
     formats.init_app(app)
+    purposes.init_app(app)
     furniture.init_app(app)
     legal.init_app(app)
     for own in (files, blueprint, rest):
