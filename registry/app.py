@@ -44,6 +44,7 @@ from registry.publishing import receipts_api
 from registry.readiness import readiness
 from registry.remuneration import api as remuneration_api
 from registry.remuneration import (
+    audit_pages,
     cost_pages,
     costs_api,
     declaring_pages,
@@ -112,6 +113,7 @@ _PAGES = (
     declaring_pages.blueprint,
     cost_pages.blueprint,
     reconciliation_pages.blueprint,
+    audit_pages.blueprint,
 )
 
 

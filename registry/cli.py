@@ -172,7 +172,7 @@ def db_check(home: Path | None) -> None:
 
 @cli.group()
 def account() -> None:
-    """Accounts of creators, labs, societies and operators."""
+    """Accounts of creators, labs, societies, operators and auditors."""
 
 
 @account.command("create")

@@ -224,10 +224,10 @@ class Registry:
             log.project(self.database, self.files, recreate=recreate)
 
     def create_account(self, role: Role, name: str, email: str | None, password: str | None) -> str:
-        """Open an account, an operator's too; returns its public id."""
+        """Open an account, an operator's or an auditor's too; returns its public id."""
         command = parties.RegisterParty(role, name, email, password)
         with self.database.writing() as session:
-            make = parties.register_operator if role is Role.OPERATOR else parties.register_party
+            make = parties.register_party if role in parties.OPEN_ROLES else parties.register_on_server
             return format_id("party", make(session, command, self.sources).public_id)
 
     def ask_for_confirmations(self) -> int:

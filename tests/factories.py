@@ -13,6 +13,7 @@ from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.parties import service as parties
 from registry.parties.models import Party
+from registry.parties.rules import OPEN_ROLES
 
 START = datetime(2026, 8, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "seven quiet herons"
@@ -51,7 +52,7 @@ def make_sources(clock: Clock | None = None) -> Sources:
 def make_party(session: Session, sources: Sources, role: Role = Role.CREATOR, name: str = "Anna") -> Party:
     """A party that never logs in: it costs no password hash."""
     command = parties.RegisterParty(role, name)
-    register = parties.register_operator if role is Role.OPERATOR else parties.register_party
+    register = parties.register_party if role in OPEN_ROLES else parties.register_on_server
     return register(session, command, sources)
 
 

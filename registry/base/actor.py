@@ -13,6 +13,12 @@ class Role(StrEnum):
     LAB = "lab"
     SOCIETY = "society"
     OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+    @property
+    def one(self) -> str:
+        """As a sentence begins: “A lab”, “An operator”."""
+        return f"{'An' if self.value[0] in 'aeiou' else 'A'} {self.value}"
 
 
 class Scope(StrEnum):
@@ -27,6 +33,7 @@ class Scope(StrEnum):
     STATEMENTS_READ = "statements:read"
     ACCOUNT = "account"
     OPERATE = "operate"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +52,8 @@ class Actor:
     def principal_id(self) -> int:
         """The party whose rights are used: the principal of the mandate, or the actor."""
         return self.on_behalf_of if self.on_behalf_of is not None else self.party_id
+
+    @property
+    def sees_all_usage(self) -> bool:
+        """Whether it may read what every lab reported and owes: the operator and auditors."""
+        return bool(self.scopes & {Scope.OPERATE, Scope.AUDIT})

@@ -223,7 +223,7 @@ class Settings:
         _readers,
         "`public`",
         "Who may read the files of settlements, which say what labs used: "
-        "`public`, or `societies` with their API keys.",
+        "`public`, or `societies`: they and auditors, with their API keys.",
         PUBLIC,
     )
     mail_host: str = _option(

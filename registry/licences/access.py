@@ -24,7 +24,7 @@ _MAKERS = frozenset({Role.CREATOR, Role.SOCIETY})
 def check_maker(actor: Actor) -> None:
     """Labs and operators offer nothing: whoever could would license itself."""
     if actor.role not in _MAKERS:
-        raise Forbidden(f"A {actor.role} cannot offer licences; only creators and societies can.")
+        raise Forbidden(f"{actor.role.one} cannot offer licences; only creators and societies can.")
     check_scopes(actor, _WRITE)
 
 
@@ -41,7 +41,7 @@ def check_write(actor: Actor) -> None:
 def check_lab(actor: Actor, act: str = "accept an offer") -> None:
     """Only labs take licences, and ask for them."""
     if actor.role is not Role.LAB:
-        raise Forbidden(f"A {actor.role} cannot {act}; only labs can.")
+        raise Forbidden(f"{actor.role.one} cannot {act}; only labs can.")
     check_scopes(actor, _WRITE)
 
 
@@ -84,7 +84,7 @@ def offerable_repertoire(session: Session, actor: Actor, now: datetime) -> list[
     `Forbidden` for whoever is no society, `Conflict` if there is nothing in it, or more than one offer can be about.
     """
     if actor.role is not Role.SOCIETY:
-        raise Forbidden(f"A {actor.role} has no repertoire; only a society offers one.")
+        raise Forbidden(f"{actor.role.one} has no repertoire; only a society offers one.")
     found = repertoire_of(session, actor, now)
     sound = [work for work in found if work.withdrawn_at is None and work.contested_since is None]
     if not 0 < len(sound) <= MAX_REPERTOIRE:

@@ -48,15 +48,17 @@ def register_party(session: Session, command: RegisterParty, sources: Sources) -
 
     `InvalidInput` for a bad name, address or password, `Conflict` if the address is taken and that may be said.
     """
-    if command.role is Role.OPERATOR:
-        raise Forbidden("An operator's account is made on the server: vorbehalt-server account create.")
+    if command.role not in rules.OPEN_ROLES:
+        raise Forbidden(
+            f"{command.role.one}'s account is made on the server: vorbehalt-server account create."
+        )
     return _add_party(session, command, sources)
 
 
-def register_operator(session: Session, command: RegisterParty, sources: Sources) -> Party:
-    """Open an account for an operator. For the server's command line: no view may call this."""
-    if command.role is not Role.OPERATOR:
-        raise InvalidInput(f"This makes operators, not a {command.role}.")
+def register_on_server(session: Session, command: RegisterParty, sources: Sources) -> Party:
+    """Open an account for an operator or an auditor. For the server's command line: no view may call this."""
+    if command.role in rules.OPEN_ROLES:
+        raise InvalidInput(f"This makes operators and auditors, no {command.role}.")
     return _add_party(session, command, sources)
 
 
@@ -99,7 +101,7 @@ def command_line(session: Session, sources: Sources) -> Actor:
     """Who acts when a command runs on the server itself: its first operator, made if there is none yet."""
     first = session.scalar(select(Party).where(Party.role == Role.OPERATOR).order_by(Party.id).limit(1))
     if first is None:
-        first = register_operator(session, RegisterParty(Role.OPERATOR, "Command line"), sources)
+        first = register_on_server(session, RegisterParty(Role.OPERATOR, "Command line"), sources)
     return actor_of(first)
 
 
@@ -176,6 +178,12 @@ def public_profile(session: Session, public_id: bytes) -> PublicProfile:
     party = party_by_public_id(session, public_id)
     role = Role(party.role)
     return PublicProfile(party.public_id, role, party.name if role in rules.NAMED_IN_PUBLIC else None)
+
+
+def public_names(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of those that are shown by name, by private key: organisations. Makers are left out."""
+    found = parties_by_id(session, ids)
+    return {key: party.name for key, party in found.items() if Role(party.role) in rules.NAMED_IN_PUBLIC}
 
 
 def public_ids(session: Session, ids: Iterable[int]) -> dict[int, bytes]:

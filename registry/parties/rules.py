@@ -29,6 +29,9 @@ _MAKER_SCOPES = frozenset(
     }
 )
 _LAB_SCOPES = (_MAKER_SCOPES - {Scope.WORKS_WRITE}) | {Scope.CLAIMS_WRITE}
+_AUDITOR_SCOPES = frozenset(
+    {Scope.AUDIT, Scope.SNAPSHOT_READ, Scope.CHECK, Scope.STATEMENTS_READ, Scope.ACCOUNT}
+)
 _OPERATOR_SCOPES = frozenset(
     {
         Scope.WORKS_READ,
@@ -41,16 +44,20 @@ _OPERATOR_SCOPES = frozenset(
 )
 
 #: The most that a key of a party in this role can do. Nobody who registers works can report their use, and the
-#: operator can do neither: the sides of the counter stay apart.
+#: operator can do neither: the sides of the counter stay apart. An auditor only reads.
 SCOPES_OF_ROLE: Mapping[Role, frozenset[Scope]] = {
     Role.CREATOR: _MAKER_SCOPES,
     Role.SOCIETY: _MAKER_SCOPES,
     Role.LAB: _LAB_SCOPES,
     Role.OPERATOR: _OPERATOR_SCOPES,
+    Role.AUDITOR: _AUDITOR_SCOPES,
 }
 
+#: Those that open an account by themselves; the others' accounts are made on the server.
+OPEN_ROLES = (Role.CREATOR, Role.LAB, Role.SOCIETY)
+
 #: Organisations act in public under their names; a creator's name is for the creator.
-NAMED_IN_PUBLIC = frozenset({Role.LAB, Role.SOCIETY, Role.OPERATOR})
+NAMED_IN_PUBLIC = frozenset({Role.LAB, Role.SOCIETY, Role.OPERATOR, Role.AUDITOR})
 
 
 def check_key_scopes(role: Role, held: Collection[Scope], wanted: Iterable[Scope]) -> frozenset[Scope]:
@@ -64,7 +71,7 @@ def check_key_scopes(role: Role, held: Collection[Scope], wanted: Iterable[Scope
     allowed = SCOPES_OF_ROLE[role]
     if scopes - allowed:
         raise Forbidden(
-            f"A {role} cannot have {_names(scopes - allowed)}; choose from {_names(allowed)}.",
+            f"{role.one} cannot have {_names(scopes - allowed)}; choose from {_names(allowed)}.",
             not_allowed=sorted(scopes - allowed),
         )
     if scopes - frozenset(held):
@@ -270,9 +277,9 @@ def check_mandate(principal: Role, agent: Role, may: Iterable[May]) -> frozenset
     if not actions:
         raise InvalidInput(f"A mandate allows at least one of {', '.join(May)}.")
     if principal not in PRINCIPALS:
-        raise InvalidInput(f"A {principal} has no works, so nobody can act for it.")
+        raise InvalidInput(f"{principal.one} has no works, so nobody can act for it.")
     if agent not in AGENTS:
-        raise InvalidInput(f"A {agent} cannot act for makers.")
+        raise InvalidInput(f"{agent.one} cannot act for makers.")
     return actions
 
 

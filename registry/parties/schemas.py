@@ -6,13 +6,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from registry.base.actor import Role, Scope
+from registry.base.actor import Scope
 from registry.base.schemas import PublicId, Strict, Time, line, page_of
 from registry.core.errors import InvalidInput
-from registry.parties.rules import May, Repertoire
+from registry.parties.rules import OPEN_ROLES, May, Repertoire
 from registry.web.i18n import DEFAULT, LANGUAGES
 
-_OPEN_ROLES = [r.value for r in Role if r is not Role.OPERATOR]
 _BOUNDED = validate.Length(max=1000)
 
 
@@ -51,7 +50,7 @@ class RepertoireField(fields.Field[Repertoire]):
 class NewAccount(Strict):
     """Opens an account."""
 
-    role = fields.String(required=True, validate=validate.OneOf(_OPEN_ROLES))
+    role = fields.String(required=True, validate=validate.OneOf([r.value for r in OPEN_ROLES]))
     name = line(200, required=True)
     email = line(254, required=True)
     password = fields.String(required=True, validate=_BOUNDED, load_only=True)

@@ -28,8 +28,9 @@ from registry.parties.accounts import (
     parties_by_id,
     party_by_public_id,
     public_ids,
+    public_names,
     public_profile,
-    register_operator,
+    register_on_server,
     register_party,
     set_password,
 )
@@ -58,6 +59,7 @@ from registry.parties.mandates import (
 )
 from registry.parties.models import LoginSession, Model, Party
 from registry.parties.rules import (
+    OPEN_ROLES,
     PASSWORD_MAX,
     PASSWORD_MIN,
     May,
@@ -80,6 +82,7 @@ from registry.parties.sessions import (
 from registry.parties.throttle import count_attempt, forget_attempts
 
 __all__ = [
+    "OPEN_ROLES",
     "PASSWORD_MAX",
     "PASSWORD_MIN",
     "SESSION_LONGEST",
@@ -127,9 +130,10 @@ __all__ = [
     "party_by_public_id",
     "principals",
     "public_ids",
+    "public_names",
     "public_profile",
     "recover",
-    "register_operator",
+    "register_on_server",
     "register_party",
     "repertoires",
     "revoke_api_key",

@@ -123,7 +123,9 @@ class CostPreview:
 def preview_costs(session: Session, actor: Actor, command: PreviewCosts, sources: Sources) -> CostPreview:
     """The costs of one quarter; nothing is recorded. `Forbidden` for whoever is no lab."""
     if actor.role is not Role.LAB:
-        raise Forbidden(f"A {actor.role} uses no works under licence; only a lab sees what that would cost.")
+        raise Forbidden(
+            f"{actor.role.one} uses no works under licence; only a lab sees what that would cost."
+        )
     _check(command)
     now = whole_second(sources.now())
     found = works.works_by_public_id(session, command.works)

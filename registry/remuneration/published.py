@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from registry.base.actor import Actor, Role
 from registry.base.db import Database
 from registry.base.files import Store
-from registry.core.errors import NotFound
+from registry.core.errors import Forbidden, NotFound
 from registry.core.ids import format_id
 from registry.core.settlement.files import LISTING, SIDES, listing
 from registry.remuneration.models import Settlement, SettlementFile
@@ -28,6 +30,25 @@ def settlement_file(session: Session, public_id: bytes, side: str, name: str) ->
         if stored is not None:
             return zlib.decompress(stored.data)
     raise NotFound(f"{format_id('settlement', public_id)} has no {side[:20]}/{name[:40]}.")
+
+
+def check_file_reader(actor: Actor) -> None:
+    """Where the operator does not show the files to everybody: `Forbidden` but for societies, auditors and itself."""
+    if actor.role is not Role.SOCIETY and not actor.sees_all_usage:
+        raise Forbidden("The files of settlements are for societies, auditors and the operator.")
+
+
+def published_settlement(session: Session, public_id: bytes) -> Settlement:
+    """One settlement as its entry in the log has it; `NotFound` if there is none."""
+    found = session.scalar(select(Settlement).where(Settlement.public_id == public_id))
+    if found is None:
+        raise NotFound(f"There is no {format_id('settlement', public_id)}.")
+    return found
+
+
+def newest_settlements(session: Session, limit: int) -> Sequence[Settlement]:
+    """The newest first, as anyone may know of them from the log."""
+    return session.scalars(select(Settlement).order_by(Settlement.log_index.desc()).limit(limit)).all()
 
 
 def project_settlements(database: Database, store: Store, *, recreate: bool = False) -> None:

@@ -158,7 +158,7 @@ class HoldView(Strict):
 
 
 class SettlementDetailsView(Strict):
-    """A settlement with what you owe in it; the operator sees what everybody owes."""
+    """A settlement with what you owe in it; the operator and auditors see what everybody owes."""
 
     settlement = fields.Nested(SettlementView)
     totals = _totals()

@@ -7,7 +7,14 @@ from registry.remuneration.bank_details import BankDetails, bank_account_of, set
 from registry.remuneration.beancount import export_ledger
 from registry.remuneration.billing import issuer_of
 from registry.remuneration.claim_states import ClaimState, claim_states, pools_of_claim
-from registry.remuneration.costs import CostPreview, PreviewCosts, preview_costs
+from registry.remuneration.costs import (
+    CostPreview,
+    LicenceCost,
+    PreviewCosts,
+    WorkCost,
+    preview_costs,
+    summed,
+)
 from registry.remuneration.earned import earned_by_work
 from registry.remuneration.held import HeldMoney, list_held
 from registry.remuneration.invoice_models import Invoice
@@ -32,7 +39,13 @@ from registry.remuneration.payouts import (
     prepare_payouts,
     record_payment,
 )
-from registry.remuneration.published import project_settlements, settlement_file
+from registry.remuneration.published import (
+    check_file_reader,
+    newest_settlements,
+    project_settlements,
+    published_settlement,
+    settlement_file,
+)
 from registry.remuneration.replies import take_reply
 from registry.remuneration.rules import payee_account, receivable_account
 from registry.remuneration.sealing import seal_bank_details
@@ -63,6 +76,7 @@ __all__ = [
     "HeldMoney",
     "Invoice",
     "IssueInvoices",
+    "LicenceCost",
     "PayoutDetails",
     "PayoutRun",
     "PoolDetails",
@@ -74,9 +88,11 @@ __all__ = [
     "Statement",
     "Unclaimed",
     "UnclaimedWork",
+    "WorkCost",
     "balance",
     "bank_account_of",
     "cancel_payouts",
+    "check_file_reader",
     "check_holder",
     "check_iban",
     "claim_states",
@@ -98,6 +114,7 @@ __all__ = [
     "members_csv",
     "members_report",
     "minor",
+    "newest_settlements",
     "owed_to",
     "payee_account",
     "payouts_to",
@@ -105,6 +122,7 @@ __all__ = [
     "prepare_payouts",
     "preview_costs",
     "project_settlements",
+    "published_settlement",
     "receivable_account",
     "record_payment",
     "seal_bank_details",
@@ -113,6 +131,7 @@ __all__ = [
     "settlement_file",
     "statement",
     "statement_totals",
+    "summed",
     "take_back",
     "take_reply",
     "unclaimed_works",

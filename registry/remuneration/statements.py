@@ -20,7 +20,6 @@ from registry.base.actor import Actor, Scope
 from registry.base.auth import check_scopes
 from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
-from registry.core.errors import NotFound
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.core.settlement.files import RIGHT
@@ -38,6 +37,7 @@ from registry.remuneration.models import (
     StatementLine,
 )
 from registry.remuneration.payouts import paid_to
+from registry.remuneration.published import published_settlement
 from registry.usage import service as usage
 from registry.works import service as works
 
@@ -282,11 +282,11 @@ class SettlementDetails:
 
     settlement: Settlement
     pools: Sequence[PoolDetails]
-    """All for the operator, its own for a lab, none for others."""
+    """All for the operator and auditors, its own for a lab, none for others."""
     totals: Mapping[str, int]
     """Of those pools, in minor units by currency."""
     held: Sequence[SettlementHold]
-    """What could not be priced: all for the operator, of its own agreements for either side."""
+    """What could not be priced: all for the operator and auditors, of its own agreements for either side."""
 
 
 def list_settlements(
@@ -300,11 +300,9 @@ def list_settlements(
 def get_settlement(session: Session, actor: Actor, public_id: bytes) -> SettlementDetails:
     """One settlement; `NotFound` if there is none."""
     check_scopes(actor, _READ)
-    settlement = session.scalar(select(Settlement).where(Settlement.public_id == public_id))
-    if settlement is None:
-        raise NotFound(f"There is no {format_id('settlement', public_id)}.")
+    settlement = published_settlement(session, public_id)
     query = select(SettlementPool).where(SettlementPool.settlement_id == settlement.id)
-    if Scope.OPERATE not in actor.scopes:
+    if not actor.sees_all_usage:
         query = query.where(SettlementPool.lab_id == actor.party_id)
     pools = session.scalars(query.order_by(SettlementPool.licence, SettlementPool.period)).all()
     labs = parties.parties_by_id(session, {pool.lab_id for pool in pools})
@@ -335,7 +333,7 @@ def _held(session: Session, actor: Actor, settlement: Settlement) -> Sequence[Se
         .where(SettlementHold.settlement_id == settlement.id)
         .order_by(SettlementHold.licence, SettlementHold.period, SettlementHold.component)
     ).all()
-    if Scope.OPERATE in actor.scopes:
+    if actor.sees_all_usage:
         return held
     agreed = licences.agreements_by_id(session, {each.agreement_id for each in held})
     sides = {key for key, agreement in agreed.items() if actor.party_id in _sides(agreement)}

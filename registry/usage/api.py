@@ -36,7 +36,7 @@ def submit_claim(data: dict[str, Any]) -> Any:
 @blueprint.arguments(page_query("claim"), location="query")
 @blueprint.response(200, schemas.ClaimList)
 def list_claims(page: dict[str, Any]) -> Any:
-    """Your lab's claims, oldest first; the operator sees all."""
+    """Your lab's claims, oldest first; the operator and auditors see all."""
     with reading() as session:
         found = service.list_claims(session, current_actor(), **page)
         return {"items": service.claim_details(session, found.items), "next": found.next}

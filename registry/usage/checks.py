@@ -26,7 +26,7 @@ from registry.usage.rules import AgreedTerms, RowFault
 def check_lab(actor: Actor) -> None:
     """Only labs use works under licence, so only they report."""
     if actor.role is not Role.LAB:
-        raise Forbidden(f"A {actor.role} cannot report use; only labs can.")
+        raise Forbidden(f"{actor.role.one} cannot report use; only labs can.")
     check_scopes(actor, frozenset({Scope.CLAIMS_WRITE}))
 
 

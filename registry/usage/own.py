@@ -118,7 +118,7 @@ def may_see_row(session: Session, actor: Actor, batch: ClaimBatch, n: int, now: 
 def check_maker(actor: Actor) -> None:
     """Only whoever registers works is paid for their use, and sees it."""
     if actor.role not in MAKERS:
-        raise Forbidden(f"A {actor.role} has no works; only creators and societies see the uses of theirs.")
+        raise Forbidden(f"{actor.role.one} has no works; only creators and societies see the uses of theirs.")
     check_scopes(actor, _READ)
 
 

@@ -1,4 +1,4 @@
-"""Reading claims: for the lab that made them and the operator, and for settlements."""
+"""Reading claims: for the lab that made them, the operator and auditors, and for settlements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from registry.base.actor import Actor, Scope
+from registry.base.actor import Actor
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
@@ -41,7 +41,7 @@ class ClaimDetails:
 def list_claims(
     session: Session, actor: Actor, after: bytes | None = None, limit: int = DEFAULT_LIMIT
 ) -> Page[ClaimBatch]:
-    """The acting lab's batches, or all of them for the operator."""
+    """The acting lab's batches, or all of them for the operator and auditors."""
     return paginate(session, _visible(actor), ClaimBatch, after, limit)
 
 
@@ -61,7 +61,7 @@ def claim_details(session: Session, batches: Sequence[ClaimBatch]) -> list[Claim
 
 
 def get_claim(session: Session, actor: Actor, public_id: bytes) -> ClaimBatch:
-    """One batch; `NotFound` for other labs', `Forbidden` for whoever is neither a lab nor the operator."""
+    """One batch; `NotFound` for other labs', `Forbidden` for whoever is neither a lab, the operator nor an auditor."""
     batch = session.scalar(_visible(actor).where(ClaimBatch.public_id == public_id))
     if batch is None:
         raise NotFound(f"You have no {format_id('claim', public_id)}.")
@@ -69,7 +69,7 @@ def get_claim(session: Session, actor: Actor, public_id: bytes) -> ClaimBatch:
 
 
 def _visible(actor: Actor) -> Select[ClaimBatch]:
-    if Scope.OPERATE in actor.scopes:
+    if actor.sees_all_usage:
         return select(ClaimBatch)
     check_lab(actor)
     return select(ClaimBatch).where(ClaimBatch.lab_id == actor.party_id)

@@ -88,6 +88,11 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
             ("title_pages.show_all", _("Titles"), "title_pages."),
             ("operating.show", _("State"), "operating."),
         ],
+        "auditor": [
+            ("audit_pages.show", _("Audit"), "audit_pages."),
+            ("log_pages.show", _("Public log"), "log_pages."),
+            ("receipt_pages.show", _("Check a receipt"), "receipt_pages."),
+        ],
     }
     return pages.get(role, [])
 

@@ -70,7 +70,7 @@ def signed_in(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R | Respon
                 back = request.full_path.rstrip("?") if request.method == "GET" else None
                 return redirect(url_for("entry.sign_in", next=back), 303)
             if roles and found.actor.role not in roles:
-                raise Forbidden(f"This page is not for a {found.actor.role}.")
+                raise Forbidden(f"{found.actor.role.one} has no such page.")
             return view(*args, **kwargs)
 
         return wrapper

@@ -26,7 +26,7 @@ def registrant(
 ) -> Actor:
     """The actor, acting for the named principal if one is named. Labs and operators have no works."""
     if actor.role not in _MAKERS:
-        raise Forbidden(f"A {actor.role} cannot register works; only creators and societies can.")
+        raise Forbidden(f"{actor.role.one} cannot register works; only creators and societies can.")
     check_scopes(actor, _WRITE)
     if on_behalf_of is None or on_behalf_of == actor.public_id:
         return actor

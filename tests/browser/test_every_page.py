@@ -56,7 +56,8 @@ def story(server: Any) -> dict[str, Any]:
         claim = _claim(trade, work)
     period = str(Period.of(clock()))
     with server.database.writing() as session:
-        remuneration.settle(session, parties.command_line(session, sources), period, sources)
+        settled = remuneration.settle(session, parties.command_line(session, sources), period, sources)
+        settlement = format_id("settlement", settled.public_id)
     people = {
         "maker": trade.anna,
         "rival": trade.bert,
@@ -75,6 +76,7 @@ def story(server: Any) -> dict[str, Any]:
         "claim": format_id("claim", claim),
         "member": format_id("party", trade.anna.public_id),
         "period": period,
+        "settlement": settlement,
         "quarter": quarter.period,
         "run": quarter.runs[0],
         "unreported": trade.run(9).to_bytes(),
@@ -103,6 +105,7 @@ def _claim(trade: Trade, work: Any) -> bytes:
 PAGES = (
     *(("", page) for page in ("/", "/sign-in", "/sign-up", "/sign-up?role=lab", "/forgotten", "/not-there")),
     *(("", f"/legal/{page}") for page in LEGAL),
+    *(("", page) for page in ("/audit", "/audit/{settlement}")),
     *(("maker", page) for page in ("/account/notices", "/account/address", "/account/delete")),
     *(
         ("maker", page)

@@ -167,4 +167,5 @@ def scope_in_words(scope: Scope) -> str:
         Scope.STATEMENTS_READ: _("read statements"),
         Scope.ACCOUNT: _("manage the account, and make keys"),
         Scope.OPERATE: _("operate the registry"),
+        Scope.AUDIT: _("read what labs reported, and the files of settlements"),
     }[scope]

@@ -23,13 +23,12 @@ from registry.web.visitors import begin, end, visitor
 
 blueprint = Pages("entry", "registry.parties")
 
-#: Who can open an account by itself, in the order in which the page asks.
-ROLES = (Role.CREATOR, Role.LAB, Role.SOCIETY)
 _HOME = {
     Role.CREATOR: "works_pages.show_all",
     Role.SOCIETY: "works_pages.show_all",
     Role.LAB: "lab_pages.show",
     Role.OPERATOR: "title_pages.show_all",
+    Role.AUDITOR: "audit_pages.show",
 }
 
 
@@ -37,7 +36,7 @@ _HOME = {
 def sign_up() -> str:
     """The form for a new account."""
     role = request.args.get("role", Role.CREATOR)
-    return _sign_up_page(Form.of(role=role if role in set(ROLES) else Role.CREATOR))
+    return _sign_up_page(Form.of(role=role if role in set(rules.OPEN_ROLES) else Role.CREATOR))
 
 
 @blueprint.post("/sign-up")
@@ -68,7 +67,7 @@ def _new_account(form: Form) -> service.RegisterParty | None:
         lambda text: rules.check_password(text, personal=personal),
         password_rule(),
     )
-    if role not in ROLES or form.errors or name is None:
+    if role not in rules.OPEN_ROLES or form.errors or name is None:
         return None
     return service.RegisterParty(role, name, email, password, current_language())
 

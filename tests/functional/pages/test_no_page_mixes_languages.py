@@ -46,7 +46,7 @@ def _foreign(text: str, others: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_pages_for_everybody(browser: Browser, texts: dict[str, list[str]], language: str) -> None:
-    for page in ("", "sign-in", "sign-up?role=lab", "nothing/here", "log", "receipts/check"):
+    for page in ("", "sign-in", "sign-up?role=lab", "nothing/here", "log", "audit", "receipts/check"):
         text = text_of(browser.open(f"/{language}/{page}").text)
         assert _foreign(text, texts[language]) == [], page
 

@@ -182,7 +182,7 @@ def test_operators_are_made_on_the_server_only(session: Session, sources: Source
     with pytest.raises(Forbidden, match="vorbehalt-server account create"):
         service.register_party(session, RegisterParty(Role.OPERATOR, "Root"), sources)
     with pytest.raises(InvalidInput):
-        service.register_operator(session, RegisterParty(Role.LAB, "Lab"), sources)
+        service.register_on_server(session, RegisterParty(Role.LAB, "Lab"), sources)
 
 
 @pytest.mark.parametrize(("email", "password"), [("a@b.org", None), (None, PASSWORD)])
