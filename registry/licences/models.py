@@ -174,3 +174,15 @@ class LicenceRequestWork(Base):
 
     request_id: Mapped[int] = mapped_column(ForeignKey("licence_request.id"), primary_key=True)
     work_id: Mapped[int] = mapped_column(ForeignKey("work.id"), primary_key=True, index=True)
+
+
+class BasketWork(Base):
+    """A work that a lab has put into its basket; see `registry.licences.basket`."""
+
+    __tablename__ = "basket_work"
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("work.id"), primary_key=True, index=True)
+    units: Mapped[int] = mapped_column(BigInteger)
+    """How much of it would be used, counted as a claim would count it."""
+    put_at: Mapped[datetime]

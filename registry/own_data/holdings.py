@@ -68,6 +68,7 @@ SECTIONS = (
     Section("agreement", _SIDES, also=("tariff_version_id.tariff_id", "tariff_version_id.version")),
     Section("licence_request", _SIDES),
     Section("licence_request_work", tuple(f"request_id.{side}" for side in _SIDES)),
+    Section("basket_work", ("party_id",)),
     Section("run", ("lab_id",)),
     Section("claim_batch", ("lab_id",), also=("run_id.run_id",)),
     Section(

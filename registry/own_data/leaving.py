@@ -217,6 +217,7 @@ def _erase(session: Session, party: int, now: datetime) -> None:
         ("job", "party_id"),
         ("notice", "party_id"),
         ("notice_opt_out", "party_id"),
+        ("basket_work", "party_id"),
         ("letter", "party_id"),
         ("address_link", "party_id"),
     ):
