@@ -1,8 +1,12 @@
-"""Columns of codes, and which of them no algorithm can have made: `check_code`, a hundred times as fast."""
+"""Columns of codes, and which of them no algorithm can have made: `check_code`, a hundred times as fast.
+
+The codes of texts are by far the most bytes, and lie between others in their column. They are unpacked where they lie.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +16,18 @@ from registry.core.fingerprints import ALGORITHMS, ANCHORS256, DEEP256, MINHASH1
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
 from registry.core.fingerprints.anchors_records import MOST as MOST_ANCHORS
 from registry.core.fingerprints.anchors_records import RECORD as ANCHOR
+from registry.core.fingerprints.metering import Meter
 from registry.core.fingerprints.winnow_records import RECORD as FINGERPRINT
 from registry.core.fingerprints.winnow_records import WINDOW
 
 _HEADER = np.frombuffer(LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME), np.uint8)
+SIGNATURE = len(_HEADER) + 4 * LEAN_VALUES
+"""Bytes of the code of a text as a whole."""
 _EMPTY = np.uint32(0xFFFFFFFF)
 _DIGITS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
 """The two hexadecimal digits of each byte."""
+UNPACKED = Meter(2_000_000)
+"""Bytes of codes unpacked by numpy before loading the compiled unpacking pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +44,126 @@ class Flat:
 
 def flat(codes: pa.BinaryArray) -> Flat:
     """Without a copy."""
-    ends = np.frombuffer(codes.buffers()[1], np.int32)[codes.offset : codes.offset + len(codes) + 1]
+    ends = _offsets(codes)
     data = np.frombuffer(codes.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
     return Flat(data, np.diff(ends).astype(np.int64))
 
 
-def hexadecimal(codes: pa.BinaryArray) -> pa.StringArray:
+def _offsets(codes: pa.BinaryArray) -> NDArray[np.int32]:
+    """Where each code begins, and the last one ends."""
+    return np.frombuffer(codes.buffers()[1], np.int32)[codes.offset : codes.offset + len(codes) + 1]
+
+
+def hexadecimal(data: Flat) -> pa.StringArray:
     """Each code as `bytes.hex` has it."""
-    data = flat(codes)
     digits = _DIGITS[data.data]
     offsets = np.concatenate([[0], np.cumsum(2 * data.sizes)]).astype(np.int32)
-    return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(digits))
+    return pa.StringArray.from_buffers(len(data.sizes), pa.py_buffer(offsets), pa.py_buffer(digits))
 
 
-def odd_codes(algorithm: str, kinds: pa.DictionaryArray, codes: pa.BinaryArray) -> NDArray[np.bool_]:
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The fingerprints of texts."""
+
+    values: NDArray[np.uint64]
+    """Of all codes, one after the other."""
+    odd: NDArray[np.bool_]
+    """Which codes no text can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """The signatures of texts."""
+
+    values: NDArray[np.uint32]
+    """(N, 128)"""
+    odd: NDArray[np.bool_]
+    """Which codes no text can have."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some codes of a column, all by one algorithm."""
+
+    column: pa.BinaryArray
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def flat(self) -> Flat:
+        """Their bytes, copied."""
+        return flat(self.column.take(pa.array(self.rows)))
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Of each."""
+        return self._ends[self.rows + 1] - self._begins
+
+    @cached_property
+    def passages(self) -> Passages:
+        """Of codes that are records of passages, at least one each."""
+        counts = self.sizes // FINGERPRINT.itemsize
+        if not self._compiled_pays():
+            return _passages(self.flat.data, counts)
+        from crawler.runs import code_columns_kernels as kernels  # numba only where it pays
+
+        values, odd = np.empty(counts.sum(), np.uint64), np.empty(len(self), np.bool_)
+        kernels.passages(self._data, self._begins, counts, np.uint32(WINDOW), values, odd)
+        return Passages(values, odd)
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """Of codes of a signature's size; `ValueError` if one has another."""
+        if (self.sizes != SIGNATURE).any():
+            raise ValueError("A signature has another size.")
+        if not self._compiled_pays():
+            return _signatures(self.flat.table(SIGNATURE))
+        from crawler.runs import code_columns_kernels as kernels  # numba only where it pays
+
+        values, odd = np.empty((len(self), LEAN_VALUES), np.uint32), np.empty(len(self), np.bool_)
+        kernels.signatures(self._data, self._begins, _HEADER, values, odd)
+        return Signatures(values, odd)
+
+    def _compiled_pays(self) -> bool:
+        return UNPACKED.compiled_pays(int(self.sizes.sum()))
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return _offsets(self.column).astype(np.int64)
+
+    @cached_property
+    def _begins(self) -> NDArray[np.int64]:
+        return self._ends[self.rows]
+
+    @property
+    def _data(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self.column.buffers()[2] or b"", np.uint8)
+
+
+def odd_codes(algorithm: str, kinds: pa.DictionaryArray, codes: Chosen) -> NDArray[np.bool_]:
     """Which of these codes of one algorithm `check_code` would refuse."""
     if (known := ALGORITHMS.get(algorithm)) is None:
         return np.ones(len(codes), np.bool_)
     among = np.array([kind in known.kinds for kind in kinds.dictionary.to_pylist()], np.bool_)
     odd: NDArray[np.bool_] = ~among[kinds.indices.to_numpy()]
-    own = flat(codes)
     if algorithm in (ANCHORS256, DEEP256):
-        return odd | _odd_anchors(own)
+        return odd | _odd_anchors(codes.flat)
     if algorithm == WINNOW32:
-        return odd | _odd_passages(own)
-    wrong = own.sizes != known.code_bytes
+        whole = not (codes.sizes % FINGERPRINT.itemsize).any() and codes.sizes.all()
+        return odd | codes.passages.odd if whole else np.ones_like(odd)
+    wrong = codes.sizes != known.code_bytes
     if algorithm == MINHASH128:
-        wrong = np.ones_like(odd) if wrong.any() else _odd_signatures(own.table(known.code_bytes))
+        wrong = np.ones_like(odd) if wrong.any() else codes.signatures.odd
     return np.asarray(odd | wrong)
 
 
-def _odd_signatures(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _signatures(codes: NDArray[np.uint8]) -> Signatures:
+    """From (N, 524) bytes."""
     foreign = (codes[:, : len(_HEADER)] != _HEADER).any(axis=1)
     values = np.ascontiguousarray(codes[:, len(_HEADER) :]).view("<u4")
-    return np.asarray(foreign | (values == _EMPTY).any(axis=1))
+    return Signatures(values, np.asarray(foreign | (values == _EMPTY).any(axis=1)))
 
 
 def _odd_anchors(own: Flat) -> NDArray[np.bool_]:
@@ -81,18 +176,15 @@ def _odd_anchors(own: Flat) -> NDArray[np.bool_]:
     return odd
 
 
-def _odd_passages(own: Flat) -> NDArray[np.bool_]:
-    counts, rest = np.divmod(own.sizes, FINGERPRINT.itemsize)
-    odd: NDArray[np.bool_] = (rest != 0) | (counts < 1)
-    if odd.any() or not len(counts):
-        return np.ones_like(odd)
-    positions = np.ascontiguousarray(own.data.view(FINGERPRINT)["position"])
+def _passages(data: NDArray[np.uint8], counts: NDArray[np.int64]) -> Passages:
+    """From all records, and how many each code has."""
+    records = data.view(FINGERPRINT)
+    positions, odd = records["position"], np.zeros(len(counts), np.bool_)
     firsts = np.cumsum(counts) - counts
-    before = np.empty_like(
-        positions
-    )  # a position less than the one before wraps around, and so is far behind it
+    before = np.empty(len(positions), np.uint32)
     before[1:] = positions[1:] - positions[:-1]
     before[firsts] = positions[firsts] + np.uint32(1)
+    # a position less than the one before wraps around, and so is far behind it
     broken = np.flatnonzero(before - np.uint32(1) >= np.uint32(WINDOW))
     odd[np.searchsorted(firsts, broken, side="right") - 1] = True
-    return odd
+    return Passages(np.ascontiguousarray(records["value"]), odd)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs import papers
+from crawler.runs.code_columns import Chosen
 from crawler.runs.code_index import CodeIndex, Group
 from crawler.runs.layout import CODES, INDEX
 from crawler.runs.papers import Places, places_in
@@ -67,7 +68,7 @@ class CodesTable:
                 rows = np.flatnonzero(numbers == kind)
                 if sought is not None and (some := sought[algorithm]) is not None:
                     rows = rows[some]
-                yield places[rows[reach.near(algorithm, codes.take(pa.array(rows)))]]
+                yield places[rows[reach.near(algorithm, Chosen(codes, rows))]]
 
     def _read(self, file: pq.ParquetFile, number: int) -> Iterator[pa.RecordBatch]:
         """A row group: by the index, which counts its codes, in one piece."""

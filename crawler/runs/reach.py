@@ -14,10 +14,9 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from crawler.runs.code_columns import flat
+from crawler.runs.code_columns import SIGNATURE, Chosen
 from crawler.runs.code_keys import KEYED, Keys, KeySet, keys_of_codes
 from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import (
@@ -49,8 +48,8 @@ from registry.core.matching.anchors import Anchors, mirrored
 from registry.core.matching.dihedral import VARIANTS, variants
 from registry.core.matching.opening import open_passages, open_short_codes, open_signatures
 
-Found = Callable[[NDArray[np.uint8]], NDArray[np.integer]]
-"""From (N, width) codes to the positions of those that are near one."""
+Found = Callable[[Chosen], NDArray[np.integer]]
+"""From codes, each of one or several records of some bytes, to the positions of those records that are near one."""
 
 _HEAD = LEAN_HEADER.size
 
@@ -77,17 +76,15 @@ class Reach:
                 if name in KEYED:
                     self._keys[name] = cache(partial(_key_set, name, listed.codes))  # few ask for them
 
-    def near(self, algorithm: str, codes: pa.BinaryArray) -> NDArray[np.int64]:
+    def near(self, algorithm: str, codes: Chosen) -> NDArray[np.int64]:
         """Which of these codes of one algorithm come near; ascending. `VerificationFailed` if one is no code."""
         if algorithm not in self._finders or not len(codes):
             return np.empty(0, np.int64)
         width, find = self._finders[algorithm]
-        own = flat(codes)
-        whole, rest = np.divmod(own.sizes, width)
-        if rest.any() or not whole.all():
+        whole, rest = np.divmod(codes.sizes, width)
+        if rest.any() or not whole.all() or (algorithm == MINHASH128 and (whole != 1).any()):
             raise VerificationFailed(f"A code of {algorithm} in the run's papers has another length.")
-        found = find(own.table(width))
-        return np.unique(np.searchsorted(np.cumsum(whole), found, side="right"))
+        return np.unique(np.searchsorted(np.cumsum(whole), find(codes), side="right"))
 
     def covers(self, algorithm: str) -> bool:
         """Whether codes of this algorithm can come near."""
@@ -115,20 +112,20 @@ def _finders(name: str, listed: ListColumns, index: Path | None) -> list[tuple[s
     width = listed.codes.shape[1]
     if name in (SHA256, MD5, SOURCE_URL, SOURCE_DOMAIN):
         digests = DigestIndex(listed.codes)
-        return [(name, width, lambda asked: digests.search(np.ascontiguousarray(asked)).query)]
+        return [(name, width, lambda asked: digests.search(asked.flat.table(width)).query)]
     if name in (PHASH256, DHASH256):
         return [
             (name, width, _pictures(name, open_index(listed.codes, index and index / name, verify=False)))
         ]
     if name == PHASH64:
         pictures = cache(lambda: open_short_codes(listed.codes, index, verify=False))  # few runs have any
-        return [(name, width, lambda asked: pictures().search(asked, radius(name)).query)]
+        return [(name, width, lambda asked: pictures().search(asked.flat.table(width), radius(name)).query)]
     if name == MINHASH128:
         texts = open_signatures(_values(listed.codes), index, verify=False)
-        return [(name, width, lambda asked: texts.search(_values(asked), radius(name)).query)]
+        return [(name, SIGNATURE, lambda asked: texts.search(asked.signatures.values, radius(name)).query)]
     if name == WINNOW32:
         passages = open_passages(listed, index, verify=False)
-        return [(name, FINGERPRINT.itemsize, lambda asked: passages.find(_hashes(asked))[0])]
+        return [(name, FINGERPRINT.itemsize, lambda asked: passages.find(asked.passages.values)[0])]
     if name == ANCHORS256:
         places = open_index(listed.codes, index and index / name, verify=False)
         return [(algorithm, ANCHOR.size, _seeds(places, algorithm)) for algorithm in (ANCHORS256, DEEP256)]
@@ -138,16 +135,17 @@ def _finders(name: str, listed: ListColumns, index: Path | None) -> list[tuple[s
 def _pictures(name: str, index: CodeIndex | ChainIndex) -> Found:
     furthest, turns = radius(name), len(VARIANTS) if name == PHASH256 else 1
 
-    def find(asked: NDArray[np.uint8]) -> NDArray[np.integer]:
-        queries = variants(asked).reshape(-1, 32) if turns > 1 else np.ascontiguousarray(asked)
+    def find(asked: Chosen) -> NDArray[np.integer]:
+        codes = asked.flat.table(32)
+        queries = variants(codes).reshape(-1, 32) if turns > 1 else codes
         return np.asarray(index.search(queries, furthest, family=turns).query // turns)
 
     return find
 
 
 def _seeds(places: CodeIndex | ChainIndex, algorithm: str) -> Found:
-    def find(asked: NDArray[np.uint8]) -> NDArray[np.integer]:
-        one = _anchors(asked)
+    def find(asked: Chosen) -> NDArray[np.integer]:
+        one = _anchors(asked.flat.table(ANCHOR.size))
         sides = [places.search(side.codes, radius(algorithm)).query for side in (one, mirrored(one))]
         return np.concatenate(sides)
 
@@ -157,11 +155,6 @@ def _seeds(places: CodeIndex | ChainIndex, algorithm: str) -> Found:
 def _values(asked: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """(N, 128) values of text signatures, in place."""
     return asked[:, _HEAD:].view("<u4")
-
-
-def _hashes(asked: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The values of records of passages."""
-    return np.ascontiguousarray(asked.reshape(-1).view(FINGERPRINT)["value"])
 
 
 def _anchors(asked: NDArray[np.uint8]) -> Anchors:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crawler.runs import papers
-from crawler.runs.code_columns import hexadecimal, odd_codes
+from crawler.runs.code_columns import Chosen, hexadecimal, odd_codes
 from crawler.runs.layout import CODES, VERDICTS
 from crawler.runs.papers import places_in
 from crawler.runs.reach import Reach
@@ -32,8 +32,12 @@ from registry.core.errors import VerificationFailed
 from registry.core.fingerprints import SHA256
 from registry.core.signals.summary import is_signal, signal_of
 
-_ITEMS = 2_048
-_CODE_ROWS = 8_192
+_MOST_ITEMS, _LEAST_ITEMS = 8_192, 128
+_CODE_BYTES = 8 * 2**20
+"""Of the codes of all items of a stretch, about. Each stretch costs a millisecond besides its items, so that a few of
+many are best; books have half a megabyte of codes each."""
+_BUFFER = 64 * 2**10
+"""Read of a column at a time."""
 _REPEATED = ["algorithm", "kind"]
 
 
@@ -56,10 +60,10 @@ class Stretch:
         return {name: np.flatnonzero(numbers == number) for number, name in enumerate(names)}
 
     @cached_property
-    def codes_of(self) -> dict[str, pa.BinaryArray]:
+    def codes_of(self) -> dict[str, Chosen]:
         """The codes that an algorithm made, in the rows of `by_algorithm`."""
         column = self.codes.column("code")
-        return {name: column.take(pa.array(rows)) for name, rows in self.by_algorithm.items()}
+        return {name: Chosen(column, rows) for name, rows in self.by_algorithm.items()}
 
     def near(self, reach: Reach) -> NDArray[np.bool_]:
         """Which items have a code within reach."""
@@ -111,7 +115,7 @@ class Stretch:
             return False
         owners = self.owners[rows]
         stated = self.verdicts.column("sha256").take(pa.array(owners))
-        same = np.asarray(pc.equal(hexadecimal(self.codes_of[SHA256]), stated).fill_null(False))
+        same = np.asarray(pc.equal(hexadecimal(self.codes_of[SHA256].flat), stated).fill_null(False))
         return not same.all() and len(np.setdiff1d(owners, owners[same])) > 0
 
     def items(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Row, list[Row]]]:
@@ -129,9 +133,10 @@ class Stretch:
 
 def stretches(run: Path) -> Iterator[Stretch]:
     """All items of a run; `VerificationFailed` if an order is broken or a code is left over."""
-    codes = _Codes(run / CODES)
+    items = _items_at_once(run)
+    codes = _Codes(run / CODES, items)
     last = -1
-    for verdicts in table_batches(run / VERDICTS, papers.VERDICTS, _ITEMS):
+    for verdicts in table_batches(run / VERDICTS, papers.VERDICTS, items):
         places = places_in(verdicts)
         back = np.flatnonzero(np.diff(places.astype(np.int64), prepend=last) <= 0)
         if len(back):
@@ -148,6 +153,16 @@ def stretches(run: Path) -> Iterator[Stretch]:
         raise _left_over()
 
 
+def _items_at_once(run: Path) -> int:
+    """How many items make a stretch, by what the codes of one have on the average."""
+    try:
+        items, table = pq.read_metadata(run / VERDICTS).num_rows, pq.read_metadata(run / CODES)
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationFailed(f"The tables of {run} cannot be read: {error}") from error
+    size = sum(table.row_group(number).total_byte_size for number in range(table.num_row_groups))
+    return int(min(max(_CODE_BYTES * items // max(size, 1), _LEAST_ITEMS), _MOST_ITEMS))
+
+
 def _left_over() -> VerificationFailed:
     return VerificationFailed("There are codes of an item that has no verdict, or they are out of order.")
 
@@ -155,8 +170,8 @@ def _left_over() -> VerificationFailed:
 class _Codes:
     """The table of codes, taken from its beginning."""
 
-    def __init__(self, path: Path) -> None:
-        self._batches = table_batches(path, papers.CODES, _CODE_ROWS, dictionaries=True)
+    def __init__(self, path: Path, rows: int) -> None:
+        self._batches = table_batches(path, papers.CODES, rows, dictionaries=True)
         self._held: pa.RecordBatch | None = None
 
     def up_to(self, place: int) -> pa.RecordBatch:
@@ -206,7 +221,7 @@ def table_batches(
         if not pq.read_schema(path).equals(schema):
             raise VerificationFailed(f"{path} does not have the columns of this version.")
         repeated = _REPEATED if dictionaries else None
-        with pq.ParquetFile(path, read_dictionary=repeated, pre_buffer=False) as file:
+        with pq.ParquetFile(path, buffer_size=_BUFFER, read_dictionary=repeated, pre_buffer=False) as file:
             for part in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
                 if part.num_rows:
                     yield part
