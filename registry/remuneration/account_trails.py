@@ -17,7 +17,6 @@ from registry.remuneration.bank_details import newest_account_times
 from registry.remuneration.models import StatementLine
 from registry.remuneration.payout_models import BankReply, Payout, PayoutEvent, PayoutRun
 from registry.remuneration.payout_rules import CURRENCY, THRESHOLD_MINOR, WAIT, State
-from registry.remuneration.payouts import paid_to
 
 _CHUNK = 500
 
@@ -66,7 +65,7 @@ def account_trails(session: Session, party_ids: Collection[int], now: datetime) 
     accounts = newest_account_times(session, ids)
     found = {}
     for key, attributed in _attributed(session, ids).items():
-        arrived = paid_to(session, key)
+        arrived = _arrived(payments[key])
         rest = {currency: amount - arrived.get(currency, 0) for currency, amount in attributed.items()}
         reasons = _reasons(rest, payments[key], accounts.get(key), now)
         found[key] = AccountTrail(attributed, arrived, payments[key], reasons)
@@ -116,6 +115,15 @@ def _payments(session: Session, ids: Sequence[int]) -> dict[int, list[PaymentTra
                 run.log_index,
             )
         )
+    return found
+
+
+def _arrived(payments: Sequence[PaymentTrail]) -> dict[str, int]:
+    """What was booked and did not come back, in minor units by currency."""
+    found: dict[str, int] = {}
+    for payment in payments:
+        if payment.state is State.SETTLED:
+            found[payment.currency] = found.get(payment.currency, 0) + payment.amount_minor
     return found
 
 
