@@ -38,6 +38,7 @@ PERIODICS = (
     Periodic(hints.KIND, timedelta(days=1)),
     Periodic(outbox.SEND_MAIL, timedelta(hours=1)),  # what a mail server was too long away for
     Periodic(TIDY, timedelta(days=1)),
+    Periodic(previews.SWEEP, timedelta(days=7)),
 )
 
 _INSIDE = "worker"
@@ -60,6 +61,8 @@ def handlers(registry: Registry) -> Mapping[str, Handler]:
         TIDY: tidy,
         bulk.KIND: bulk.register_bulk,
         previews.REMOVE: partial(previews.remove_objects, registry.files),
+        previews.SWEEP: partial(previews.look_for_orphans, registry.files),
+        previews.REMOVE_ORPHANS: partial(previews.remove_orphans, registry.files),
         outbox.SEND_MAIL: partial(outbox.send_due, registry.settings, outboxes(registry.settings)),
     }
 

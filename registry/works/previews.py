@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -40,12 +40,18 @@ LONGEST: Final = 320
 MOST_BYTES: Final = 20_000
 MEDIA_TYPE: Final = "image/webp"
 REMOVE: Final = "remove-previews"
+SWEEP: Final = "sweep-previews"
+REMOVE_ORPHANS: Final = "remove-orphaned-previews"
+ORPHANED_FOR: Final = timedelta(days=7)
+"""How long a stored preview that no work has is left alone, from when it was noticed."""
 
 _FOLDER = "previews"
 _SENT = Limits(max_file_bytes=MOST_BYTES, max_pixels=LONGEST * LONGEST)
 _TAKEN = frozenset({"image/webp", "image/jpeg"})
 _SAVED = ((LONGEST, 80), (LONGEST, 55), (LONGEST, 30), (LONGEST // 2, 40), (LONGEST // 2, 10))
 """Longer side and quality, tried in this order until the file is small enough."""
+_AT_ONCE = 1_000
+"""Orphans in one job."""
 _NONCE = bytes(12)
 """A key seals one object only."""
 
@@ -150,6 +156,40 @@ def remove_objects(
     for path in payload["paths"]:
         store.remove(path)
     return {"removed": len(payload["paths"])}
+
+
+# -- sweeping -----------------------------------------------------------------------------------------------
+def look_for_orphans(
+    store: Store, database: Database, _payload: Mapping[str, Any], sources: Sources
+) -> dict[str, Any]:
+    """Order the removal, in a week, of what was stored for works whose registration never came to an end.
+
+    A store does not say how old an object is, and one may belong to a registration that is under way; so the week
+    counts from now. It also leaves time to notice that a worker was started on another database than its files'.
+    """
+    left = set(store.paths(f"{_FOLDER}/"))
+    with database.reading() as session:
+        for path in session.scalars(select(WorkPreview.path), execution_options={"yield_per": _AT_ONCE}):
+            left.discard(path)
+    orphans = sorted(left)
+    if orphans:
+        with database.writing() as session:
+            for start in range(0, len(orphans), _AT_ONCE):
+                paths = {"paths": orphans[start : start + _AT_ONCE]}
+                jobs.enqueue(session, REMOVE_ORPHANS, paths, sources, run_at=sources.now() + ORPHANED_FOR)
+    return {"orphans": len(orphans)}
+
+
+def remove_orphans(
+    store: Store, database: Database, payload: Mapping[str, Any], _sources: Sources
+) -> dict[str, Any]:
+    """The job that `look_for_orphans` orders: remove those that still belong to no work."""
+    with database.reading() as session:
+        kept = set(session.scalars(select(WorkPreview.path).where(WorkPreview.path.in_(payload["paths"]))))
+    orphans = [path for path in payload["paths"] if path not in kept]
+    for path in orphans:
+        store.remove(path)
+    return {"removed": len(orphans)}
 
 
 # -- showing ------------------------------------------------------------------------------------------------

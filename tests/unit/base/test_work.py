@@ -24,9 +24,8 @@ def test_everything_that_is_due_or_asked_for_has_somebody_who_does_it(
 ) -> None:
     settings = Settings(tmp_path, database_url=str(database.engine.url))
     with Registry.open(settings) as registry:
-        assert {periodic.kind for periodic in PERIODICS} | {bulk.KIND, previews.REMOVE} == set(
-            handlers(registry)
-        )
+        asked_for = {bulk.KIND, previews.REMOVE, previews.REMOVE_ORPHANS}
+        assert {periodic.kind for periodic in PERIODICS} | asked_for == set(handlers(registry))
 
 
 def test_tidying_removes_what_is_over_and_nothing_else(
