@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import rfc8785
+import orjson
 
 from registry.core.errors import InvalidInput
 
@@ -20,33 +20,73 @@ LIMIT = 2**53
 _MAX_DEPTH = 64
 
 
-def _plain(value: object, where: str, depth: int) -> Any:
-    """The value as dicts, lists and scalars; `InvalidInput` names the place of what cannot be hashed."""
+class _Refused(Exception):
+    """Something cannot be hashed; on its way up it learns where that stands."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.steps: list[str] = []
+
+    def problem(self, where: str) -> InvalidInput:
+        """The same for who gave us the whole, which is named `where`."""
+        return InvalidInput(f"{where}{''.join(reversed(self.steps))} {self.what}")
+
+
+def _plain(value: object, depth: int, *, ordered: bool) -> Any:
+    """The value as dicts, lists and scalars, members in the order of RFC 8785 if asked; `_Refused` if it has others."""
     if depth > _MAX_DEPTH:
-        raise InvalidInput(f"{where} is nested more than {_MAX_DEPTH} deep.")
+        raise _Refused(f"is nested more than {_MAX_DEPTH} deep.")
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
         if not -LIMIT < value < LIMIT:
-            raise InvalidInput(f"{where} is {value}; integers must stay below 2^53, write it as a string.")
+            raise _Refused(f"is {value}; integers must stay below 2^53, write it as a string.")
         return int(value)
     if isinstance(value, float):
-        raise InvalidInput(f"{where} is the fraction {value}; hashed JSON holds integers and strings only.")
+        raise _Refused(f"is the fraction {value}; hashed JSON holds integers and strings only.")
     if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise InvalidInput(f"{where} has the key {key!r}, which is not a string.")
-        return {str(key): _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+        return _plain_members(value, depth, ordered=ordered)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return [_plain(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
-    raise InvalidInput(f"{where} is a {type(value).__name__}, which JSON cannot hold.")
+        items = []
+        for number, item in enumerate(value):
+            try:
+                items.append(_plain(item, depth + 1, ordered=ordered))
+            except _Refused as refused:
+                refused.steps.append(f"[{number}]")
+                raise
+        return items
+    raise _Refused(f"is a {type(value).__name__}, which JSON cannot hold.")
+
+
+def _plain_members(value: Mapping[Any, object], depth: int, *, ordered: bool) -> dict[str, Any]:
+    for key in value:
+        if not isinstance(key, str):
+            raise _Refused(f"has the key {key!r}, which is not a string.")
+    members: dict[str, Any] = {}
+    for key in sorted(value, key=_utf_16) if ordered else value:
+        try:
+            members[str(key)] = _plain(value[key], depth + 1, ordered=ordered)
+        except _Refused as refused:
+            refused.steps.append(f".{key}")
+            raise
+    return members
+
+
+def _utf_16(key: str) -> bytes:
+    """By which members are ordered: a character outside the Basic Multilingual Plane comes before some inside."""
+    return key.encode("utf-16-be")
 
 
 def canonical(value: object) -> bytes:
-    """The one byte string for this value: sorted keys, no spaces, UTF-8. `InvalidInput` if it cannot be hashed."""
+    """The one byte string for this value: sorted keys, no spaces, UTF-8. `InvalidInput` if it cannot be hashed.
+
+    Of what may stand in it, orjson writes all as RFC 8785 does; the tests compare it with a library for that.
+    """
     try:
-        return rfc8785.dumps(_plain(value, "$", 0))
-    except rfc8785.CanonicalizationError as problem:
+        return orjson.dumps(_plain(value, 0, ordered=True))
+    except _Refused as refused:
+        raise refused.problem("$") from refused
+    except (UnicodeEncodeError, orjson.JSONEncodeError) as problem:
         raise InvalidInput(f"This cannot be written as canonical JSON: {problem}.") from problem
 
 
@@ -70,7 +110,10 @@ def parse(data: bytes | str, what: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
         raise InvalidInput(f"{what} is not valid JSON: {str(problem)[:200]}.") from problem
-    return _plain(value, what, 0)
+    try:
+        return _plain(value, 0, ordered=False)
+    except _Refused as refused:
+        raise refused.problem(what) from refused
 
 
 def parse_canonical(data: bytes, what: str) -> Any:

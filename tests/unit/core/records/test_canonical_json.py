@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry.core.errors import InvalidInput
@@ -96,10 +97,13 @@ def test_another_spelling_is_not_the_hashed_thing(data: bytes) -> None:
 
 
 @given(VALUES)
+@example("".join(map(chr, range(0x300))))
+@example({"\U0001f600": "\u2028/\x7f", "\ufb33": ['\\"']})
 def test_what_was_written_is_read_back(value: Any) -> None:
     try:
         data = canonical(value)
     except InvalidInput:
         return  # text with lone surrogates
+    assert data == rfc8785.dumps(value)
     assert parse_canonical(data, "it") == value
     assert canonical(parse(data, "it")) == data
