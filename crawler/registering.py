@@ -142,6 +142,7 @@ def register(client: Client, entry: Entry, *, upload: bool) -> Outcome:
             answer = client.post_form("/v1/works", {"file": content, "metadata": metadata})
         else:
             found = as_document(fingerprint_file(entry.path))
+            sides = {name: found["facts"][name] for name in ("width", "height") if name in found["facts"]}
             answer = client.post(
                 "/v1/works",
                 {
@@ -149,6 +150,7 @@ def register(client: Client, entry: Entry, *, upload: bool) -> Outcome:
                     "kind": found["media"],
                     "media_type": found["media_type"],
                     "size": found["size"],
+                    **sides,
                     "fingerprints": found["fingerprints"],
                 },
             )

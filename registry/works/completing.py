@@ -71,7 +71,7 @@ def complete_work(session: Session, actor: Actor, command: CompleteWork, sources
         version.fingerprints.append(row)
     if added:
         work.change_seq = log.next_change_seq(session)
-    if version.sha256 == content.sha256 and not version.facts:
+    if version.sha256 == content.sha256 and (content.made_by == "server" or not version.facts):
         version.facts = dict(content.facts)
     if command.preview is not None and acting.party_id == work.owner_id:
         previews.remove_previews(session, [work.id], sources)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -239,16 +239,24 @@ def how_to_object(work: str, earlier: str, rule: Rule, distance: int = 0, *, mir
 
 
 # -- what a version consists of -----------------------------------------------------------------------------
+MOST_PIXELS = 10**6
+_DECLARED: Mapping[Kind, Mapping[str, int]] = {
+    Kind.IMAGE: {"width": MOST_PIXELS, "height": MOST_PIXELS},
+    Kind.TEXT: {"characters": 2**53 - 1, "normalised_bytes": 2**53 - 1},
+}
+"""What may be said of a file that was not sent, and the most that it may be; pixels as it is looked at, upright."""
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCodes:
-    """Fingerprints that the maker computed; the file stays where it is. Media type and size are as declared."""
+    """Fingerprints that the maker computed; the file stays where it is. All else is as declared."""
 
     fingerprints: tuple[Fingerprint, ...]
     media_type: str | None = None
     size: int | None = None
+    facts: Mapping[str, int | str] = field(default_factory=dict)
+    """Some of what the server says of such a file, or nothing: see `_DECLARED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +306,17 @@ def read_content(kind: Kind | None, content: FileFingerprints | ClientCodes) -> 
         fingerprints=check_client_codes(kind, content.fingerprints),
         media_type=content.media_type,
         size=content.size,
-        facts={},
+        facts=_declared_facts(kind, content.facts),
         notes=(),
     )
+
+
+def _declared_facts(kind: Kind, facts: Mapping[str, int | str]) -> dict[str, int | str]:
+    """All that can be said of this kind, or nothing."""
+    most = _DECLARED.get(kind, {})
+    if facts and facts.keys() != most.keys():
+        raise InvalidInput("A picture has a width and a height, nothing else has: state both, or neither.")
+    for name, value in facts.items():
+        if type(value) is not int or not 0 < value <= most[name]:
+            raise InvalidInput(f"The {name} is a whole number from 1 to {most[name]:,}.")
+    return dict(facts)

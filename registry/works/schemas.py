@@ -14,7 +14,7 @@ from registry.core.decisions.terms import WORLD
 from registry.core.ids import format_id
 from registry.works.contests import SeenContest
 from registry.works.identifiers import Scheme
-from registry.works.rules import Disclosure, Kind, MadeBy, how_to_object
+from registry.works.rules import MOST_PIXELS, Disclosure, Kind, MadeBy, how_to_object
 from registry.works.shares import WHOLE, Right
 
 _MAX_FINGERPRINTS = 32
@@ -73,6 +73,13 @@ class NewFile(Strict):
     )
     media_type = line(100, load_default=None)
     size = fields.Integer(load_default=None, strict=True, validate=validate.Range(1, 2**53 - 1))
+    width = fields.Integer(
+        load_default=None,
+        strict=True,
+        validate=validate.Range(1, MOST_PIXELS),
+        metadata={"description": "Of a picture, in pixels, upright; with `height`, or neither."},
+    )
+    height = fields.Integer(load_default=None, strict=True, validate=validate.Range(1, MOST_PIXELS))
 
 
 class NewWork(NewFile):

@@ -126,7 +126,7 @@ def register_codes(
 def _read_codes(name: str, title: str, codes: str, passages: bytes | None) -> _Ready | FileResult:
     try:
         found = device.read_codes(codes, passages)
-        content = rules.ClientCodes(found.fingerprints, found.media_type, found.size)
+        content = rules.ClientCodes(found.fingerprints, found.media_type, found.size, found.facts)
         rules.check_client_codes(rules.Kind(found.media), content.fingerprints)
     except InvalidInput:
         sentence = _("Your browser sent no complete fingerprint. Open the page again and repeat it.")

@@ -28,12 +28,15 @@ def read_upload(schema: type[NewFile]) -> tuple[dict[str, Any], FileFingerprints
     if not multipart and not request.is_json:
         raise UnsupportedMediaType(_EITHER)
     data: dict[str, Any] = schema().load(strict_json(_metadata() if multipart else request.get_data()))
-    codes, media_type, size = data.pop("fingerprints"), data.pop("media_type"), data.pop("size")
+    codes = data.pop("fingerprints")
+    media_type, size = data.pop("media_type"), data.pop("size")
+    sides = {name: data.pop(name) for name in ("width", "height")}
+    facts = {name: pixels for name, pixels in sides.items() if pixels is not None}
     if not multipart:
         if codes is None:
             raise InvalidInput(f"There is neither a file nor a fingerprint. {_EITHER}")
-        return data, ClientCodes(tuple(Fingerprint(**code) for code in codes), media_type, size)
-    if (codes, media_type, size) != (None, None, None):
+        return data, ClientCodes(tuple(Fingerprint(**code) for code in codes), media_type, size, facts)
+    if (codes, media_type, size, facts) != (None, None, None, {}):
         raise InvalidInput(f"The file tells its fingerprints, media type and size by itself. {_EITHER}")
     return data, fingerprint_bytes(_file())
 

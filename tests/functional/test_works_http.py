@@ -80,9 +80,11 @@ def test_fingerprints_alone_register_a_work(client: Client, account: Make) -> No
     anna = account()
     made = send_file(client, anna, png(), title="Dunes").json["versions"][0]["fingerprints"]
     sent = [{name: code[name] for name in ("algorithm", "kind", "code")} for code in made]
-    answer = send_codes(client, account(name="Ben"), fingerprints=sent, media_type="image/png", size=9)
+    said = {"media_type": "image/png", "size": 9, "width": 640, "height": 480}
+    answer = send_codes(client, account(name="Ben"), fingerprints=sent, **said)
     assert answer.status_code == 201
     (version,) = answer.json["versions"]
+    assert (version["size"], version["facts"]) == (9, {"width": 640, "height": 480})
     assert [f["code"] for f in version["fingerprints"]] == [
         f["code"] for f in sorted(made, key=lambda f: (f["algorithm"], f["kind"]))
     ]
@@ -170,6 +172,9 @@ def test_files_that_cannot_be_fingerprinted(
         ({"shares": [{"party": "work_0", "ppm": 1}]}, "shares.0.party"),
         ({"shares": [{"party": None, "ppm": 1}]}, "shares.0.party"),
         ({"size": -1}, "size"),
+        ({"width": 0, "height": 1}, "width"),
+        ({"width": 1, "height": 1_000_001}, "height"),
+        ({"width": "640", "height": 480}, "width"),
     ],
 )
 def test_faults_are_named_by_field(client: Client, account: Make, changes: dict[str, Any], path: str) -> None:
@@ -196,6 +201,8 @@ def test_a_file_and_fingerprints_are_not_mixed(client: Client, account: Make) ->
     anna = account()
     mixed = send_file(client, anna, png(), title="Dunes", fingerprints=[SHA256])
     assert "by itself" in mixed.json["detail"]
+    assert "by itself" in send_file(client, anna, png(), title="Dunes", width=1, height=1).json["detail"]
+    assert "state both, or neither" in send_codes(client, anna, width=640).json["detail"]
     neither = client.post("/v1/works", json={"title": "Dunes"}, headers=anna.headers)
     assert "neither a file nor a fingerprint" in neither.json["detail"]
     parts = {"metadata": (io.BytesIO(b'{"title": "Dunes"}'), "metadata.json")}
@@ -339,7 +346,7 @@ def test_the_description_shows_both_ways_in(client: Client) -> None:
 def test_a_picture_registered_by_its_codes_is_completed_by_its_file(client: Client, account: Make) -> None:
     anna, ben = account(), account()
     codes = json.loads(said(png(1)))["codes"]
-    work = send_codes(client, anna, fingerprints=codes).json["id"]
+    work = send_codes(client, anna, fingerprints=codes, width=1, height=1).json["id"]
     path = f"/v1/works/{work}/file"
     assert send_file(client, anna, png(1), path=f"/v1/works/{work}/versions").status_code == 409
 
@@ -352,6 +359,7 @@ def test_a_picture_registered_by_its_codes_is_completed_by_its_file(client: Clie
     done = send_file(client, anna, png(1), path=path)
     assert done.status_code == 200
     (version,) = done.json["versions"]
+    assert version["facts"]["width"] == 160  # as the file has it, whatever was said before
     made_by = {f["algorithm"]: f["made_by"] for f in version["fingerprints"]}
     assert made_by["image.anchors256.v1"] == "server"
     assert made_by["image.phash256.v1"] == "client"

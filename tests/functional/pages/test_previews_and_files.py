@@ -63,6 +63,13 @@ def with_preview(by: Person, seed: int = 1) -> str:
     return str(work)
 
 
+def test_a_picture_that_stayed_at_home_is_shown_with_its_size_like_others(
+    person: Callable[..., Person],
+) -> None:
+    anna = person()
+    assert "160 × 120 pixels" in anna.browser.read(f"/en/works/{with_preview(anna)}")
+
+
 # -- once -------------------------------------------------------------------------------------------------------
 def test_a_request_that_is_sent_again_registers_nothing_twice_and_is_answered_the_same(
     person: Callable[..., Person],

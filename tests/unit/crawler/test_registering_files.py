@@ -85,7 +85,16 @@ def test_only_fingerprints_travel_unless_asked_otherwise(picture: Path) -> None:
         )
     assert (outcome.work, outcome.title, outcome.error) == (lab.WORKS["open picture"].id, "crest", None)
     (asked,) = server.asked
-    assert set(asked.json) == {"title", "made_by", "kind", "media_type", "size", "fingerprints"}
+    assert set(asked.json) == {
+        "title",
+        "made_by",
+        "kind",
+        "media_type",
+        "size",
+        "width",
+        "height",
+        "fingerprints",
+    }
     assert asked.json["kind"] == "image"
     assert {f["algorithm"] for f in asked.json["fingerprints"]} >= {"digest.sha256.v1", "image.phash256.v1"}
     assert picture.read_bytes()[100:140] not in asked.body

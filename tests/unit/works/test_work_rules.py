@@ -167,6 +167,22 @@ def test_codes_alone_do_not() -> None:
         read_content(Kind.TEXT, ClientCodes(SHA, size=0))
 
 
+def test_who_keeps_a_picture_may_say_how_large_it_is() -> None:
+    sides = {"width": 640, "height": 480}
+    assert read_content(Kind.IMAGE, ClientCodes(SHA, facts=sides)).facts == sides
+    assert read_content(Kind.IMAGE, ClientCodes(SHA)).facts == {}
+    for kind, facts in (
+        (Kind.IMAGE, {"width": 640}),
+        (Kind.IMAGE, sides | {"quality": 99}),
+        (Kind.TEXT, sides),
+    ):
+        with pytest.raises(InvalidInput, match="state both, or neither"):
+            read_content(kind, ClientCodes(SHA, facts=facts))
+    for wrong in (0, -1, 1_000_001, 6.5, True, "640"):
+        with pytest.raises(InvalidInput, match="The height is a whole number from 1 to 1,000,000"):
+            read_content(Kind.IMAGE, ClientCodes(SHA, facts={"width": 1, "height": wrong}))  # type: ignore[dict-item]
+
+
 def test_a_file_of_an_unknown_kind_is_no_work() -> None:
     with pytest.raises(ValueError, match="video"):
         read_content(None, FileFingerprints("video", "video/mp4", 1, SHA))
