@@ -26,9 +26,16 @@ from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.domains import api as domains_api
 from registry.domains.service import Prober
+from registry.licences import (
+    accepting_pages,
+    answering_pages,
+    asking_pages,
+    basket_pages,
+    request_pages,
+    requests_api,
+)
 from registry.licences import api as licences_api
 from registry.licences import pages as licence_pages
-from registry.licences import requests_api
 from registry.log import api as log_api
 from registry.log import pages as log_pages
 from registry.log import receipt_pages
@@ -104,6 +111,11 @@ _PAGES = (
     title_pages.blueprint,
     operating.blueprint,
     licence_pages.blueprint,
+    basket_pages.blueprint,
+    accepting_pages.blueprint,
+    request_pages.blueprint,
+    asking_pages.blueprint,
+    answering_pages.blueprint,
     publishing_pages.blueprint,
     usage_pages.blueprint,
     claiming_pages.blueprint,

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Role
 from registry.base.periods import whole_second
+from registry.base.schemas import letter
 from registry.core.decisions import Purpose
 from registry.core.errors import NotFound
 from registry.core.ids import parse_id
@@ -54,12 +56,21 @@ def _answer(form: Form, purpose: Purpose, now: datetime) -> Given:
     lab = form.take(f"{purpose}-lab-{answer}", _lab, _("Copy the lab’s number; it begins with party_."))
     if answer is Answer.FREE:
         return Given(answer, lab=lab)
-    per_work = form.take(f"{purpose}-work", _amount, _("An amount in euros and cents, such as 0.35"))
-    per_quarter = form.take(f"{purpose}-quarter", _amount, _("An amount in euros and cents, such as 60.00"))
+    return Given(answer, read_price(form, f"{purpose}-", now), lab)
+
+
+def read_price(form: Form, prefix: str, now: datetime) -> Price:
+    """The price of an answer, from the fields `work`, `quarter` and `until` after this prefix."""
+    per_work = form.take(f"{prefix}work", _amount, _("An amount in euros and cents, such as 0.35"))
+    per_quarter = form.take(f"{prefix}quarter", _amount, _("An amount in euros and cents, such as 60.00"))
     if per_work == 0:
-        form.errors[f"{purpose}-work"] = _("Free of charge is the answer below.")
-    until = form.take(f"{purpose}-until", lambda text: _last_day(text, now), _("A day to come, please."))
-    return Given(answer, Price(per_work or 0, per_quarter or 0, until=until), lab)
+        form.errors[f"{prefix}work"] = _("Free of charge is the answer below.")
+    return Price(per_work or 0, per_quarter or 0, until=read_until(form, f"{prefix}until", now))
+
+
+def read_until(form: Form, name: str, now: datetime) -> datetime | None:
+    """The end of the day that a field names, in UTC; empty is without end."""
+    return form.take(name, lambda text: _last_day(text, now), _("A day to come, please."))
 
 
 def _lab(text: str) -> bytes | None:
@@ -85,3 +96,17 @@ def _last_day(text: str, now: datetime) -> datetime | None:
     if end <= whole_second(now):
         raise ValueError(text)
     return end
+
+
+def read_letter(form: Form, name: str) -> str | None:
+    """Some lines in a person's own words; nothing is `None`."""
+    return form.take(name, _letter, _("At most 2,000 characters of plain text, please."))
+
+
+def _letter(text: str) -> str | None:
+    if not text.strip():
+        return None
+    try:
+        return str(letter().deserialize(text.strip()))
+    except ValidationError as error:
+        raise ValueError from error

@@ -177,15 +177,19 @@ def _offer(
     given: Given,
     sources: Sources,
 ) -> None:
-    tariff, price = None, given.price
-    if price is not None:
-        command = CreateTariff(price.currency, components_of(price), name=_name(purpose, price))
-        tariff = create_tariff(session, actor, command, sources).series.public_id
+    price = given.price
+    tariff = None if price is None else tariff_at(session, actor, purpose, price, sources)
     names = tuple(work.public_id for work in chosen)
     until = None if price is None else price.until
     labs = () if given.lab is None else (given.lab,)
     offer = CreateOffer(names, purpose, tariff=tariff, valid_to=until, licensees=labs)
     create_offer(session, actor, offer, sources)
+
+
+def tariff_at(session: Session, actor: Actor, purpose: Purpose, price: Price, sources: Sources) -> bytes:
+    """Public id of a new tariff that is this price."""
+    command = CreateTariff(price.currency, components_of(price), name=_name(purpose, price))
+    return create_tariff(session, actor, command, sources).series.public_id
 
 
 def components_of(price: Price) -> list[dict[str, Any]]:

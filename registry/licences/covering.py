@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from registry.base.actor import Actor
@@ -94,22 +94,26 @@ def _way(session: Session, name: str) -> Way:
 def _open_offers(
     session: Session, lab: Actor, work_ids: Sequence[int], now: datetime
 ) -> Iterator[tuple[Offer, int]]:
-    """The offers that this lab could accept now and that cost something or name it, a row for each of these works."""
+    """The offers that this lab could accept now, a row for each of these works."""
     for start in range(0, len(work_ids), _CHUNK):
         query = (
             select(Offer, OfferWork.work_id)
             .join(OfferWork, OfferWork.offer_id == Offer.id)
-            .where(
-                OfferWork.work_id.in_(work_ids[start : start + _CHUNK]),
-                Offer.superseded_at.is_(None),
-                Offer.valid_from <= now,
-                or_(Offer.valid_to.is_(None), Offer.valid_to > now),
-                or_(
-                    Offer.to_anyone & Offer.tariff_version_id.is_not(None),
-                    Offer.licensees.any(OfferLicensee.party_id == lab.party_id),
-                ),
-            )
+            .where(OfferWork.work_id.in_(work_ids[start : start + _CHUNK]), *open_to(lab, now))
             .options(selectinload(Offer.tariff))
             .order_by(Offer.id)
         )
         yield from ((offer, work_id) for offer, work_id in session.execute(query))
+
+
+def open_to(lab: Actor, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is true of the offers that this lab could accept now: they are open, and cost something or name it."""
+    return (
+        Offer.superseded_at.is_(None),
+        Offer.valid_from <= now,
+        or_(Offer.valid_to.is_(None), Offer.valid_to > now),
+        or_(
+            Offer.to_anyone & Offer.tariff_version_id.is_not(None),
+            Offer.licensees.any(OfferLicensee.party_id == lab.party_id),
+        ),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -90,6 +91,25 @@ def list_agreements(
     query = select(Agreement).where(mine)
     query = query.options(selectinload(Agreement.offer), selectinload(Agreement.tariff))
     return paginate(session, query, Agreement, after, limit)
+
+
+def newest_agreements(session: Session, actor: Actor, limit: int) -> list[Agreement]:
+    """What the actor has taken as a lab, ended ones too, the newest first."""
+    query = select(Agreement).where(Agreement.licensee_id == actor.party_id)
+    query = query.options(selectinload(Agreement.offer), selectinload(Agreement.tariff))
+    return list(session.scalars(query.order_by(Agreement.id.desc()).limit(limit)))
+
+
+def agreements_on(
+    session: Session, lab: Actor, offer_ids: Collection[int], now: datetime
+) -> Mapping[int, Agreement]:
+    """The lab's agreements on these offers that were not ended, by the private key of the offer."""
+    query = select(Agreement).where(
+        Agreement.offer_id.in_(offer_ids),
+        Agreement.licensee_id == lab.party_id,
+        or_(Agreement.ends_at.is_(None), Agreement.ends_at > now),
+    )
+    return {each.offer_id: each for each in session.scalars(query)}
 
 
 def agreement_works(session: Session, agreement: Agreement) -> list[Work]:

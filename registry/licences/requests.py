@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
@@ -138,9 +139,14 @@ def _ask(
     session.flush()
     session.add_all(LicenceRequestWork(request_id=request.id, work_id=work.id) for work in asked)
     session.flush()
-    told = {owner_id: {"lab": parties.own_party(session, actor).name, "works": len(asked)}}
-    notices.tell(session, notices.Kind.REQUEST, told, now)
+    told = _facts(request, asked) | {"lab": parties.own_party(session, actor).name}
+    notices.tell(session, notices.Kind.REQUEST, {owner_id: told}, now)
     return request
+
+
+def _facts(request: LicenceRequest, about: Sequence[Work]) -> dict[str, Any]:
+    """What both sides are told of it."""
+    return {"request": format_id("request", request.public_id), "works": len(about)}
 
 
 def withdraw_request(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> LicenceRequest:
@@ -160,16 +166,23 @@ def withdraw_request(session: Session, actor: Actor, public_id: bytes, sources: 
 def answer_with_offer(
     session: Session, actor: Actor, command: AnswerRequest, sources: Sources
 ) -> LicenceRequest:
-    """Offer this lab what it asked for, at a price or free of charge; the lab accepts it like any other offer."""
+    """Offer this lab what it asked for, at a price or free of charge; the lab accepts it like any other offer.
+
+    Works that were withdrawn or contested since are left out; `Conflict` if no other is left.
+    """
     log.hold(session)
     request = _to_answer(session, actor, command.request, sources)
     now = whole_second(sources.now())
+    about = request_works(session, request)
+    sound = [work for work in about if work.withdrawn_at is None and work.contested_since is None]
+    if not sound:
+        raise Conflict("All works of this request were withdrawn or are contested; none can be licensed.")
     starts = request.valid_from if request.valid_from is not None and request.valid_from > now else None
     offer = create_offer(
         session,
         actor,
         CreateOffer(
-            works=tuple(work.public_id for work in request_works(session, request)),
+            works=tuple(work.public_id for work in sound),
             purpose=Purpose(request.purpose),
             territories=tuple(request.territories),
             valid_from=starts,
@@ -205,8 +218,11 @@ def _to_answer(session: Session, actor: Actor, public_id: bytes, sources: Source
 
 
 def _answered(session: Session, request: LicenceRequest, actor: Actor, sources: Sources) -> LicenceRequest:
-    request.answered_at, request.answered_by = whole_second(sources.now()), actor.party_id
+    now = whole_second(sources.now())
+    request.answered_at, request.answered_by = now, actor.party_id
     session.flush()
+    told = _facts(request, request_works(session, request)) | {"offered": request.offer_id is not None}
+    notices.tell(session, notices.Kind.ANSWER, {request.licensee_id: told}, now)
     return request
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
@@ -20,6 +19,8 @@ from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.licences import access, journal
 from registry.licences.about_work import AboutWork, about_work, works_under_licence
+from registry.licences.asked import waiting as requests_waiting
+from registry.licences.basket import size as basket_size
 from registry.licences.covering import Way, Ways, ways_to_use
 from registry.licences.details import (
     AgreementDetails,
@@ -39,6 +40,7 @@ from registry.licences.pricing import (
 )
 from registry.licences.queries import (
     agreements_by_id,
+    agreements_on,
     agreements_with_figures,
     get_agreement,
     get_offer,
@@ -92,6 +94,7 @@ __all__ = [
     "Ways",
     "about_work",
     "accept_offer",
+    "acceptable",
     "agreement_for_claim",
     "agreement_name",
     "agreements_by_id",
@@ -100,6 +103,7 @@ __all__ = [
     "all_licensee_terms",
     "answer_with_offer",
     "ask_for_terms",
+    "basket_size",
     "create_offer",
     "create_tariff",
     "decline_request",
@@ -117,6 +121,7 @@ __all__ = [
     "priced",
     "public_terms",
     "requests_seen",
+    "requests_waiting",
     "revoke_offer",
     "tariff_of",
     "tariffs_seen",
@@ -154,14 +159,7 @@ def accept_offer(session: Session, actor: Actor, command: AcceptOffer, sources: 
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
     offer = get_offer(session, actor, command.offer, sources)
-    _check_open(session, actor, offer, now)
-    covered = [work for work in offered_works(session, offer) if work.withdrawn_at is None]
-    if not any(work.contested_since is None for work in covered):
-        raise Conflict(
-            "All works of this offer were withdrawn or are contested; there is nothing to license."
-        )
-    if offer.repertoire:
-        _check_mandates(session, offer, covered, now)
+    covered = acceptable(session, actor, offer, now)
     agreement = Agreement(
         public_id=sources.new_id(),
         offer_id=offer.id,
@@ -205,6 +203,23 @@ def end_agreement(session: Session, actor: Actor, command: EndAgreement, sources
     return agreement
 
 
+def acceptable(session: Session, actor: Actor, offer: Offer, now: datetime) -> Sequence[Work]:
+    """The works that a licence by this offer would cover: those that were not withdrawn.
+
+    `Conflict` says why the offer cannot be accepted by this lab now; its detail `reason` says so to programs.
+    """
+    _check_open(session, actor, offer, now)
+    covered = [work for work in offered_works(session, offer) if work.withdrawn_at is None]
+    if not any(work.contested_since is None for work in covered):
+        raise Conflict(
+            "All works of this offer were withdrawn or are contested; there is nothing to license.",
+            reason="nothing-left",
+        )
+    if offer.repertoire:
+        _check_mandates(session, offer, covered, now)
+    return covered
+
+
 def _check_mandates(session: Session, offer: Offer, covered: Sequence[Work], now: datetime) -> None:
     """A society licenses nobody's work after its mandate has ended."""
     society = parties.actor_of(parties.parties_by_id(session, [offer.owner_id])[offer.owner_id])
@@ -213,21 +228,24 @@ def _check_mandates(session: Session, offer: Offer, covered: Sequence[Work], now
     if lost:
         raise Conflict(
             f"The society may no longer grant {lost:,} of the {len(covered):,} works of this offer. Ask it to offer "
-            "its repertoire again."
+            "its repertoire again.",
+            reason="mandate-ended",
         )
 
 
 def _check_open(session: Session, actor: Actor, offer: Offer, now: datetime) -> None:
-    """`Conflict` says why the offer cannot be accepted by this lab now."""
     if offer.superseded_at is not None:
-        raise Conflict(f"This offer was revoked at {offer.superseded_at:%Y-%m-%dT%H:%M:%SZ}.")
+        raise Conflict(
+            f"This offer was revoked at {offer.superseded_at:%Y-%m-%dT%H:%M:%SZ}.", reason="revoked"
+        )
     if offer.valid_to is not None and offer.valid_to <= now:
-        raise Conflict(f"This offer ended at {offer.valid_to:%Y-%m-%dT%H:%M:%SZ}.")
+        raise Conflict(f"This offer ended at {offer.valid_to:%Y-%m-%dT%H:%M:%SZ}.", reason="ended")
     if offer.to_anyone and offer.tariff is None:
-        raise Conflict("This offer is free of charge and to anyone: it holds for you without being accepted.")
-    same = (Agreement.offer_id == offer.id, Agreement.licensee_id == actor.party_id)
-    in_force = or_(Agreement.ends_at.is_(None), Agreement.ends_at > now)
-    existing = session.scalar(select(Agreement.public_id).where(*same, in_force))
+        raise Conflict(
+            "This offer is free of charge and to anyone: it holds for you without being accepted.",
+            reason="open-to-all",
+        )
+    existing = agreements_on(session, actor, [offer.id], now).get(offer.id)
     if existing is not None:
-        name = format_id("agreement", existing)
-        raise Conflict(f"You have accepted this offer already, in {name}.", agreement=name)
+        name = format_id("agreement", existing.public_id)
+        raise Conflict(f"You have accepted this offer already, in {name}.", agreement=name, reason="accepted")

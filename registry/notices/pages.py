@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import g, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from registry.base.context import reading, settings, writing
+from registry.core.ids import parse_id
 from registry.notices import service, texts
 from registry.notices.rules import Kind
 from registry.parties import service as parties
@@ -30,7 +34,8 @@ def show() -> str:
         return render_template(
             "notices/notices.html",
             told=[
-                (n, texts.sentence(n.kind, n.facts, g.language)) for n in service.newest(session, me, _SHOWN)
+                (n, texts.sentence(n.kind, n.facts, g.language), _link(n.facts))
+                for n in service.newest(session, me, _SHOWN)
             ],
             kinds=[(kind.value, _kind_in_words(kind)) for kind in Kind],
             unwanted=service.unwanted(session, me),
@@ -53,10 +58,18 @@ def choose() -> Response:
     return redirect(url_for("notices.show", _anchor="mails"), 303)
 
 
+def _link(facts: Mapping[str, Any]) -> str | None:
+    """The page that a notice is about, if it is about one."""
+    if "request" not in facts:
+        return None
+    return url_for("request_pages.show", public_id=parse_id("request", facts["request"]))
+
+
 def _kind_in_words(kind: Kind) -> str:
     return {
         Kind.USED: _("a lab reports that it used my works"),
         Kind.CONTESTED: _("a title is contested"),
         Kind.REQUEST: _("a lab asks for a licence"),
+        Kind.ANSWER: _("what I asked for is answered"),
         Kind.PAID: _("I was paid"),
     }[kind]

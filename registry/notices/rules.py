@@ -11,4 +11,5 @@ class Kind(StrEnum):
     USED = "used"
     CONTESTED = "contested"
     REQUEST = "request"
+    ANSWER = "answer"
     PAID = "paid"

@@ -29,6 +29,8 @@ def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
             facts["works"],
         )
         return text % {"who": facts["lab"], "num": facts["works"]}
+    if kind == Kind.ANSWER:
+        return _answer(facts, language)
     if kind == Kind.PAID:
         return _("The bank has confirmed a payment to you.")
     if facts["newer"]:
@@ -42,6 +44,28 @@ def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
     )
 
 
+def _answer(facts: Mapping[str, Any], language: str) -> str:
+    ngettext = catalogue(language).ngettext
+    if facts["offered"]:
+        text = ngettext(
+            "You are offered a licence for %(num)d work that you asked for. It holds once you have accepted it.",
+            "You are offered a licence for %(num)d works that you asked for. It holds once you have accepted it.",
+            facts["works"],
+        )
+    else:
+        text = ngettext(
+            "A licence for %(num)d work that you asked for was declined. The work stays reserved.",
+            "A licence for %(num)d works that you asked for was declined. The works stay reserved.",
+            facts["works"],
+        )
+    return text % {"num": facts["works"]}
+
+
+def path_of(facts: Mapping[str, Any]) -> str | None:
+    """The page that a notice is about, below the language; `None` if it is about no single one."""
+    return f"/requests/{facts['request']}" if "request" in facts else None
+
+
 def subject(kind: str, language: str) -> str:
     """The subject of the mail: nothing that others have written."""
     _ = catalogue(language).gettext
@@ -49,6 +73,7 @@ def subject(kind: str, language: str) -> str:
         Kind.USED: _("Your works were used"),
         Kind.CONTESTED: _("A title is contested"),
         Kind.REQUEST: _("A lab asks for a licence"),
+        Kind.ANSWER: _("Your request is answered"),
         Kind.PAID: _("You were paid"),
     }[Kind(kind)]
 
@@ -56,6 +81,13 @@ def subject(kind: str, language: str) -> str:
 def body(kind: str, facts: Mapping[str, Any], language: str, address: str) -> str:
     """The mail: what happened, where to look, how to end these mails. It says nothing that is private."""
     _ = catalogue(language).gettext
-    more = _("Sign in to see more: %(address)s") % {"address": f"{address}/{language}/account/notices"}
-    end = _("There you also choose of what you are told by mail.")
+    notices = f"{address}/{language}/account/notices"
+    path = path_of(facts)
+    page = notices if path is None else f"{address}/{language}{path}"
+    more = _("Sign in to see more: %(address)s") % {"address": page}
+    end = (
+        _("There you also choose of what you are told by mail.")
+        if page == notices
+        else _("Of what you are told by mail you choose here: %(address)s") % {"address": notices}
+    )
     return f"{sentence(kind, facts, language)}\n\n{more}\n{end}\n\nVorbehalt\n"

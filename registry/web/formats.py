@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -25,6 +25,11 @@ def figure(value: int) -> str:
 def day(value: datetime) -> str:
     """A date in UTC: 14 March 2026 or 14. März 2026."""
     return str(format_datetime(value.astimezone(UTC), "d MMMM y" if g.language == "en" else "d. MMMM y"))
+
+
+def last_day(value: datetime) -> str:
+    """The last day before this moment, at which something ends: that of a midnight is the day that it closes."""
+    return day(value - timedelta(seconds=1))
 
 
 def moment(value: datetime) -> str:
@@ -101,6 +106,7 @@ def init_app(app: Flask) -> None:
         exact_money=exact_money,
         figure=figure,
         id=lambda public_id, noun: format_id(noun, public_id),
+        last_day=last_day,
         moment=moment,
         money=money,
         percent=percent,

@@ -70,15 +70,18 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
     register = ("works_pages.register", _("Register"), "works_pages.register")
     of_works = ("works_pages.show", "work_pages.", "file_pages.", "works_together.", "licence_pages.")
     works = ("works_pages.show_all", _("My works"), of_works)
+    requests = ("request_pages.show_all", _("Requests"), ("request_pages.", "answering_pages."))
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")
     mandates = ("mandates.show_all", _("Mandates"), "mandates.")
     uses = ("uses_pages.show_all", _("Uses"), "uses_pages.")
     reconciled = ("reconciliation_pages.show", _("Reconciliation"), "reconciliation_pages.")
+    licensing = ("accepting_pages.", "basket_pages.", "request_pages.", "asking_pages.")
     pages: dict[str, list[tuple[str, str, str | tuple[str, ...]]]] = {
-        "creator": [register, works, statements, mandates],
-        "society": [mandates, uses, statements, reconciled, works, register],
+        "creator": [register, works, requests, statements, mandates],
+        "society": [mandates, requests, uses, statements, reconciled, works, register],
         "lab": [
             ("lab_pages.show", _("Overview"), "lab_pages."),
+            ("accepting_pages.licences", _("Licences"), licensing),
             ("usage_pages.show_all", _("Reports"), ("usage_pages.", "claiming_pages.")),
             ("declaring_pages.show", _("Declarations"), "declaring_pages."),
             ("cost_pages.show", _("Costs"), "cost_pages."),

@@ -55,6 +55,7 @@ def show() -> str:
             now=now,
             runs=[_reported(run) for run in usage.newest_runs(session, actor, _RUNS)],
             agreements=licences.agreements_seen(session, in_force, works=True),
+            in_basket=licences.basket_size(session, actor),
         )
 
 

@@ -16,6 +16,7 @@ from registry.base.context import reading, settings, sources, writing
 from registry.base.idempotency import once
 from registry.base.periods import whole_second
 from registry.core.ids import parse_id
+from registry.licences import service as licences
 from registry.web import device
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -45,9 +46,10 @@ def show_all() -> str:
         actor = current_visitor().actor
         found = overview.search_works(session, actor, search, licensed_now(_now()), sources(), owner)
         drawn = previews.with_preview(session, actor, [work.id for work, _state in found.works])
+        asking = 0 if owner else licences.requests_waiting(session, actor, _now())
     view = "list" if request.args.get("view") == "list" else "grid"
     return render_template(
-        "works/works.html", found=found, search=search, view=view, owner=owner, previews=drawn
+        "works/works.html", found=found, search=search, view=view, owner=owner, previews=drawn, asking=asking
     )
 
 

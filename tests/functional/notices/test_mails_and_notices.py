@@ -244,7 +244,7 @@ def test_only_a_confirmed_address_gets_mails(
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_has_its_texts(kind: Kind, language: str) -> None:
-    facts = {"works": 1, "lab": "Lab", "newer": True}
+    facts = {"works": 1, "lab": "Lab", "newer": True, "offered": True}
     lines = texts.body(kind, facts, language, "https://registry.example")
     assert texts.subject(kind, language) != texts.subject(kind, "de" if language == "en" else "en")
     assert f"https://registry.example/{language}/account/notices" in lines

@@ -1,0 +1,163 @@
+"""Read what one would accept, accept it, and see one's licences with how they are used. For labs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from flask import redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from registry.base.actor import Actor, Role
+from registry.base.context import reading, sources, writing
+from registry.base.periods import whole_second
+from registry.base.ratelimits import Rate, spend
+from registry.core.decisions import Purpose
+from registry.core.ids import format_id, parse_id
+from registry.licences import basket
+from registry.licences.accepting import MAX_AT_ONCE, Changed, Look, accept_as_read, look
+from registry.licences.basket_form import Looked, looked
+from registry.licences.details import agreements_seen
+from registry.licences.models import Agreement
+from registry.licences.queries import newest_agreements
+from registry.parties import service as parties
+from registry.remuneration import service as remuneration
+from registry.remuneration.service import LicenceCost, PreviewCosts
+from registry.web.forms import Form
+from registry.web.furniture import Pages
+from registry.web.visitors import current_visitor, signed_in
+
+blueprint = Pages("accepting_pages", "registry.licences")
+
+_LISTED = 200
+_PRICED = 2_000
+"""Of an offer that is not from the basket, so many works are priced at most, each once."""
+
+
+@blueprint.get("/basket/accept")
+@signed_in(Role.LAB)
+def read() -> Response | str:
+    """One offer, or several, as they stand; nothing is accepted by reading."""
+    return _read(Form(request.args.copy()))
+
+
+@blueprint.post("/basket/accept")
+@signed_in(Role.LAB)
+def read_chosen() -> Response | str:
+    """The same for the offers that are ticked in a basket: more than an address holds."""
+    return _read(Form.sent())
+
+
+@blueprint.post("/basket/conclude")
+@signed_in(Role.LAB)
+def conclude() -> Response | tuple[str, int]:
+    """Accept what was read, all or nothing; again does nothing twice."""
+    form, actor = Form.sent(), current_visitor().actor
+    spend(Rate.WRITE, account=actor.public_id)
+    sent = dict(text.partition("@")[::2] for text in form.values.getlist("read"))
+    try:
+        with writing() as session:
+            done = accept_as_read(
+                session, actor, {parse_id("offer", n): digest for n, digest in sent.items()}, sources()
+            )
+            new, before = len(done.new), len(done.before)
+    except Changed as error:
+        with reading() as session:
+            return _page(session, actor, form, list(map(_offer, sent)), error.changed), 409
+    return redirect(url_for("accepting_pages.licences", new=new, before=before or None), 303)
+
+
+@blueprint.get("/licences")
+@signed_in(Role.LAB)
+def licences() -> str:
+    """What the lab may use, the newest first; what has ended; how a filter takes it into account."""
+    actor, now = current_visitor().actor, whole_second(sources().now())
+    with reading() as session:
+        found = newest_agreements(session, actor, _LISTED)
+        seen = agreements_seen(session, found, works=True)
+        public = parties.public_names(session, {each.owner_id for each in found})
+        return render_template(
+            "licences/licences.html",
+            held=[each for each in seen if not _is_over(each.agreement, now)],
+            ended=[each for each in seen if _is_over(each.agreement, now)],
+            names=public,
+            now=now,
+            cut=len(found) == _LISTED,
+            in_basket=basket.size(session, actor),
+            new=request.args.get("new", type=int),
+            before=request.args.get("before", default=0, type=int),
+        )
+
+
+def _is_over(agreement: Agreement, now: datetime) -> bool:
+    return any(end is not None and end <= now for end in (agreement.valid_to, agreement.ends_at))
+
+
+def _offer(number: str) -> bytes:
+    return parse_id("offer", number)
+
+
+def _read(form: Form) -> Response | str:
+    named = list(dict.fromkeys(form.values.getlist("offer")))
+    if not named:
+        return redirect(
+            url_for("basket_pages.show", **looked(form).args, none_chosen=1, _anchor="offers"), 303
+        )
+    with reading() as session:
+        return _page(session, current_visitor().actor, form, list(map(_offer, named[:MAX_AT_ONCE])))
+
+
+def _page(
+    session: Session, actor: Actor, form: Form, offers: Sequence[bytes], changed: Sequence[bytes] = ()
+) -> str:
+    looks = look(session, actor, offers, sources())
+    asked = looked(form) if form.text("purpose") else _of_offer(looks[0])
+    public = parties.public_names(session, {each.details.offer.owner_id for each in looks})
+    costs = _costs(session, actor, looks, asked)
+    return render_template(
+        "licences/accept.html",
+        looked=asked,
+        open=[each for each in looks if each.obstacle is None],
+        taken=[each for each in looks if each.agreement is not None],
+        closed=[each for each in looks if each.obstacle and each.agreement is None],
+        changed=set(changed),
+        names=public,
+        costs=costs,
+        totals=_totals(costs.values()),
+        from_basket=bool(form.text("purpose")),
+    )
+
+
+def _of_offer(one: Look) -> Looked:
+    """What an offer that was named by itself is looked at for: what it is about."""
+    offer = one.details.offer
+    return Looked(Purpose(offer.purpose), offer.territories[0])
+
+
+def _costs(
+    session: Session, actor: Actor, looks: Sequence[Look], asked: Looked
+) -> Mapping[bytes, LicenceCost]:
+    """What each offer costs in a quarter, by its public id: for its works in the basket, else for each of them once."""
+    about = [work.public_id for each in looks if each.obstacle is None for work in each.works]
+    units = {work: n for work, n in basket.contents(session, actor).items() if work in set(about)}
+    units = units or dict.fromkeys(about[:_PRICED], 1)
+    if not units:
+        return {}
+    names = {format_id("offer", each.details.offer.public_id): each for each in looks}
+    command = PreviewCosts(units, asked.purpose, asked.territory, tuple(names))
+    preview = remuneration.preview_costs(session, actor, command, sources())
+    return {
+        names[cost.licence].details.offer.public_id: cost
+        for cost in preview.licences
+        if cost.licence in names
+    }
+
+
+def _totals(costs: Iterable[LicenceCost]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for cost in costs:
+        if cost.currency is not None:
+            found[cost.currency] += cost.total_minor
+    return dict(sorted(found.items()))
