@@ -210,6 +210,20 @@ def test_of_two_changes_at_once_one_is_refused(
         parties.set_password(session, actor, second)
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_each_role_is_told_what_it_is_told_of(person: Callable[..., Person]) -> None:
+    """Labs have no works; whoever is told of nothing is led nowhere."""
+    about = {role: person(role, role.value).browser.read("/en/account") for role in Role}
+    said = {role: ("to your works" in page, "of your requests" in page) for role, page in about.items()}
+    assert said == {
+        Role.CREATOR: (True, False),
+        Role.SOCIETY: (True, False),
+        Role.LAB: (False, True),
+        Role.OPERATOR: (False, False),
+        Role.AUDITOR: (False, False),
+    }
+
+
 def test_an_account_without_a_password_is_not_offered_one(person: Callable[..., Person]) -> None:
     anna = person()
     assert "/account/password" not in anna.browser.open("/en/account").text
