@@ -12,6 +12,8 @@ from registry.core.durable import flush_folder, replace_file
 
 __all__ = ["replace_file", "replacing", "sha256_of"]
 
+_CHUNK = 256 * 2**10
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -27,7 +29,10 @@ def replacing(path: Path) -> Iterator[Path]:
         rough.unlink(missing_ok=True)
 
 
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(path: Path | str) -> str:
+    """Hex digest of a file. For small ones, `hashlib.file_digest` takes longer to make room than to digest."""
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(path, os.O_RDONLY), "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -13,7 +13,7 @@ from registry.core.errors import VerificationFailed
 IN_FULL = "Filter in full with `vorbehalt filter`."
 
 
-def link(old: Path, new: Path, size: int) -> None:
+def link(old: Path | str, new: Path | str, size: int) -> None:
     """The same file in both runs, or a copy where the disk has no such links."""
     try:
         facts = os.lstat(old)
@@ -24,7 +24,7 @@ def link(old: Path, new: Path, size: int) -> None:
     try:
         os.link(old, new)
     except FileExistsError:  # of an attempt that was interrupted
-        new.unlink()
+        Path(new).unlink()
         link(old, new, size)
     except OSError:
         shutil.copyfile(old, new)

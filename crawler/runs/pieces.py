@@ -93,12 +93,17 @@ class Pieces:
     ) -> Iterator[pa.RecordBatch]:
         """The lines of all shards in one of the tables."""
         table = ByShard(self._folder / name, schema)
+        changed = {place >> 32 for place in lines}
         for number in range(shards):
             if number not in self._taken:
                 path = self._partial.codes(number) if name == CODES else self._partial.verdicts(number)
                 yield from self._partial.batches(path)
-            elif parts := list(table.take(number)):  # an item's codes may lie in two of them
-                yield with_rows(pa.concat_batches(parts), lines)
+            elif number in changed:
+                yield with_rows(
+                    pa.concat_batches(table.take(number)), lines
+                )  # an item may lie in two of them
+            else:
+                yield from table.take(number)
 
 
 def _changed_groups(table: Path, lines: Mapping[int, list[Row]]) -> dict[int, pa.Table]:

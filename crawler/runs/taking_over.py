@@ -124,13 +124,15 @@ class EarlierRun:
         if self.settings.dry_run:
             return
         old, new = self.folder / DATA, partial.data
-        made: set[Path] = set()
-        for row in np.flatnonzero(now & lines.kept).tolist():
-            path = shard.kept_path(new, row)
-            if path.parent not in made:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                made.add(path.parent)
-            link(shard.kept_path(old, row), path, int(lines.sizes[row]))
+        here, made = len(str(old)), set[str]()
+        for row, size in zip(*_chosen(now & lines.kept, lines.sizes), strict=True):
+            known = str(shard.kept_path(old, row))
+            path = f"{new}{known[here:]}"
+            folder = path.rpartition("/")[0]
+            if folder not in made:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                made.add(folder)
+            link(known, path, size)
         if (wanted := now & ~lines.kept).any():
             with shard.sink(new) as sink:
                 for sample in shard.read(self.settings.limits.max_file_bytes, unwatched):
@@ -152,6 +154,11 @@ class EarlierRun:
         self.rewritten += 1
         kept, form = int(now.sum()), source.format
         return [FileUsed(f"{DATA}/{w.uri}", w.bytes, w.sha256, kept, form) for w in written]
+
+
+def _chosen(rows: NDArray[np.bool_], sizes: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    """Numbers and sizes of some rows."""
+    return np.flatnonzero(rows).tolist(), sizes[rows].tolist()
 
 
 @dataclass(frozen=True, slots=True)

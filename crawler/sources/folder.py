@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -42,29 +43,30 @@ class Entry:
 
 def walk(root: Path) -> Iterator[Entry]:
     """Everything below `root` but its folders, sorted by relative path as bytes, one folder in memory at a time."""
-    stack: list[Iterator[tuple[bytes, str, os.DirEntry[str]]]] = [_listing(root, "")]
+    stack = [_listing(root, "")]
     while stack:
-        found = next(stack[-1], None)
-        if found is None:
-            stack.pop()
-            continue
-        _, path, entry = found
-        if entry.is_dir(follow_symlinks=False):
+        for name, path, entry in stack[-1]:
+            if not name.endswith(b"/"):
+                yield _entry(path, entry)
+                continue
             try:
-                stack.append(_listing(Path(entry.path), path + "/"))
+                stack.append(_listing(entry.path, path + "/"))
             except OSError:
                 yield Entry(path + "/", 0, 0, "error.unreadable")
-            continue
-        yield _entry(path, entry)
+                continue
+            break
+        else:
+            stack.pop()
 
 
-def _listing(folder: Path, prefix: str) -> Iterator[tuple[bytes, str, os.DirEntry[str]]]:
+def _listing(folder: Path | str, prefix: str) -> Iterator[tuple[bytes, str, os.DirEntry[str]]]:
     """One folder, sorted so that a walk in this order visits whole paths in byte order: folders as `name/`."""
     with os.scandir(folder) as entries:
         rows = [
-            (os.fsencode(e.name + "/" * e.is_dir(follow_symlinks=False)), prefix + e.name, e) for e in entries
+            (os.fsencode(e.name + "/" if e.is_dir(follow_symlinks=False) else e.name), prefix + e.name, e)
+            for e in entries
         ]
-    return iter(sorted(rows, key=lambda row: row[0]))
+    return iter(sorted(rows, key=itemgetter(0)))
 
 
 def _entry(path: str, entry: os.DirEntry[str]) -> Entry:
@@ -144,7 +146,7 @@ class FolderShard:
 
     def kept_path(self, data: Path, row: int) -> Path:
         """The same path below the data folder."""
-        return data / self.data_uri / self.entries[row].path
+        return data.joinpath(self.data_uri, self.entries[row].path)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -171,9 +173,10 @@ def listing_of(data: Path, uri: str) -> Listing:
     """Of all files in a folder below `data`, as a run's papers have it; `OSError` if something else lies there."""
     listing, prefix = Listing(), f"{uri}/" if uri else ""
     for entry in walk(data / uri):
+        path = f"{data}/{prefix}{entry.path}"
         if entry.gap is not None:
-            raise OSError(f"{data / uri / entry.path} is no plain file; the run wrote only such.")
-        listing.add(prefix + entry.key, durable.sha256_of(data / uri / entry.path), entry.size)
+            raise OSError(f"{path} is no plain file; the run wrote only such.")
+        listing.add(prefix + entry.key, durable.sha256_of(path), entry.size)
     return listing
 
 

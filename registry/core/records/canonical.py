@@ -36,7 +36,7 @@ def _plain(value: object, depth: int, *, ordered: bool) -> Any:
     """The value as dicts, lists and scalars, members in the order of RFC 8785 if asked; `_Refused` if it has others."""
     if depth > _MAX_DEPTH:
         raise _Refused(f"is nested more than {_MAX_DEPTH} deep.")
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):
         if not -LIMIT < value < LIMIT:
@@ -44,9 +44,9 @@ def _plain(value: object, depth: int, *, ordered: bool) -> Any:
         return int(value)
     if isinstance(value, float):
         raise _Refused(f"is the fraction {value}; hashed JSON holds integers and strings only.")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return _plain_members(value, depth, ordered=ordered)
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, list | tuple | Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         items = []
         for number, item in enumerate(value):
             try:
