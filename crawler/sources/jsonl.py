@@ -24,6 +24,7 @@ from crawler.sources.metadata import METADATA, addresses_in, addresses_of_row, r
 from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
 
 _BOM = b"\xef\xbb\xbf"
+_TRUNCATED = "error.truncated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,6 @@ class JsonLinesShard:
     """Instead of a text, what each line states of an item elsewhere: the columns of that, empty to find them."""
     attributes: tuple[tuple[str, Place], ...] = ()
     """Dolma's files about this one: where they go, and where they lie."""
-    only_lines: bool = False
-    """Not parsed: the key is the line's number, and nothing else is known of an item. Enough to write it back."""
     whole_file: bool = True
 
     @property
@@ -56,33 +55,33 @@ class JsonLinesShard:
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Line by line; a line above the limit is passed over in pieces and counted as one broken item."""
-        with reading(self.place, watch, name=self.name) as file:
-            if codec_of(self.name) is None:
-                yield from self._lines(file, max_bytes)
-            else:
-                yield from self._unpacked_lines(file, max_bytes)
-
-    def _unpacked_lines(self, file: BinaryIO, max_bytes: int) -> Iterator[Sample]:
-        """The lines before the damage, if there is any, and one broken item for what follows."""
-        row = 0
-        try:
-            for sample in self._lines(file, max_bytes):
-                yield sample
-                row = sample.row + 1
-        except OSError as problem:
-            if problem.errno is not None:
-                raise  # of the disk, not of the content
-            yield Sample(row, f"{row + 1}…", b"", 0, gap="error.truncated")
-
-    def _lines(self, file: BinaryIO, max_bytes: int) -> Iterator[Sample]:
-        row = 0
-        while line := file.readline(max_bytes + 1):
-            if len(line) > max_bytes and not line.endswith(b"\n"):
-                size = len(line) + _pass_over(file, max_bytes)
-                yield Sample(row, str(row + 1), b"", size, gap="error.too-large")
-            else:
+        for row, (line, size, gap) in enumerate(self._pieces(max_bytes, watch)):
+            if gap is None:
                 yield self._parse(row, line)
-            row += 1
+            else:
+                key = f"{row + 1}…" if gap == _TRUNCATED else str(row + 1)
+                yield Sample(row, key, b"", size, gap=gap)
+
+    def lines(self, max_bytes: int, watch: Watch) -> Iterator[bytes]:
+        """The lines without a look at what they are, for whoever knows which to write back; empty if that is none."""
+        return (line for line, _, _ in self._pieces(max_bytes, watch))
+
+    def _pieces(self, max_bytes: int, watch: Watch) -> Iterator[tuple[bytes, int, str | None]]:
+        """Line, size, and why there is no line.
+
+        Of a packed file the lines before the damage, if there is any, and one broken item for what follows.
+        """
+        with reading(self.place, watch, name=self.name) as file:
+            try:
+                while line := file.readline(max_bytes + 1):
+                    if len(line) > max_bytes and not line.endswith(b"\n"):
+                        yield b"", len(line) + _pass_over(file, max_bytes), "error.too-large"
+                    else:
+                        yield line, len(line), None
+            except OSError as problem:
+                if problem.errno is not None or codec_of(self.name) is None:
+                    raise  # of the disk, not of the content
+                yield b"", 0, _TRUNCATED
 
     def sink(self, data: Path) -> Sink:
         """Kept lines go to a file of the same name."""
@@ -94,8 +93,6 @@ class JsonLinesShard:
         return data / self.name
 
     def _parse(self, row: int, line: bytes) -> Sample:
-        if self.only_lines:
-            return Sample(row, str(row + 1), line, len(line))
         body = line.removeprefix(_BOM) if row == 0 else line
         try:
             record = orjson.loads(body)
@@ -134,6 +131,10 @@ class JsonLinesSink:
         self._name = name
         self._attributes = attributes
         self.written: tuple[Written, ...] = ()
+
+    def write_line(self, line: bytes) -> None:
+        """One line, where no attributes are beside it."""
+        self._file.write(line)
 
     def write(self, sample: Sample) -> None:
         """One line."""

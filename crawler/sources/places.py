@@ -27,6 +27,8 @@ def unwatched(data: bytes) -> None:
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
+_PIECE = 1 << 18
+"""Bytes that are written at once."""
 
 _CODECS = {".gz": "gzip", ".tgz": "gzip", ".zst": "zstd"}
 
@@ -160,7 +162,8 @@ class Output:
         path = data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         self._name = name
-        self._file = path.open("wb", buffering=CHUNK)
+        self._file = path.open("wb", buffering=_PIECE)
+        self._waiting = bytearray()
         self._digest = sha256()
         self._packed: io.RawIOBase | None = None
         self._size = 0
@@ -182,6 +185,7 @@ class Output:
         """Finish; only now the file has a digest."""
         if self._packed is not None:
             self._packed.close()
+        self._flush()
         self._file.close()
         return Written(self._name, self._digest.hexdigest(), self._size)
 
@@ -192,9 +196,16 @@ class Output:
     def _put(self, data: bytes) -> None:
         if self._file.closed:
             return
-        self._file.write(data)
-        self._digest.update(data)
+        self._waiting += data
         self._size += len(data)
+        if len(self._waiting) >= _PIECE:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Digest in large pieces: for short ones, calling takes longer than digesting."""
+        self._file.write(self._waiting)
+        self._digest.update(self._waiting)
+        self._waiting.clear()
 
 
 class _Into(io.RawIOBase):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crawler.sources.base import Sample, Shard, Sink, Written
-from crawler.sources.jsonl import JsonLinesShard
+from crawler.sources.jsonl import JsonLinesShard, JsonLinesSink
 from crawler.sources.parquet import ParquetShard
 from crawler.sources.parquet_sink import ParquetSink
 
@@ -24,9 +23,12 @@ def rewrite(
     with shard.sink(data) as sink:
         if isinstance(shard, ParquetShard) and shard.metadata_only and isinstance(sink, ParquetSink):
             _rewrite_table(shard, sink, kept, digest.update)
+        elif isinstance(shard, JsonLinesShard) and not shard.attributes and isinstance(sink, JsonLinesSink):
+            lines = shard.lines(max_bytes, digest.update)
+            for line, stays in zip(lines, kept.tolist(), strict=False):  # of a changed file, the digest tells
+                if stays:
+                    sink.write_line(line)
         else:
-            if isinstance(shard, JsonLinesShard) and not shard.attributes:
-                shard = replace(shard, only_lines=True)
             for sample in shard.read(max_bytes, digest.update):
                 _put(sample, sink, kept)
     return sink.written, digest.hexdigest()
