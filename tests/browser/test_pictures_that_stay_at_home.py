@@ -162,11 +162,22 @@ def test_what_cannot_be_registered_is_said_at_once_and_not_sent(visit: Visits, t
         row = page.locator("[data-state=refused]", has=page.get_by_text(name, exact=True))
         expect(row).to_contain_text(said)
     expect(page.locator("[data-state=twice]")).to_contain_text("byte for byte")
-    expect(page.get_by_text("are read by us, not by your browser. This file will be sent.")).to_be_visible()
+    expect(
+        page.get_by_text("are read by us, not by your browser. It is not sent unless you say so.")
+    ).to_be_visible()
     expect(page.locator("#rows progress")).to_have_count(0)
     assert objections(page) == []
+
+    # What needs no answer is registered; the rest waits for one.
     page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.get_by_text("6 of 7 done")).to_be_visible()
+    expect(page.locator("#asks")).to_contain_text("your browser cannot read 1.")
+    expect(page.locator("#asks")).to_be_focused()
+    assert objections(page) == []
+    assert [name for name, data in contents.items() if sent.holds(data)] == []
+    page.get_by_role("button", name="Yes, send them").click()
     expect(page.get_by_text("7 of 7 done")).to_be_visible()
+    expect(page.locator("#asks")).to_be_hidden()
     expect(page.locator("[data-state=reserved]")).to_have_count(2)
     assert objections(page) == []
     assert [name for name, data in contents.items() if sent.holds(data)] == ["page.html"]
@@ -340,3 +351,15 @@ def test_previews_are_made_on_the_device_and_the_file_is_shown_afterwards(
     expect(page.get_by_text("Parts of this picture are recognised from the next edition on.")).to_be_visible()
     page.get_by_role("button", name="Delete the preview").click()
     expect(page.get_by_role("img", name="Fingerprint of the work")).to_be_visible()
+
+    # The choice is remembered for the next time, and for nobody else who uses this browser.
+    made.open("/en/works/register")
+    expect(page.get_by_label("Keep a small preview")).to_be_checked()
+    page.get_by_label("No preview").check()
+    page.reload()
+    expect(page.get_by_label("No preview")).to_be_checked()
+    page.get_by_label("Keep a small preview").check()
+    made.context.clear_cookies()
+    made.sign_up("creator", "Jette")
+    made.open("/en/works/register")
+    expect(page.get_by_label("No preview")).to_be_checked()

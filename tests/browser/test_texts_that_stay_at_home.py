@@ -15,6 +15,7 @@ from registry.core.decisions import Policy, Purpose, Request, Verdict
 from registry.core.fingerprints import MD5, WINNOW32, fingerprint_bytes
 from registry.core.matching import Matcher
 from registry.works.models import StoredFingerprint, Work, WorkVersion
+from tests.support import manuscripts
 from tests.support.axe import objections
 from tests.support.pictures import TEXT, png
 from tests.support.published import Shelf
@@ -75,10 +76,11 @@ def test_only_fingerprints_of_texts_are_sent(visit: Visits, tmp_path: Path) -> N
         row = page.locator("[data-state=refused], [data-state=twice]", has=page.get_by_text(name, exact=True))
         expect(row).to_contain_text(said)
         expect(row).to_contain_text("This file did not leave your device")
-    expect(
-        page.get_by_text("web pages are read by us, not by your browser. This file will be sent.")
-    ).to_be_visible()
+    row = page.locator("#rows li", has=page.get_by_text("page.html"))
+    expect(row).to_contain_text("not by your browser. It is not sent unless you say so.")
     assert objections(page) == []
+    page.get_by_role("button", name="Yes, send them").click()
+    expect(row).to_contain_text("not by your browser. This file will be sent.")
     page.check("#send")  # is for pictures: of texts there are no parts that would be missed
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_text("9 of 9 done")).to_be_visible()
@@ -121,7 +123,28 @@ def test_only_fingerprints_of_texts_are_sent(visit: Visits, tmp_path: Path) -> N
     assert f"about {match.passage.words} words" in told
 
 
-def test_documents_are_sent_only_by_who_wishes_to(visit: Visits, tmp_path: Path) -> None:
+def test_documents_are_registered_only_by_who_sends_them(visit: Visits, tmp_path: Path) -> None:
+    """Each kind that the browser does not read; whoever says no registers the others, and sends nothing."""
+    documents = {
+        "page.html": b"<!doctype html><p>" + story(9, 60).encode(),
+        "book.epub": manuscripts.epub([story(10, 60)]),
+        "paper.pdf": manuscripts.pdf([story(11, 60)]),
+        "letter.docx": manuscripts.docx(manuscripts.paragraph(story(12, 60))),
+    }
+    contents = documents | {"poem.txt": story(13, 60).encode()}
+    made = visit()
+    page = made.sign_up("creator", "Theo")
+    made.open("/en/works/register")
+    page.set_input_files("#files", written(tmp_path, contents))
+    expect(page.get_by_text("It is not sent unless you say so.")).to_have_count(4)
+    expect(page.locator("#asks")).to_contain_text("your browser cannot read 4.")
+    page.get_by_role("button", name="No, leave them out").click()
+    page.get_by_role("button", name="Register", exact=True).click()
+    expect(page.get_by_text("1 of 1 done")).to_be_visible()
+    assert heard_of(made, contents) == []
+
+
+def test_documents_are_checked_only_by_who_sends_them(visit: Visits, tmp_path: Path) -> None:
     contents = {"page.html": b"<!doctype html><p>" + story(6, 60).encode()}
     made = visit()
     page = made.open("/en/")

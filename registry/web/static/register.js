@@ -1,11 +1,11 @@
 // Makes the fingerprints of files here, each as soon as it is chosen, and sends them a few at a time: one bad file or a
-// lost connection spoils nothing. What a browser cannot read exactly is sent as a file. Without script the form sends all
-// files at once, and the answer is a page with the same results.
+// lost connection spoils nothing. What a browser cannot read exactly is sent as a file, if its maker agrees. Without
+// script the form sends all files at once, and the answer is a page with the same results.
 import { droppedFiles, isLitter } from "./dropped.js";
 import { FileList } from "./filelist.js";
 import { figure, filled, rowOf, sizeOf } from "./filerows.js";
 import { hashed, words } from "./hash/device.js";
-import { Lost, Memory, bodyOf, post, request } from "./sending.js";
+import { Lost, Memory, bodyOf, keepChoice, keptChoice, post, request } from "./sending.js";
 
 const form = document.getElementById("register");
 const pick = document.getElementById("files");
@@ -17,6 +17,7 @@ const count = document.getElementById("count");
 const making = document.getElementById("making");
 const ledger = document.getElementById("ledger");
 const unsent = document.getElementById("unsent");
+const asks = document.getElementById("asks");
 const button = form.querySelector("[type=submit]");
 const mostBytes = Number(form.dataset.most); // of a request
 const mostAtOnce = Number(form.dataset.atOnce); // works of a request
@@ -31,9 +32,12 @@ let adding = Promise.resolve();
 let pending = memory.recall("pending"); // the request whose answer is not there yet
 let missing = 0; // files that were chosen before the page was reloaded, and are not on record
 let lost = null; // a timer, while there is no connection
+let wanted = false; // all that could be registered is, and the rest waits for an answer
 
 const titleOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[_\s]+/g, " ").trim();
 const isOpen = (item) => item.state === "open";
+const isAsked = (item) => isOpen(item) && item.sends && !item.agreed; // may this file be sent?
+const isNext = (item) => isOpen(item) && !isAsked(item);
 
 // -- the files --------------------------------------------------------------------------------------------------------
 // An item is a file and what became of it. `state`: "open" until it is known, then that of its row; `said`: what goes on.
@@ -67,7 +71,8 @@ async function look(item) {
   else if (answer.is === "send" && item.size > mostBytes) settle(item, "refused", words("too-large"));
   else if (answer.is === "send") {
     item.sends = true;
-    item.said = `${words(answer.why)} ${chosen.dataset.send}`;
+    item.why = words(answer.why);
+    item.said = `${item.why} ${chosen.dataset.ask}`;
   } else if (!isTwice(item, digestOf(answer.found))) {
     item.found = answer.found;
     item.preview = answer.preview ?? null;
@@ -138,6 +143,10 @@ function tell() {
   making.hidden = read === items.length;
   making.querySelector("progress").value = items.length ? read / items.length : 0;
   making.querySelector("span").textContent = filled(chosen.dataset.read, { read: figure(read), all: figure(items.length) });
+  const asked = items.filter(isAsked).length;
+  asks.hidden = asked === 0;
+  const question = filled(asks.dataset.asked, { count: figure(asked) });
+  if (asked && asks.firstElementChild.textContent !== question) asks.firstElementChild.textContent = question;
   unsent.hidden = missing === 0 || lost !== null || button.disabled;
   const apart = { left: figure(missing), done: figure(items.length - open) };
   unsent.querySelector("p").textContent = filled(unsent.dataset.left, apart);
@@ -160,7 +169,7 @@ function aboutAll() {
 // What is next: one file, the fingerprints of a text, or those of as many pictures as are ready.
 function nextBatch(first) {
   if (isSentAlone(first)) return [first];
-  const open = list.items.slice(list.items.indexOf(first)).filter(isOpen);
+  const open = list.items.slice(list.items.indexOf(first)).filter(isNext);
   const end = open.findIndex((item) => !item.looked || isSentAlone(item));
   return open.slice(0, end < 0 ? open.length : end).slice(0, mostAtOnce);
 }
@@ -256,9 +265,9 @@ async function registerAll() {
   try {
     await adding;
     await askAgain();
-    for (let next; (next = list.items.find(isOpen)); ) {
+    for (let next; (next = list.items.find(isNext)); ) {
       await next.ready;
-      if (!isOpen(next) || !list.items.includes(next)) continue;
+      if (!isNext(next) || !list.items.includes(next)) continue;
       items = nextBatch(next);
       for (const item of items) Object.assign(item, { part: 0, said: "", wrong: false });
       for (const item of items) list.changed(item);
@@ -266,6 +275,8 @@ async function registerAll() {
       if (!answer.ok) return refused(items, answer.page);
       take(items, answer);
     }
+    wanted = list.items.some(isAsked);
+    if (wanted) requestAnimationFrame(() => asks.focus()); // once it is shown
   } catch (error) {
     if (!(error instanceof Lost)) throw error;
     lost = setTimeout(registerAll, AGAIN_MS);
@@ -289,6 +300,22 @@ async function askAgain() {
   take(asked.map((kept) => byDigest.get(kept.digest) ?? restored({ ...kept, state: "open" })), answer);
 }
 
+// -- may what the browser cannot read be sent? ------------------------------------------------------------------------
+function agree() {
+  for (const item of list.items.filter(isAsked)) {
+    item.agreed = true;
+    item.said = `${item.why} ${chosen.dataset.send}`;
+    list.changed(item);
+  }
+  if (wanted) registerAll();
+  else button.focus();
+}
+
+function decline() {
+  for (const item of list.items.filter(isAsked)) list.remove(item);
+  pick.focus();
+}
+
 // -- what was there before the page was reloaded ----------------------------------------------------------------------
 function restored(kept) {
   const item = { ...kept, file: null, size: 0, looked: true };
@@ -305,6 +332,15 @@ function restore() {
   if (pending) registerAll();
 }
 
+// -- what was chosen the last time --------------------------------------------------------------------------------------
+function rememberPreviews() {
+  const choices = form.querySelectorAll("[name=preview]");
+  for (const choice of choices) {
+    if (choice.value === keptChoice("preview", form.dataset.account)) choice.checked = true;
+    choice.addEventListener("change", () => keepChoice("preview", form.dataset.account, choice.value));
+  }
+}
+
 // -- choosing ---------------------------------------------------------------------------------------------------------
 document.getElementById("sent").hidden = true;
 for (const id of ["sent-not", "folders", "parts"]) document.getElementById(id).hidden = false;
@@ -319,11 +355,15 @@ drop.addEventListener("drop", async (event) => {
   drop.classList.remove("is-over");
   add(await droppedFiles(event.dataTransfer));
 });
+const [yes, no] = asks.querySelectorAll("button");
+yes.addEventListener("click", agree);
+no.addEventListener("click", decline);
 addEventListener("online", () => { if (lost !== null) registerAll(); });
 form.addEventListener("submit", (event) => {
   if (list.items.length === 0) return;
   event.preventDefault();
   registerAll();
 });
+rememberPreviews();
 restore();
 add([...pick.files]); // chosen before this script was there

@@ -1,6 +1,7 @@
 // Sends what is registered, a few works in a request, each request under a key of its own (Idempotency-Key): sent again
 // because its answer was lost, it has its effect once and gets the same answer. What was answered, and the request that
-// is under way, are kept for this tab and this session, so that a reloaded page knows of both.
+// is under way, are kept for this tab and this session, so that a reloaded page knows of both. A choice that holds for the
+// next time, too, is kept by the browser, for the account that made it.
 
 const TIMEOUT_MS = 60_000;
 const MEMORY = "vorbehalt-register";
@@ -42,6 +43,23 @@ export class Memory {
 
   clear() {
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(MEMORY)) sessionStorage.removeItem(key);
+  }
+}
+
+// -- what this browser remembers for an account -------------------------------------------------------------------------
+export function keptChoice(what, account) {
+  try {
+    return localStorage.getItem(`${MEMORY}:${what}:${account}`);
+  } catch {
+    return null; // forbidden
+  }
+}
+
+export function keepChoice(what, account, value) {
+  try {
+    localStorage.setItem(`${MEMORY}:${what}:${account}`, value);
+  } catch {
+    // full, or forbidden: then it is chosen anew the next time
   }
 }
 
