@@ -128,7 +128,7 @@ def test_the_wheel_has_every_file_that_the_source_tree_has(wheel: Path) -> None:
     [
         "registry/core/fingerprints/vectors.json",
         "registry/core/fingerprints/minhash128.v1.npz",
-        "registry/core/matching/background.v2.npz",
+        "registry/core/matching/background.v3.npz",
         "registry/base/migrations/env.py",
         "registry/base/migrations/script.py.mako",
         "registry/base/migrations/versions/0001_first_schema.py",

@@ -3,7 +3,7 @@
 Single coincidences of unrelated texts are hardly ever collisions of hashes. They are set phrases: licence headers,
 verses, imprints, the same agency's line in three newspapers. Two sources tell which fingerprints are of such phrases:
 
-* a background list that ships with the package, `background.v2.npz`, see `passages_background`;
+* a background list that ships with the package, `background.v3.npz`, see `passages_background`;
 * the registry itself, whenever an edition is made: a fingerprint that works of three different owners have.
 
 The second rule has an exception, so that nobody can make another's text common by registering it, or a chapter of it,
@@ -14,9 +14,11 @@ island in a text of its own; what is shared for pages, or from the first line of
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -29,18 +31,18 @@ from registry.core.matching.passages import COMMON, FILE_SHIFT
 
 OWNERS: Final = 3
 """Different owners whose works make a fingerprint common."""
-_FILE: Final = "background.v2.npz"
-_SHA256: Final = "6973fa54d65d49d54a574719a3d47bc68ca43d0e7260e97803ee726a95477c12"
+_FILE: Final = "background.v3.npz"
+_SHA256: Final = "b29c8cf51ac0e8fe99ba6c1f16f0d95966b0751e1d510b73dd77cba6225986eb"
 _AROUND: Final = 65
 """Fingerprints of a text, some 230 words, among which a phrase is the smaller part; all, if the text has fewer."""
 KEPT_BITS: Final = 40
-"""Of each value in the background list. Of 10^9 registered fingerprints, some 400 are dropped by chance."""
-_MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
+"""Of each value in the background list. Of 10^9 registered fingerprints, some 1,300 are dropped by chance."""
+MASK: Final = np.uint64((1 << KEPT_BITS) - 1)
 
 
 def is_background(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which of these fingerprints are of texts in the background list."""
-    background, kept = _background(), values & _MASK
+    background, kept = _background(), values & MASK
     place = np.minimum(np.searchsorted(background, kept), len(background) - 1)
     return np.asarray(background[place] == kept)
 
@@ -48,14 +50,29 @@ def is_background(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
 @cache
 def _background() -> NDArray[np.uint64]:
     """Sorted; `Corrupt` if the file is not as it was shipped."""
-    source = resources.files(__package__).joinpath(_FILE)
-    with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        kept = stored["values"]
-    if hashlib.sha256(kept.tobytes()).hexdigest() != _SHA256:
+    with resources.as_file(resources.files(__package__).joinpath(_FILE)) as file:
+        values = read_values(file)
+    if hashlib.sha256(values.tobytes()).hexdigest() != _SHA256:
         raise Corrupt(f"{_FILE} is damaged. Install the package again.")
-    wide = np.zeros((len(kept), 8), np.uint8)
-    wide[:, : kept.shape[1]] = kept
-    return wide.view("<u8").reshape(-1).astype(np.uint64)
+    return values
+
+
+def packed_values(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """(5, N) the differences of sorted values, byte by byte, the lowest first: the higher ones hardly take room."""
+    gaps = np.diff(values, prepend=np.uint64(0)).astype("<u8")
+    return np.ascontiguousarray(gaps.view(np.uint8).reshape(-1, 8).T[: KEPT_BITS // 8])
+
+
+def read_values(file: Path) -> NDArray[np.uint64]:
+    """(N,) the sorted values of a list; `Corrupt` if it is none."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            gaps = stored["gaps"]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise Corrupt(f"{file} is no list of common phrases, or is damaged.") from error
+    wide = np.zeros((gaps.shape[-1], 8), np.uint8)
+    wide[:, : len(gaps)] = gaps.T
+    return np.cumsum(wide.view("<u8").reshape(-1), dtype=np.uint64)
 
 
 def with_common_marked(lists: Mapping[str, ListColumns], owners: NDArray[np.int64]) -> dict[str, ListColumns]:

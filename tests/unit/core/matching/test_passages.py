@@ -15,11 +15,10 @@ from registry.core.decisions import Grade
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints import WINNOW32, Fingerprint, fingerprint_text
 from registry.core.fingerprints.winnow_records import unpacked
-from registry.core.matching import ListColumns, Match, Matcher, passages_background
+from registry.core.matching import ListColumns, Match, Matcher
 from registry.core.matching import passages as tables
 from registry.core.matching.passages import COMMON, PassageIndex
-from registry.core.matching.passages_background import background
-from registry.core.matching.passages_common import is_background, mark_common
+from registry.core.matching.passages_common import mark_common
 from registry.core.matching.passages_search import MIN_WORDS, Passage, search
 
 LETTERS = "eeeeennnniiirrrssstttaaadddhhuullcgmobwfkzpväöüß"
@@ -33,11 +32,6 @@ PSALM = (
     "The LORD is my shepherd; I shall not want. He maketh me to lie down in green pastures: he leadeth me beside the "
     "still waters. He restoreth my soul: he leadeth me in the paths of righteousness for his name’s sake. Yea, though "
     "I walk through the valley of the shadow of death, I will fear no evil: for thou art with me."
-)
-HAMLET = (
-    "To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer the slings and arrows of "
-    "outrageous fortune, or to take arms against a sea of troubles, and by opposing end them? To die, to sleep, no "
-    "more; and by a sleep to say we end the heartache, and the thousand natural shocks that flesh is heir to."
 )
 
 
@@ -202,40 +196,6 @@ def test_marking_an_empty_list_is_nothing() -> None:
     none = ListColumns(empty.codes[:0], empty.work_rows[:0], empty.kinds[:0], empty.aux[:0])
     assert len(mark_common(none, np.array([], np.int64))) == 0
     assert len(PassageIndex.build(none).find(np.arange(5, dtype=np.uint64))[0]) == 0
-
-
-def test_the_background_list_has_licences_scripture_and_shakespeare_and_no_other_text() -> None:
-    for text, expected in ((LICENCE, 0.6), (PSALM, 0.6), (HAMLET, 0.6), (prose(5_000, 70), 0.0)):
-        share = is_background(unpacked(code(text)).values).mean()
-        assert share >= expected if expected else share == 0.0
-
-
-def test_a_background_list_is_made_of_texts_and_of_another_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second, both = prose(300, 71), prose(300, 72), tmp_path / "both.npz"
-    np.savez(tmp_path / "first.npz", values=background([first]))
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "a.txt").write_text(second)
-    (tmp_path / "texts" / "b.txt").write_bytes(b"\xff\xfe no text")
-    monkeypatch.setattr(
-        "sys.argv",
-        ["make", "--out", str(both), "--and", str(tmp_path / "first.npz"), str(tmp_path / "texts")],
-    )
-    passages_background.main()
-    made = np.load(both, allow_pickle=False)["values"]
-    assert np.array_equal(made, background([second, first]))
-
-
-def test_a_damaged_background_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from registry.core.matching import passages_common as common
-
-    monkeypatch.setattr(common, "_SHA256", "00" * 32)
-    common._background.cache_clear()
-    with pytest.raises(Corrupt, match="Install the package again"):
-        is_background(np.arange(3, dtype=np.uint64))
-    monkeypatch.undo()
-    common._background.cache_clear()
 
 
 # -- the table ---------------------------------------------------------------------------------------------
