@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flask import redirect, render_template, request, url_for
@@ -19,6 +18,7 @@ from registry.core.ids import format_id, parse_id
 from registry.licences import basket
 from registry.licences.accepting import MAX_AT_ONCE, Changed, Look, accept_as_read, look
 from registry.licences.basket_form import Looked, looked
+from registry.licences.basket_view import is_unknown, least
 from registry.licences.details import agreements_seen
 from registry.licences.models import Agreement
 from registry.licences.queries import newest_agreements
@@ -115,7 +115,7 @@ def _page(
     looks = look(session, actor, offers, sources())
     asked = looked(form) if form.text("purpose") else _of_offer(looks[0])
     public = parties.public_names(session, {each.details.offer.owner_id for each in looks})
-    costs = _costs(session, actor, looks, asked)
+    costs, in_basket = _costs(session, actor, looks, asked)
     return render_template(
         "licences/accept.html",
         looked=asked,
@@ -125,7 +125,10 @@ def _page(
         changed=set(changed),
         names=public,
         costs=costs,
-        totals=_totals(costs.values()),
+        totals=least(costs.values()),
+        unknown=any(map(is_unknown, costs.values())),
+        least=least,
+        in_basket=in_basket,
         from_basket=bool(form.text("purpose")),
     )
 
@@ -138,26 +141,23 @@ def _of_offer(one: Look) -> Looked:
 
 def _costs(
     session: Session, actor: Actor, looks: Sequence[Look], asked: Looked
-) -> Mapping[bytes, LicenceCost]:
-    """What each offer costs in a quarter, by its public id: for its works in the basket, else for each of them once."""
+) -> tuple[Mapping[bytes, LicenceCost], bool]:
+    """What each offer costs in a quarter, by its public id; and whether for its works as they are in the basket.
+
+    If none of them is in the basket, for each of its works once.
+    """
     about = [work.public_id for each in looks if each.obstacle is None for work in each.works]
     units = {work: n for work, n in basket.contents(session, actor).items() if work in set(about)}
+    in_basket = bool(units)
     units = units or dict.fromkeys(about[:_PRICED], 1)
     if not units:
-        return {}
+        return {}, False
     names = {format_id("offer", each.details.offer.public_id): each for each in looks}
     command = PreviewCosts(units, asked.purpose, asked.territory, tuple(names))
     preview = remuneration.preview_costs(session, actor, command, sources())
-    return {
+    found = {
         names[cost.licence].details.offer.public_id: cost
         for cost in preview.licences
         if cost.licence in names
     }
-
-
-def _totals(costs: Iterable[LicenceCost]) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for cost in costs:
-        if cost.currency is not None:
-            found[cost.currency] += cost.total_minor
-    return dict(sorted(found.items()))
+    return found, in_basket

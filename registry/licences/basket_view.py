@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -58,19 +58,28 @@ class BasketView:
 
     @property
     def totals(self) -> Mapping[str, int]:
-        """What the offers cost in a quarter, by currency; without licences that the lab has already."""
-        found: Counter[str] = Counter()
-        for each in self.offers:
-            if each.cost is not None and each.cost.currency is not None:
-                found[each.cost.currency] += each.cost.total_minor
-        return dict(sorted(found.items()))
+        """What the offers cost in a quarter at least, by currency; without licences that the lab has already."""
+        return least([each.cost for each in self.offers if each.cost is not None])
 
     @property
     def unknown(self) -> bool:
         """Whether some component waits for a figure that the lab will declare."""
-        return any(
-            part.amount_minor is None for each in self.offers if each.cost for part in each.cost.components
-        )
+        return any(is_unknown(each.cost) for each in self.offers if each.cost is not None)
+
+
+def least(costs: Iterable[LicenceCost]) -> dict[str, int]:
+    """Minor units by currency: what is known, and of what waits for a figure its minimum."""
+    found: Counter[str] = Counter()
+    for cost in costs:
+        if cost.currency is not None:
+            waiting = (part.minimum_minor or 0 for part in cost.components if part.amount_minor is None)
+            found[cost.currency] += cost.total_minor + sum(waiting)
+    return dict(sorted(found.items()))
+
+
+def is_unknown(cost: LicenceCost) -> bool:
+    """Whether some of its components wait for a figure that the lab will declare."""
+    return any(part.amount_minor is None for part in cost.components)
 
 
 def view(

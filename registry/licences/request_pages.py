@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.base.context import reading, sources
 from registry.base.periods import whole_second
-from registry.core.decisions import Purpose
 from registry.licences import asked
 from registry.licences.asked import MOST, Asked
 from registry.licences.details import OfferDetails, offers_seen
@@ -16,8 +15,12 @@ from registry.licences.requests import RequestState, get_request
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.visitors import current_visitor, signed_in
+from registry.works import service as works
 
 blueprint = Pages("request_pages", "registry.licences")
+
+_DRAWN = 12
+"""So many works are shown with their fingerprints, to their makers; the others by their titles."""
 
 
 @blueprint.get("/requests")
@@ -57,7 +60,10 @@ def request_page(session: Session, actor: Actor, public_id: bytes, form: Form, *
         form=form,
         stale=stale,
         now=whole_second(sources().now()),
-        wide=Purpose(one.request.purpose) in {Purpose.ALL, Purpose.TDM, Purpose.TRAIN_AI},
+        codes={}
+        if actor.role is Role.LAB
+        else works.codes_to_draw(session, [w.id for w in one.works[:_DRAWN]]),
+        drawn=_DRAWN,
     )
 
 

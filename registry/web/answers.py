@@ -37,6 +37,8 @@ class Answer:
     facts: tuple[tuple[str, str], ...] = ()
     cells: Cells | None = None
     by_machine: bool = False
+    work: str = ""
+    """The number of the registered work that is reserved: a lab can ask for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def answer_for(name: str, found: FileFingerprints, checked: Checked) -> Answer:
         facts=_facts(*matches[0], is_text=is_text) if matches else (),
         cells=cells(codes["full"]) if "full" in codes else None,
         by_machine=bool(matches),
+        work=matches[0][0] if matches and verdict.chip == "reserved" else "",
     )
 
 

@@ -18,11 +18,13 @@ from registry.core.fingerprints import fingerprint_image
 from registry.core.ids import format_id
 from registry.core.records.runs import Counts
 from registry.core.settlement.periods import Period
+from registry.licences import basket
 from registry.licences import service as licences
 from registry.parties import service as parties
 from registry.parties.service import CreateMandate, May, Repertoire
 from registry.remuneration import service as remuneration
 from registry.web.legal import PAGES as LEGAL
+from registry.works.service import withdraw_work
 from tests.factories import Clock
 from tests.support.axe import objections
 from tests.support.pictures import png
@@ -32,6 +34,7 @@ from tests.support.works import register
 
 Visits = Callable[..., Any]
 TEMPLATES = Path(__file__).parents[2] / "deploy" / "legal"
+SHARE = {"type": "revenue_share", "ppm": 25_000, "minimum_minor": 50_000}
 SIZES: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (390, "light"), (1280, "dark"))
 
 
@@ -54,6 +57,7 @@ def story(server: Any) -> dict[str, Any]:
         mandate = CreateMandate(society.public_id, frozenset(May), Repertoire(all=True))
         parties.create_mandate(session, trade.anna, mandate, sources)
         claim = _claim(trade, work)
+        numbers = _market(trade)
     period = str(Period.of(clock()))
     with server.database.writing() as session:
         settled = remuneration.settle(session, parties.command_line(session, sources), period, sources)
@@ -83,6 +87,39 @@ def story(server: Any) -> dict[str, Any]:
         "heron": quarter.works[0],
         "licence": quarter.licence,
         "shared": quarter.shared.partition("@")[0],
+        **numbers,
+    }
+
+
+def _market(trade: Trade) -> dict[str, str]:
+    """Works of the maker in the lab's basket: one is offered, one is asked for, one answered, one was withdrawn."""
+    session, sources = trade.session, trade.sources
+    offered, asked, answered, gone, silent = (
+        trade.work(title=title) for title in ("Reeds", "Harbour", "Ferns", "Stairs", "Pears")
+    )
+    components = ({"type": "per_unit", "unit": "work", "amount_minor": 35, "per_units": 1}, SHARE)
+    create = licences.CreateTariff("EUR", components, "Pictures")
+    tariff = licences.create_tariff(session, trade.anna, create, sources).series.public_id
+    end = trade.clock() + timedelta(days=400)
+    names = (offered.public_id, answered.public_id)
+    command = licences.CreateOffer(names, Purpose.TRAIN_AI, ("DE", "AT"), valid_to=end, tariff=tariff)
+    offer = licences.create_offer(session, trade.anna, command, sources)
+    wider = licences.CreateOffer((offered.public_id,), Purpose.TRAIN_GENAI, tariff=tariff)
+    licences.create_offer(session, trade.anna, wider, sources)
+    requests = []
+    for work in (asked, answered):
+        ask = licences.AskForTerms((work.public_id,), Purpose.TRAIN_GENAI, message="For birds.\nRegards")
+        requests += licences.ask_for_terms(session, trade.lab, ask, sources)
+    licences.answer_with_offer(
+        session, trade.anna, licences.AnswerRequest(requests[1].public_id, tariff), sources
+    )
+    works = (offered, asked, answered, gone, silent)
+    basket.put(session, trade.lab, {work.public_id: 3 for work in works}, sources)
+    withdraw_work(session, trade.anna, gone.public_id, sources)
+    return {
+        "offer": format_id("offer", offer.public_id),
+        "asked": format_id("request", requests[0].public_id),
+        "answered": format_id("request", requests[1].public_id),
     }
 
 
@@ -120,6 +157,9 @@ PAGES = (
         ("lab", f"/declarations/{{shared}}/{{quarter}}/{figure}")
         for figure in ("net_income", "model_versions")
     ),
+    *(("lab", page) for page in ("/licences", "/basket?territory=DE", "/basket/accept?offer={offer}")),
+    *(("lab", page) for page in ("/requests", "/requests/new?basket=1", "/requests/{answered}")),
+    *(("maker", page) for page in ("/requests", "/requests/{asked}")),
     *(("society", page) for page in ("/uses", "/reconciliation?period={quarter}")),
     *(
         ("society", page)
@@ -193,6 +233,51 @@ def test_a_lab_declares_and_reports_step_by_step(visit: Visits, server: Any, sto
     expect(page.get_by_role("link", name="Beleg herunterladen")).to_be_visible()
     made.complaints.clear()  # the browser notes every answer that is not 2xx
     seen.complaints.clear()  # and what a page without an address of its own may not load
+
+
+def test_a_lab_asks_a_maker_answers_and_the_lab_accepts(
+    visit: Visits, server: Any, story: dict[str, Any]
+) -> None:
+    lab, maker = (
+        visit(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", java_script_enabled=False)
+        for _who in range(2)
+    )
+    lab.context.add_cookies([_cookie(server, story, "lab")])
+    maker.context.add_cookies([_cookie(server, story, "maker")])
+    seen = visit(reduced_motion="reduce")  # axe needs script
+
+    def look(page: Page) -> None:
+        seen.page.set_content(page.content().replace("<head>", f'<head><base href="{server.address}">'))
+        for width, scheme in SIZES:
+            _looks_well(seen.page, width, scheme)
+
+    page = lab.open("/de/basket")
+    page.get_by_role("link", name="Um ein Angebot bitten").click()
+    page.get_by_label("An die Kreativen").fill("Für ein Modell von Vögeln.")
+    page.get_by_role("button", name="Anfrage senden").click()
+    expect(page.get_by_text("1 Anfrage ist gestellt.")).to_be_visible()
+
+    page = maker.open("/de/works")
+    page.get_by_role("link", name="Lesen und antworten").click()
+    page.get_by_role("row", name="Pears").get_by_role("link", name="Lesen und antworten").click()
+    expect(page.get_by_text("Für ein Modell von Vögeln.")).to_be_visible()
+    page.get_by_label("Ja, gegen Geld").check()
+    page.get_by_label("Je benutztes Werk").fill("0,35")
+    page.get_by_role("button", name="Weiter: Was daraus folgt").click()
+    expect(page.get_by_text("Noch hat sich nichts geändert.")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Dieses Angebot machen").click()
+    expect(page.get_by_text("hat es noch nicht angenommen")).to_be_visible()
+
+    page = lab.open("/de/basket")
+    page.get_by_role("button", name="Lesen und annehmen").click()
+    expect(page.get_by_text("Noch ist nichts angenommen.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Lizenzen zum Annehmen")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Angebote annehmen").click()
+    expect(page.get_by_text("Lizenzen sind geschlossen.")).to_be_visible()
+    expect(page.get_by_role("row", name="0,35 € je Werk").first).to_be_visible()
+    seen.complaints.clear()  # what a page without an address of its own may not load
 
 
 def test_no_page_is_heavy(visit: Visits) -> None:

@@ -104,7 +104,7 @@ def test_from_works_to_licences(market: Market) -> None:
     page = market.lab.browser.open(market.put(first, second, third).location)
     text = text_of(page.text)
     assert "3 works were put in." in text
-    assert "A maker" in text
+    assert "Unnamed maker" in text
     assert "Anna" not in text
     assert "€0.25 a work" in text
     assert "Together, if all are accepted and used €0.50" in text
@@ -139,7 +139,7 @@ def test_some_of_several(market: Market) -> None:
     text = market.lab.browser.read("/en/basket")
     assert "$0.25" in text
     assert "at least €7.00" in text
-    assert "and by Net income" in text
+    assert "and by Net income, at least €7.00" in text
     _, read = market.read(flat)
     market.lab.browser.send("/en/basket/conclude", {"read": read})
     assert market.inside() == 1
