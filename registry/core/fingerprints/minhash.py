@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from registry.core.fingerprints import reference
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
-from registry.core.fingerprints.tables import text_tables
+from registry.core.fingerprints.tables import aligned, text_tables
 
 Signature = NDArray[np.uint32]
 """(128,) minima; all 0xFFFFFFFF where there was no gram."""
 
 BYTE_VALUES: Final = np.array([reference.splitmix64(byte) for byte in range(256)], np.uint64)
+LEAVING: Final = BYTE_VALUES * np.uint64(pow(reference.BASE, reference.GRAM, 2**64))
+"""What a byte has become in the hash of a gram by the time it leaves it."""
 _GRAMS_AT_ONCE: Final = 4096
 _LEAN_HEADER: Final = LEAN_HEADER.pack(LEAN_SEED, -LEAN_VALUES, LEAN_SCHEME)
 
@@ -34,6 +36,11 @@ def signature_by_numpy(normalised: bytes) -> Signature:
         permuted = tables.multipliers[:, None] * mixed + tables.increments[:, None]
         np.minimum(least, permuted.min(axis=1), out=least)
     return least
+
+
+def empty_signatures(count: int) -> NDArray[np.uint32]:
+    """(count, 128), of no gram; where vectors of a processor begin, so that none lies in two lines of its cache."""
+    return aligned(np.full((count, LEAN_VALUES), reference.EMPTY, np.uint32))
 
 
 def gram_hashes(normalised: bytes, size: int) -> NDArray[np.uint64]:

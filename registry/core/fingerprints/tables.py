@@ -58,7 +58,16 @@ def text_tables() -> TextTables:
     _check("offsets", offsets.astype("<u4").tobytes())
     _check("output", output.tobytes())
     _check("permutations", permutations.astype("<u4").tobytes())
-    return TextTables(offsets, output, permutations)
+    return TextTables(offsets, output, aligned(permutations))
+
+
+def aligned(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """A copy that begins at a multiple of 64 bytes."""
+    raw = np.empty(values.nbytes + 63, np.uint8)
+    begin = -raw.ctypes.data % 64
+    copy = raw[begin : begin + values.nbytes].view(np.uint32).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def _check(name: str, data: bytes) -> None:

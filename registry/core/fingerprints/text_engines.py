@@ -9,9 +9,16 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.core.fingerprints import metering, reference
+from registry.core.fingerprints import metering
 from registry.core.fingerprints.algorithms import LEAN_VALUES
-from registry.core.fingerprints.minhash import BYTE_VALUES, Signature, lean_codes, signature_by_numpy
+from registry.core.fingerprints.minhash import (
+    BYTE_VALUES,
+    LEAVING,
+    Signature,
+    empty_signatures,
+    lean_codes,
+    signature_by_numpy,
+)
 from registry.core.fingerprints.tables import text_tables
 from registry.core.fingerprints.text_normal import normalise, short_points
 from registry.core.fingerprints.winnow import fingerprints_by_numpy
@@ -96,12 +103,14 @@ def codes_by_kernels(texts: Sequence[bytes], *, signed: bool = True) -> ManyCode
     tables = text_tables()
     sizes = np.fromiter(map(len, texts), np.uint64, len(texts))
     largest, total = int(sizes.max(initial=0)), int(sizes.sum())
-    source, ends = np.frombuffer(b"".join(texts), np.uint8), np.cumsum(sizes, dtype=np.uint64)
-    normalised = np.empty(largest * kernels.MOST_GROWTH + 1, np.uint8)  # pages never touched take no memory
+    source = np.frombuffer(b"".join([*texts, bytes(kernels.MARGIN)]), np.uint8)
+    ends = np.cumsum(sizes, dtype=np.uint64)
+    room_for_one = largest * kernels.MOST_GROWTH + kernels.MARGIN
+    normalised = np.empty(room_for_one, np.uint8)  # pages never touched take no memory
     lengths, counts = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
     room = total // 8 + 64 * len(texts)  # twice as many as there are in any but an odd text
     while True:
-        signatures = np.full((len(texts) if signed else 0, LEAN_VALUES), reference.EMPTY, np.uint32)
+        signatures = empty_signatures(len(texts) if signed else 0)
         positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
         found = kernels.codes(
             source,
@@ -111,6 +120,7 @@ def codes_by_kernels(texts: Sequence[bytes], *, signed: bool = True) -> ManyCode
             tables.offsets,
             tables.output,
             BYTE_VALUES,
+            LEAVING,
             tables.permutations,
             signatures,
             positions,

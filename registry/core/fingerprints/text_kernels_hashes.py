@@ -5,60 +5,74 @@ The same integers as `reference`, far faster. Imported only where they pay.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import uint32, uint64
+from numba import uint64
 from numpy.typing import NDArray
 
 from registry.core.fingerprints.kernels import Bytes, compiled
+from registry.core.fingerprints.reference import BASE
+from registry.core.fingerprints.text_vectors import lower_by_eight, mix_sixteen
 
 Words = NDArray[np.uint32]
 LongWords = NDArray[np.uint64]
 
 BLOCK = 2048
-"""Grams that are hashed at a time: with all that is made of them they stay in the first cache."""
+"""Grams of which fingerprints are made at a time: with all that is made of them they stay in the first cache."""
 
 
 @compiled
-def minhash(text: Bytes, length: int, byte_values: LongWords, permutations: Words, least: Words) -> None:
+def minhash(
+    text: Bytes,
+    length: int,
+    byte_values: LongWords,
+    leaving: LongWords,
+    permutations: Words,
+    least: Words,
+    hashes: LongWords,
+    mixed: Words,
+) -> None:
     """Lower the 128 values of `least` by all 16-byte grams of text[:length]; see `minhash.signature_by_numpy`.
 
-    `permutations` is (2, 128). A block is filled up to a multiple of eight with its last gram, which changes nothing.
+    `leaving` is `byte_values` times the base to the 16th, `permutations` is (2, 128); `hashes` and `mixed`, (32,), are
+    memory to work in. Sixteen grams are permuted, while the next are mixed and those after them hashed by rolling: that
+    takes other units of a processor, mostly, and so next to no time. The last are filled up to a multiple of eight with
+    the very last, which changes nothing; up to seven bytes behind the length are read and mean nothing.
     """
-    grams = length - 15
-    if grams <= 0:
+    one, eight, sixteen = uint64(1), uint64(8), uint64(16)
+    if length < 16:
         return
-    hashes = np.empty(min(grams, BLOCK) + 15, np.uint64)
-    mixed = np.empty(min(grams, BLOCK) + 7, np.uint32)
-    for first in range(0, grams, BLOCK):
-        count = min(BLOCK, grams - first)
-        gram_hashes(text, first, count, 16, byte_values, hashes)
-        _mix(hashes[:count])
-        for i in range(uint64(count)):
-            m = uint32(hashes[i])
-            m = uint32(uint32(m ^ (m >> uint32(16))) * uint32(0x85EBCA6B))
-            m = uint32(uint32(m ^ (m >> uint32(13))) * uint32(0xC2B2AE35))
-            mixed[i] = uint32(m ^ (m >> uint32(16)))
-        filled = (count + 7) // 8 * 8
-        mixed[count:filled] = mixed[count - 1]
-        lower(mixed[:filled], permutations[0], permutations[1], least)
+    grams = uint64(length) - uint64(15)
+    state = uint64(0)
+    for i in range(sixteen):
+        state = state * uint64(BASE) + byte_values[text[i]]
+    hashes[0] = state
+    for i in range(one, min(grams, sixteen + sixteen)):
+        state = _rolled(state, text, i, byte_values, leaving)
+        hashes[i] = state
+    mix_sixteen(hashes, uint64(0), mixed)
+    for first in range(uint64(0), grams, sixteen):
+        here = first & sixteen
+        count = min(sixteen, grams - first)
+        for i in range(here + count, here + ((count + uint64(7)) & ~uint64(7))):
+            mixed[i] = mixed[here + count - one]
+        for i in range(uint64(0), count, eight):
+            lower_by_eight(mixed, here + i, permutations, least)
+            after = first + i + sixteen + sixteen
+            if after < grams:
+                for j in range(eight):
+                    state = _rolled(state, text, after + j, byte_values, leaving)
+                    hashes[here + i + j] = state
+            if i == 0:
+                mix_sixteen(hashes, here ^ sixteen, mixed)
 
 
 @compiled
-def lower(grams: Words, multipliers: Words, increments: Words, least: Words) -> None:
-    """Lower each value by its permutation of all grams, whose number is a multiple of eight.
-
-    Eight grams pass at a time, so that a vector holds neighbouring values, not neighbouring grams: nothing has to be
-    summed up across it in the end, and a text of a hundred bytes costs a hundredth of one of ten thousand. Compilers
-    turn a plain `if` into vector minima here; `min()` they do not.
-    """
-    for first in range(uint64(0), uint64(len(grams)), uint64(8)):
-        for k in range(uint64(len(least))):
-            a, b, lowest = multipliers[k], increments[k], least[k]
-            for j in range(uint64(8)):
-                value = uint32(uint32(a * grams[first + j]) + b)
-                if value < lowest:
-                    lowest = value
-            least[k] = lowest
+def _rolled(state: Any, text: Bytes, at: Any, byte_values: LongWords, leaving: LongWords) -> Any:
+    """The hash of the gram that begins at `at`, from that of the one before."""
+    entering = byte_values[text[at + uint64(15)]]
+    return state * uint64(BASE) + (entering - leaving[text[at - uint64(1)]])
 
 
 @compiled
@@ -72,7 +86,7 @@ def winnow(text: Bytes, length: int, byte_values: LongWords, positions: Words, v
     held = min(grams, BLOCK + 32)
     hashes = np.empty(held + 31, np.uint64)
     if held:
-        gram_hashes(text, 0, held, 32, byte_values, hashes)
+        _gram_hashes(text, 0, held, byte_values, hashes)
         _mix(hashes[:held])
     least = 0
     for i in range(1, min(held, 32)):
@@ -90,7 +104,7 @@ def winnow(text: Bytes, length: int, byte_values: LongWords, positions: Words, v
         least -= held - 32
         before += held - 32
         held = 32 + min(grams - before - 32, BLOCK)
-        gram_hashes(text, before + 32, held - 32, 32, byte_values, hashes[32:])
+        _gram_hashes(text, before + 32, held - 32, byte_values, hashes[32:])
         _mix(hashes[32:held])
     return found
 
@@ -131,16 +145,14 @@ def _choose(
 
 
 @compiled
-def gram_hashes(
-    text: Bytes, first: int, count: int, size: int, byte_values: LongWords, out: LongWords
-) -> None:
-    """Polynomial hashes of the `count` grams of `size` bytes, 16 or 32, from `first` on; see `minhash.gram_hashes`.
+def _gram_hashes(text: Bytes, first: int, count: int, byte_values: LongWords, out: LongWords) -> None:
+    """Polynomial hashes of the `count` grams of 32 bytes from `first` on; see `minhash.gram_hashes`.
 
     Not mixed yet. Four bytes are joined, then four of these, then two: each step is for many grams at a time, where a
-    rolling hash would wait for its last multiplication. `out` has room for count + size - 1.
+    rolling hash would wait for its last multiplication. `out` has room for count + 31.
     """
-    base = uint64(0x9E3779B97F4A7C15)
-    start, bytes_ = uint64(first), uint64(count + size)
+    base = uint64(BASE)
+    start, bytes_ = uint64(first), uint64(count + 32)
     one, two, three, four = uint64(1), uint64(2), uint64(3), uint64(4)
     for i in range(bytes_ - one):
         out[i] = byte_values[text[start + i]]
@@ -150,11 +162,10 @@ def gram_hashes(
     base *= base
     for i in range(bytes_ - uint64(16)):
         out[i] = ((out[i] * base + out[i + four]) * base + out[i + uint64(8)]) * base + out[i + uint64(12)]
-    if size == 32:
-        base *= base
-        base *= base
-        for i in range(uint64(count)):
-            out[i] = out[i] * base + out[i + uint64(16)]
+    base *= base
+    base *= base
+    for i in range(uint64(count)):
+        out[i] = out[i] * base + out[i + uint64(16)]
 
 
 @compiled

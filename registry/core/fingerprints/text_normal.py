@@ -52,6 +52,8 @@ class ShortPoints(NamedTuple):
 
     Few characters become three or four bytes: of those only the number. Nothing is left of a first byte alone.
     """
+    rows: NDArray[np.uint8]
+    """The same for vectors; see `byte_rows`."""
 
 
 @cache
@@ -68,4 +70,21 @@ def short_points() -> ShortPoints:
     pages[leads] = 256 + 64 * (leads - 0xC2) - 0x80
     alone = np.zeros(256, np.uint32)
     alone[:0x80] = points[:0x80]
-    return ShortPoints(pages, np.concatenate([alone, points[0x80:]]))
+    return ShortPoints(pages, np.concatenate([alone, points[0x80:]]), byte_rows(first, second, counts))
+
+
+def byte_rows(
+    first: NDArray[np.uint32], second: NDArray[np.uint32], counts: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """What stands in the place of each byte of these 2,048 characters, 0 for nothing: 33 rows of 128 bytes.
+
+    The first row is for ASCII. Then there is one for each first byte from 0xC0 on: for its own place, by the six low
+    bits of the second byte; then for the place of that. What leaves one byte leaves it in the second place; where the
+    second says 0xFF, which is in no text, there is no room for what is left.
+    """
+    rows = np.zeros((33, 2, 64), np.uint8)
+    rows[0] = first[:0x80].reshape(2, 64)
+    rows[1:, 0] = np.where(counts > 1, first, 0).reshape(32, 64)
+    rows[1:, 1] = np.where(counts > 2, 0xFF, np.where(counts > 1, second, first)).reshape(32, 64)
+    rows[1:3] = 0  # no text has the first bytes 0xC0 and 0xC1
+    return rows.reshape(-1)
