@@ -16,7 +16,7 @@ from rich.text import Text
 
 from crawler import words
 from crawler.modes import Mode, mode_of
-from crawler.runs.layout import CODES, DATA, RUN, VERDICTS
+from crawler.runs.layout import CODES, DATA, REPORT, RUN, VERDICTS
 from crawler.watching import Done
 from registry.core.records.runs import RunManifest
 
@@ -32,12 +32,12 @@ def console() -> Console:
 
 
 class Progress:
-    """The live line: share of the bytes, items a second, kept, left out, time left. Silent without a terminal."""
+    """The live line: what is being done, its share, counts, time left. Silent without a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, doing: str = "filtering") -> None:
         out = console()
         self._bar = Bar(
-            TextColumn("filtering"),
+            TextColumn(doing),
             BarColumn(_BAR),
             TaskProgressColumn(),
             TextColumn("{task.fields[counts]}"),
@@ -61,8 +61,14 @@ class Progress:
         """The size of what lies ahead."""
         self._bar.update(self._task, total=max(1, total_bytes))
 
+    def count(self, done: int, total: int, what: str) -> None:
+        """How many are behind, and of how many."""
+        self._bar.update(
+            self._task, total=max(1, total), completed=done, counts=f"{done:,} of {total:,} {what}"
+        )
+
     def update(self, done: Done) -> None:
-        """What is behind."""
+        """Which bytes are behind, items a second, kept, left out."""
         elapsed = self._bar.tasks[0].elapsed or 0.0
         rate = f"{done.seen / elapsed:,.0f}/s" if elapsed > 1 else ""
         counts = f"{done.seen:,} seen  {done.kept:,} kept  {done.seen - done.kept:,} left out  {rate}"
@@ -118,9 +124,13 @@ def _reasons(manifest: RunManifest) -> Table:
 
 
 def _bars(title: str, counts: Mapping[str, int]) -> Table:
-    """Reasons, most frequent first, with a bar drawn to the largest and the share of all."""
+    """Reasons, most frequent first, with a bar drawn to the largest and the share of all.
+
+    Where there is little room, reasons take two lines: a number that is cut off would be another one.
+    """
     table = Table(title=title, title_justify="left", box=None)
-    for name, justify in (("reason", "left"), ("", "left"), ("items", "right"), ("share", "right")):
+    table.add_column("reason")
+    for name, justify in (("", "left"), ("items", "right"), ("share", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal type
     largest, total = max(counts.values(), default=1), sum(counts.values())
     for reason, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
@@ -151,6 +161,7 @@ def _places(out: Path, mode: Mode, *, dry_run: bool) -> Table:
         (VERDICTS, "each item, its verdict and the reason"),
         (CODES, "the fingerprints of all items, for verification"),
         (RUN, "what was done, by which its id is made"),
+        *([(REPORT, "all of this to read and to print")] if (out / REPORT).is_file() else []),
     ):
         table.add_row(Text(str(out / name), style="cyan"), what)
     return table

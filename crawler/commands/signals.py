@@ -93,6 +93,12 @@ def signals() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --domains: where their answers go, for `vorbehalt filter --domain-signals`.",
 )
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    help="With --domains: how many sites are asked at once, each by one question at a time. [default: 8]",
+)
 @json_option
 def read(
     targets: tuple[str, ...],
@@ -107,22 +113,29 @@ def read(
     refresh: bool,
     domains: Path | None,
     out: Path | None,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Read all signals about addresses or files. Nothing is fetched that robots.txt keeps us from."""
-    from crawler.fetch.verdicts import Asked, tell, write_sites
+    from crawler.display import Progress
+    from crawler.fetch.verdicts import AT_ONCE, Asked, tell, write_sites
     from registry.core.signals import Subject
 
     if bool(targets) == (domains is not None):
         raise InvalidInput("Say what to read: an address, a file, or --domains FILE.")
     if (domains is None) != (out is None):
         raise InvalidInput("--domains and --out belong together.")
+    if workers is not None and domains is None:
+        raise InvalidInput("--workers is for --domains: addresses and files are read one after the other.")
     request = request_from(purpose, policy, territory, int(now().timestamp()), research=research)
     subject = Subject(agent=agent, any_ai_agent=any_ai_agent, strict=strict, territory=territory)
     asked = Asked(request, subject, evidence, refresh=refresh)
     if domains is not None and out is not None:
-        count = write_sites(domains, out, asked)
-        note(f"{count} sites in {out}.")
+        with Progress("asking") as progress:
+            count = write_sites(
+                domains, out, asked, workers or AT_ONCE, lambda done, of: progress.count(done, of, "sites")
+            )
+        note(f"{words.amount(count, 'site')} in {out}.")
         return
     told = [tell(target, asked) for target in targets]
     if as_json:

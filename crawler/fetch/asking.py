@@ -1,9 +1,10 @@
 """Ask one address, and come back with an observation, whatever happens.
 
-Polite: we say who we are, wait between two questions to one host, ask again with conditions where an earlier answer
-is known, and never take more than a limit. Careful: only http and https, only hosts on the open internet, each
-redirect looked at like the first address; the host is resolved once and connected to where it was resolved, so that a
-name which changes its mind leads nowhere. Through a proxy that the environment names, the proxy resolves.
+Polite: we say who we are, ask a host one question at a time and wait between two, ask again with conditions where an
+earlier answer is known, and never take more than a limit. Careful: only http and https, only hosts on the open
+internet, each redirect looked at like the first address; the host is resolved once and connected to where it was
+resolved, so that a name which changes its mind leads nowhere. Through a proxy that the environment names, the proxy
+resolves.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -57,38 +60,60 @@ class _Failed(Exception):
 
 
 @dataclass
+class _Time:
+    """How long a question may still take."""
+
+    ends: float
+    """By the monotonic clock."""
+
+    @classmethod
+    def of(cls, seconds: float) -> _Time:
+        """So long from now on."""
+        return cls(time.monotonic() + seconds)
+
+    def check(self) -> float:
+        """The seconds that are left; `_Failed` if there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise _Failed("timeout")
+        return left
+
+
+@dataclass
 class Asker:
-    """Asks addresses. Not for several threads at once."""
+    """Asks addresses, for any number of threads."""
 
     limits: Limits = field(default_factory=Limits)
     may_connect: Callable[[str], bool] = is_public
     resolver: Callable[[str], Sequence[str]] = resolve
     clock: Callable[[], float] = time.time
     _last: dict[str, float] = field(default_factory=dict, repr=False)
+    _turns: dict[str, Lock] = field(default_factory=dict, repr=False)
+    """By host: held by whoever is asking it."""
 
     def ask(self, url: str, known: Observation | None = None) -> Observation:
         """What an address answers; with `known`, an earlier answer that may still hold."""
-        ends = time.monotonic() + self.limits.seconds
+        left = _Time.of(self.limits.seconds)
         now = int(self.clock())
         try:
-            answer = self._follow(url, _conditions(known), ends)
+            answer = self._follow(url, _conditions(known), left)
         except _Failed as failed:
             return Observation(url, None, error=str(failed), observed_at=now)
         if answer.status == 304 and known is not None:
             return replace(known, observed_at=now)
         return replace(answer, url=url, observed_at=now)
 
-    def _follow(self, url: str, conditions: dict[str, str], ends: float) -> Observation:
+    def _follow(self, url: str, conditions: dict[str, str], time_left: _Time) -> Observation:
         at = url
         for _ in range(_REDIRECTS + 1):
-            answer = self._once(at, conditions, ends)
+            answer = self._once(at, conditions, time_left)
             target = Headers(answer.headers).joined("location")
             if answer.status not in _MOVED or target is None:
                 return answer
             at = urljoin(at, target)
         raise _Failed("redirects")
 
-    def _once(self, url: str, conditions: dict[str, str], ends: float) -> Observation:
+    def _once(self, url: str, conditions: dict[str, str], time_left: _Time) -> Observation:
         try:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -96,11 +121,16 @@ class Asker:
             raise _Failed("address") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise _Failed("address")
-        self._wait(parts.hostname, ends)
+        with self._turn(parts.hostname, time_left):
+            return self._answer(parts, port, url, conditions, time_left)
+
+    def _answer(
+        self, parts: SplitResult, port: int, url: str, conditions: dict[str, str], time_left: _Time
+    ) -> Observation:
         asked = {"Host": parts.netloc, "User-Agent": f"{user_agent()} (+opt-out signals)", "Accept": "*/*"}
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            pool, path = self._pool(parts.scheme, parts.hostname, port, url, target)
+            pool, path = self._pool(parts.scheme, str(parts.hostname), port, url, target)
             with pool:
                 response = pool.urlopen(
                     "GET",
@@ -109,10 +139,10 @@ class Asker:
                     redirect=False,
                     retries=False,
                     preload_content=False,
-                    timeout=urllib3.Timeout(total=_left(ends)),
+                    timeout=urllib3.Timeout(total=time_left.check()),
                 )
                 try:
-                    body = self._body(response, ends)
+                    body = self._body(response, time_left)
                 finally:
                     response.close()
         except NewConnectionError:  # to urllib3 a kind of timeout
@@ -125,13 +155,13 @@ class Asker:
             raise _Failed("unreachable") from None
         return Observation(url, response.status, tuple(response.headers.iteritems()), body)
 
-    def _body(self, response: urllib3.BaseHTTPResponse, ends: float) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, time_left: _Time) -> bytes:
         received = bytearray()
         for part in response.stream(_CHUNK, decode_content=True):
             received += part
             if len(received) > self.limits.body:
                 raise _Failed("too-large")
-            _left(ends)
+            time_left.check()
         return bytes(received)
 
     def _pool(
@@ -162,13 +192,17 @@ class Asker:
         if not all(self.may_connect(address) for address in addresses):
             raise _Failed("private-address")
 
-    def _wait(self, host: str, ends: float) -> None:
-        """Let some time pass since the last question to this host."""
-        ready = self._last.get(host, -self.limits.pause) + self.limits.pause
-        pause = ready - time.monotonic()
-        if pause > 0:
-            time.sleep(min(pause, _left(ends)))
-        self._last[host] = time.monotonic()
+    @contextmanager
+    def _turn(self, host: str, time_left: _Time) -> Iterator[None]:
+        """Ask this host while nobody else does, and some time after the last question; that wait is not the host's."""
+        begun = time.monotonic()
+        with self._turns.setdefault(host, Lock()):
+            pause = self._last.get(host, -self.limits.pause) + self.limits.pause - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            self._last[host] = time.monotonic()
+            time_left.ends += self._last[host] - begun
+            yield
 
 
 def _conditions(known: Observation | None) -> dict[str, str]:
@@ -182,10 +216,3 @@ def _conditions(known: Observation | None) -> dict[str, str]:
 
 def _is_literal(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
-
-
-def _left(ends: float) -> float:
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise _Failed("timeout")
-    return left

@@ -6,9 +6,11 @@ With a folder of kept evidence, what is kept is taken from there and nothing is 
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -22,7 +24,7 @@ from registry.core.signals.reading import SITE_FILES, Obtained, media_of, wanted
 MOST_LICENCES: Final = 16
 """Documents that are asked for on behalf of one site or item. One more that is announced counts as not to be had."""
 _REMEMBERED: Final = 64
-"""Answers that are held in memory, for other items of the same site."""
+"""Answers that are held in memory, those asked for last: for other items of a site, and for sites with one licence."""
 
 _MEDIA_BY_SUFFIX: Final = {
     "image": {
@@ -45,13 +47,14 @@ _MEDIA_TYPES: Final = {".html": "text/html", ".htm": "text/html", ".xhtml": "app
 
 
 class Gatherer:
-    """Gathers for many targets, asking each site's files once."""
+    """Gathers for many targets, for any number of threads, asking each site's files once."""
 
     def __init__(self, asker: Asker, kept: Kept | None = None, *, refresh: bool = False) -> None:
         self._asker = asker
         self._kept = kept
         self._refresh = refresh
-        self._seen: OrderedDict[str, Observation] = OrderedDict()
+        self._seen: OrderedDict[str, Future[Observation]] = OrderedDict()
+        self._looking = Lock()
 
     def address(self, url: str, subject: Subject) -> tuple[Obtained, Subject]:
         """What is to be known about an address; the item itself is asked for only where robots.txt lets us."""
@@ -92,16 +95,28 @@ class Gatherer:
         return replace(obtained, licences=licences), subject
 
     def _ask(self, url: str) -> Observation:
-        if url not in self._seen:
-            kept = self._kept.read(url) if self._kept is not None else None
-            if kept is None or self._refresh:
-                kept = self._asker.ask(url, kept)
-                if self._kept is not None:
-                    self._kept.write(kept)
-            self._seen[url] = kept
+        """What an address answers; who comes while it is being asked waits for the same answer."""
+        mine: Future[Observation] = Future()
+        with self._looking:
+            answer = self._seen.setdefault(url, mine)
+            self._seen.move_to_end(url)
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
-        return self._seen[url]
+        if answer is mine:
+            try:
+                mine.set_result(self._obtain(url))
+            except BaseException as problem:
+                mine.set_exception(problem)
+                raise
+        return answer.result()
+
+    def _obtain(self, url: str) -> Observation:
+        kept = self._kept.read(url) if self._kept is not None else None
+        if kept is None or self._refresh:
+            kept = self._asker.ask(url, kept)
+            if self._kept is not None:
+                self._kept.write(kept)
+        return kept
 
 
 def check_url(url: str) -> None:

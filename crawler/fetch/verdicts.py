@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from crawler.durable import replacing
 from crawler.fetch.asking import Asker
 from crawler.fetch.gathering import Gatherer
 from crawler.fetch.kept import Kept
+from crawler.fetch.several import in_order
 from crawler.sites.lines import Head, Tail, oldest, site_line
 from crawler.sites.origins import listed_origin
 from registry.core.decisions import Decision, Request, decide
@@ -20,6 +22,8 @@ from registry.core.signals import Evidence, Finding, Subject, combine
 from registry.core.signals.families import FAMILIES
 from registry.core.signals.reading import SITE_FILES, read
 
+AT_ONCE: Final = 8
+"""Sites that are asked at the same time unless somebody says otherwise."""
 _IN_FILES: Final = ("iptc", "c2pa", "tdmrep", "rsl")
 _AT_ADDRESSES: Final = ("x-robots-tag", "content-usage", "content-signal", "payment")
 
@@ -77,11 +81,18 @@ def tell(target: str, asked: Asked) -> Told:
     return Told(target, tuple(evidence), finding, decision, checked)
 
 
-def write_sites(listed: Path, out: Path, asked: Asked) -> int:
+def write_sites(
+    listed: Path,
+    out: Path,
+    asked: Asked,
+    at_once: int = AT_ONCE,
+    told: Callable[[int, int], None] | None = None,
+) -> int:
     """Ask the sites of a list, one a line, and write what they answered (`crawler.sites.lines`); their number.
 
-    A line that is no site is refused before anybody is asked. What holds for parts of a site is found in the answers
-    by whoever reads them.
+    A line that is no site is refused before anybody is asked. So many sites are asked at once, each host by one
+    question at a time; that changes nothing in the file. `told` learns how many are done, and of how many. What holds
+    for parts of a site is found in the answers by whoever reads them.
     """
     if out.exists():
         raise OutputExists(f"{out} is there already; name another file.")
@@ -89,13 +100,19 @@ def write_sites(listed: Path, out: Path, asked: Asked) -> int:
     subject, clock = asked.subject, asked.asker.clock
     head = Head(int(clock()), subject.agent, subject.any_ai_agent, subject.strict, dict(FAMILIES))
     first: int | None = None
+    gatherer = asked.gatherer
+
+    def ask(origin: str) -> tuple[bytes, int]:
+        obtained = gatherer.site(origin, subject)
+        return site_line(origin, obtained), oldest(obtained)
+
     with replacing(out) as rough, rough.open("wb") as file:
         file.write(head.to_line())
-        for origin in origins:
-            obtained = asked.gatherer.site(origin, subject)
-            found = oldest(obtained)
+        for done, (line, found) in enumerate(in_order(ask, origins, at_once), 1):
             first = found if first is None else min(first, found)
-            file.write(site_line(origin, obtained))
+            file.write(line)
+            if told is not None:
+                told(done, len(origins))
         file.write(Tail(len(origins), first or 0, int(clock())).to_line())
     return len(origins)
 
