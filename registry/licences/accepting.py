@@ -29,7 +29,8 @@ from registry.licences.terms import terms_of
 from registry.log import service as log
 from registry.works.service import Work
 
-MAX_AT_ONCE = 200
+MAX_AT_ONCE = 75
+"""As many as one reads on one page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from flask import redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -146,10 +147,10 @@ def _costs(
 
     If none of them is in the basket, for each of its works once.
     """
-    about = [work.public_id for each in looks if each.obstacle is None for work in each.works]
-    units = {work: n for work, n in basket.contents(session, actor).items() if work in set(about)}
+    about = dict.fromkeys(work.public_id for each in looks if each.obstacle is None for work in each.works)
+    units = {work: number for work, number in basket.contents(session, actor).items() if work in about}
     in_basket = bool(units)
-    units = units or dict.fromkeys(about[:_PRICED], 1)
+    units = units or dict.fromkeys(islice(about, _PRICED), 1)
     if not units:
         return {}, False
     names = {format_id("offer", each.details.offer.public_id): each for each in looks}

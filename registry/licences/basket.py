@@ -30,10 +30,19 @@ MAX_BASKET = 5_000
 _CHUNK = 1_000
 
 
+class TooManyWorks(Conflict):
+    """An offer, or what a maker offers, is about more works than a basket holds."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"{number} is about more than the {MAX_BASKET:,} works of a basket.", number=number)
+        self.number = number
+        self.is_offer = number.startswith("offer_")
+
+
 def wanted(session: Session, lab: Actor, numbers: Iterable[str], sources: Sources) -> list[bytes]:
     """The works that these numbers mean: a work's own, the works of an offer, or all that a maker offers to this lab.
 
-    `InvalidInput` and `NotFound` name the `number` with which nothing can be done; `Conflict` one about too many works.
+    `InvalidInput` and `NotFound` name the `number` with which nothing can be done, `TooManyWorks` one about too many.
     """
     now = whole_second(sources.now())
     found: dict[bytes, None] = {}
@@ -64,7 +73,7 @@ def _meant(session: Session, lab: Actor, number: str, now: datetime, sources: So
     if not keys:
         raise NotFound(f"{number} offers nothing to you now.", number=number)
     if len(keys) > MAX_BASKET:
-        raise Conflict(f"{number} is about more than the {MAX_BASKET:,} works of a basket.", number=number)
+        raise TooManyWorks(number)
     return [work.public_id for _, work in sorted(works.works_by_id(session, keys).items())]
 
 

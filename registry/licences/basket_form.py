@@ -58,7 +58,10 @@ def looked(form: Form) -> Looked:
 
 
 def read_put(session: Session, lab: Actor, form: Form, sources: Sources) -> dict[bytes, int | None]:
-    """How much of which work is to be put in, by public id; `form.errors` says what cannot be."""
+    """How much of which work is to be put in, by public id; `form.errors` says what cannot be.
+
+    `TooManyWorks` for a single offer that no basket can hold: it can still be read, and accepted, by itself.
+    """
     units: dict[bytes, int | None] = {}
     numbers = form.text("numbers").replace(",", " ").replace(";", " ").split()
     if numbers:
@@ -109,11 +112,12 @@ def _typed(
     except NotFound as error:
         number = error.details["number"]
         form.errors["numbers"] = _("%(number)s: nothing is offered to you there now.", number=number)
-    except Conflict as error:
-        number = error.details["number"]
+    except basket.TooManyWorks as error:
+        if error.is_offer and len(numbers) == 1:
+            raise  # it is read by itself
         form.errors["numbers"] = _(
-            "%(number)s is about more works than a basket holds. Open its page to accept it as a whole.",
-            number=number,
+            "%(number)s is about more works than a basket holds. Put in one offer by itself to read it as a whole.",
+            number=error.number,
         )
     return {}
 

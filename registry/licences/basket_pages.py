@@ -13,8 +13,9 @@ from registry.core.decisions import Purpose
 from registry.core.errors import InvalidInput
 from registry.core.ids import parse_id
 from registry.licences import basket
+from registry.licences.accepting import MAX_AT_ONCE
 from registry.licences.basket_form import Looked, looked, put_or_say, read_put
-from registry.licences.basket_view import view
+from registry.licences.basket_view import least, view
 from registry.usage import service as usage
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -23,7 +24,7 @@ from registry.web.visitors import current_visitor, signed_in
 blueprint = Pages("basket_pages", "registry.licences")
 
 _RUNS = 50
-_SHOWN = 200
+_SHOWN = 100
 
 
 @blueprint.get("/basket")
@@ -45,7 +46,10 @@ def put() -> Response | tuple[str, int]:
     spend(Rate.WRITE, account=actor.public_id)
     asked = looked(form)
     with reading() as session:
-        units = read_put(session, actor, form, sources())
+        try:
+            units = read_put(session, actor, form, sources())
+        except basket.TooManyWorks as error:
+            return redirect(url_for("accepting_pages.read", offer=error.number), 303)
         if form.text("run") and "run" not in form.errors and not form.text("purpose"):
             run = usage.get_run(session, actor, form.text("run"))
             asked = Looked(Purpose(run.purpose), run.territory)
@@ -93,6 +97,8 @@ def _page(session: Session, actor: Actor, form: Form, asked: Looked) -> str:
         purposes=[purpose.value for purpose in Purpose],
         runs=[each for each in runs if each.claims],
         shown=_SHOWN,
+        at_once=MAX_AT_ONCE,
+        least=least,
         most=basket.MAX_BASKET,
         put=request.args.get("put", type=int),
         again=request.args.get("again", default=0, type=int),

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from registry.base.actor import Role
 from registry.base.clock import Sources
@@ -19,10 +20,11 @@ from registry.core.decisions import Purpose
 from registry.core.ids import format_id, parse_id
 from registry.licences import basket
 from registry.licences import service as licences
+from registry.usage import service as usage
 from registry.works import service as works
 from tests.factories import Clock
-from tests.support.browsing import text_of
-from tests.support.usage import CENTS_PER_100_IMAGES, CENTS_PER_WORK
+from tests.support.browsing import signed_in, text_of
+from tests.support.usage import CENTS_PER_100_IMAGES, CENTS_PER_WORK, open_trade, row
 from tests.support.works import register
 
 Person = Any
@@ -182,23 +184,33 @@ def test_by_offer_and_by_maker(market: Market) -> None:
     assert market.inside() == 0
 
 
-@pytest.mark.parametrize(
-    ("numbers", "says"),
-    [
-        ("", "Write a number here"),
-        ("nonsense", "“nonsense” is no number"),
-        ("work_xyz", "“work_xyz” is no number"),
-        ("party_00000000000000000000000000", "nothing is offered to you there now"),
-        ("offer_00000000000000000000000000", "nothing is offered to you there now"),
-        ("work_00000000000000000000000000", "Not on record: work_00000000000000000000000000"),
-    ],
-)
-def test_what_cannot_be_put_in_is_said(market: Market, numbers: str, says: str) -> None:
+def test_what_cannot_be_put_in_is_said(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     """Together with a good number: then that is not put in either."""
-    good = market.work("One") if numbers else ""
-    refused = market.put(good, numbers)
-    assert refused.status_code == 422
-    assert says in text_of(refused.text)
+    good = market.work("One")
+    nobody, nothing = format_id("party", bytes(16)), format_id("offer", bytes(16))
+    for numbers, says in (
+        ((), "Write a number here"),
+        ((good, "nonsense"), "“nonsense” is no number"),
+        ((good, "work_xyz"), "“work_xyz” is no number"),
+        ((good, nobody), "nothing is offered to you there now"),
+        ((good, nothing), "nothing is offered to you there now"),
+        ((good, format_id("work", bytes(16))), "Not on record: work_00000000000000000000000000"),
+    ):
+        refused = market.put(*numbers)
+        assert refused.status_code == 422
+        assert says in text_of(refused.text)
+    monkeypatch.setattr(basket, "MAX_BASKET", 1)
+    second = market.work("Two")
+    both = market.offer(good, second)
+    for many, says in (
+        ([good, second], "A basket holds 1 works."),
+        ([both, second], "is about more works than a basket holds"),
+        ([market.anna.id], "is about more works than a basket holds"),
+    ):
+        refused = market.put(*many)
+        assert refused.status_code == 422
+        assert says in text_of(refused.text)
+    assert market.put(both).location.endswith(f"/en/basket/accept?offer={both}")  # read by itself
     assert market.inside() == 0
 
 
@@ -217,7 +229,7 @@ def test_tables(market: Market) -> None:
     assert bring(json.dumps(costs)).status_code == 303
     with market.database.reading() as session:
         assert list(basket.contents(session, market.lab.actor).values()) == [7, 9]
-    for wrong in (f"work,units\n{first},none\n", "work\nnonsense\n", "colour\nred\n", '{"works": 3}', "{"):
+    for wrong in (f"work,units\n{first},none\n", "work\nnonsense\n", '{"works": 3}'):
         refused = bring(wrong)
         assert refused.status_code == 422
         assert "This is no table with a column work" in text_of(refused.text)
@@ -240,33 +252,29 @@ def _revoked_and_dearer(market: Market, offer: str, numbers: Sequence[str], cloc
     market.offer(*numbers, components=({**CENTS_PER_WORK, "amount_minor": 9_900},))
 
 
-@pytest.mark.parametrize(
-    ("happens", "says"),
-    [
+def test_what_has_changed_since_it_was_read_is_not_accepted(market: Market, clock: Clock) -> None:
+    """Neither is what stands beside it in the same form: all or nothing."""
+    for happens, says in (
         (_withdrawn, "Below is the present state."),
         (_revoked, "Its maker has taken it back."),
-        (_ended, "It was open until a day that is over."),
         (_revoked_and_dearer, "Its maker has taken it back."),
-    ],
-)
-def test_what_has_changed_since_it_was_read_is_not_accepted(
-    market: Market, clock: Clock, happens: Callable[..., None], says: str
-) -> None:
-    """Neither is what stands beside it in the same form: all or nothing."""
-    numbers = [market.work("One"), market.work("Two")]
-    end = clock() + timedelta(days=1)
-    offer, other = market.offer(*numbers, valid_to=end), market.offer(market.work("Three"))
-    _, read = market.read(offer, other)
-    happens(market, offer, numbers, clock)
-    refused = market.lab.browser.send("/en/basket/conclude", {"read": read})
-    text = text_of(refused.text)
-    assert refused.status_code == 409
-    assert "1 offer has changed since you looked. Nothing was accepted." in text
-    assert says in text
-    assert market.agreements() == []
-    fresh = READ.findall(html.unescape(refused.text))
-    assert market.lab.browser.send("/en/basket/conclude", {"read": fresh}).status_code == 303
-    assert len(market.agreements()) == len(fresh) >= 1
+        (_ended, "It was open until a day that is over."),
+    ):
+        accepted = len(market.agreements())
+        numbers = [market.work(f"{happens} {n}") for n in range(3)]
+        offer = market.offer(*numbers[:2], valid_to=clock() + timedelta(days=1))
+        _, read = market.read(offer, market.offer(numbers[2]))
+        happens(market, offer, numbers[:2], clock)
+        refused = market.lab.browser.send("/en/basket/conclude", {"read": read})
+        text = text_of(refused.text)
+        assert refused.status_code == 409
+        assert "1 offer has changed since you looked. Nothing was accepted." in text
+        assert says in text
+        assert len(market.agreements()) == accepted
+        fresh = READ.findall(html.unescape(refused.text))
+        assert len(fresh) == (2 if happens is _withdrawn else 1)
+        assert market.lab.browser.send("/en/basket/conclude", {"read": fresh}).status_code == 303
+        assert len(market.agreements()) == accepted + len(fresh)
 
 
 def test_a_digest_that_was_not_shown_is_refused(market: Market) -> None:
@@ -314,3 +322,29 @@ def test_nothing_ticked_and_nothing_left(market: Market) -> None:
     assert "Nothing to accept" in page
     assert read == []
     assert "withdrawn by its maker" in market.lab.browser.read("/en/basket")
+
+
+def test_what_is_denied_of_a_run(
+    app: Flask, database: Database, sources: Sources, clock: Clock, person: Callable[..., Person]
+) -> None:
+    """As often as it was reported, and looked at for what the run was filtered for."""
+    with database.writing() as session:
+        trade = open_trade(session, sources, clock)
+        heron = trade.work()
+        licence = trade.agreement(heron, territories=("DE",))
+        trade.claim(row(heron, licence, 7), licences=(licence,), territory="DE")
+        number = usage.newest_runs(session, trade.lab, 1)[0].run_id
+        ended = licences.EndAgreement(parse_id("agreement", licence.partition("@")[0]))
+        licences.end_agreement(session, trade.lab, ended, sources)
+    clock.advance(hours=1)
+    lab = signed_in(app, database, sources, trade.lab)
+    page = lab.open(f"/en/runs/{number}")
+    assert "What would be allowed for a price" in text_of(page.text)
+    put = lab.send("/en/basket", {"run": number})
+    assert "purpose=train_genai&territory=DE" in put.location
+    with database.reading() as session:
+        assert basket.contents(session, trade.lab) == {heron.public_id: 7}
+    assert "€0.40 per 100 images" in lab.read(put.location)  # the offer is still open to it
+    other = person(Role.LAB, "Ohneland").browser
+    other.open("/en/basket")
+    assert other.send("/en/basket", {"run": number}).status_code == 422

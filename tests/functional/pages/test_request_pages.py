@@ -46,7 +46,7 @@ class Sides:
     def asked(self, *numbers: str, **more: str) -> str:
         """The number of the request that came of it."""
         listed = self.lab.browser.open(self.ask(*numbers, **more).location)
-        return REQUEST.findall(listed.text)[0]
+        return str(REQUEST.findall(listed.text)[0])
 
     def answer(self, request: str, step: str, *, by: Person = None, **said: str) -> Any:
         """What somebody says to it, Anna if nobody is named."""
