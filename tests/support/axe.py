@@ -11,9 +11,15 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("ut
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+#: What passed is only counted: sent to the test in full it would take longer than looking for it.
+RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"]})
+  .then(found => ({passes: found.passes.length, violations: found.violations}))"""
+
+
 def objections(page: Any) -> list[str]:
     """The rules that are broken, and where."""
-    page.evaluate(AXE)
-    found = page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
-    assert len(found["passes"]) > 10
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    found = page.evaluate(RUN, TAGS)
+    assert found["passes"] > 10
     return [f"{v['id']}: {[n['target'] for n in v['nodes']][:3]}" for v in found["violations"]]
