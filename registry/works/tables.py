@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.base.spreadsheets import guarded, write_table
-from registry.core.errors import InvalidInput
+from registry.base.spreadsheets import Line, guarded, read_table, write_table
 from registry.core.fingerprints import ALGORITHMS, DHASH256, PHASH256, SHA256
 from registry.core.ids import format_id
 from registry.works.models import SourceUrl, StoredFingerprint, Work, WorkVersion
@@ -114,37 +111,21 @@ def _urls(session: Session, work_ids: list[int]) -> dict[int, list[str]]:
 
 # -- in -----------------------------------------------------------------------------------------------------
 def to_json_lines(data: bytes) -> bytes:
-    """The rows of a CSV file as `registry.works.bulk_rows` reads them; what is wrong with a row is said by that.
+    """The rows of a table as `registry.works.bulk_rows` reads them; what is wrong with a row is said by that.
 
     `InvalidInput` if it is no table at all, or has a column that is not in `IMPORTED`.
     """
-    try:
-        text = data.decode("utf-8-sig")
-        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-        header = rows.fieldnames or ()
-        unknown = [name for name in header if name not in IMPORTED]
-        if "title" not in header or unknown:
-            wrong = f"the unknown column “{unknown[0][:40]}”" if unknown else "no column “title”"
-            raise InvalidInput(f"The table has {wrong}; known are {', '.join(IMPORTED)}.")
-        return b"".join(orjson.dumps(_item(row)) + b"\n" for row in rows)
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise InvalidInput(f"This cannot be read as CSV in UTF-8: {problem}.") from problem
+    lines = read_table(data, ("title",), [name for name in IMPORTED if name != "title"])
+    return b"".join(orjson.dumps(_item(line)) + b"\n" for line in lines)
 
 
-def _delimiter(text: str) -> str:
-    """Spreadsheets of some countries write semicolons."""
-    first = text.split("\n", 1)[0]
-    return ";" if first.count(";") > first.count(",") else ","
-
-
-def _item(row: Mapping[str | None, Any]) -> dict[str, Any]:
-    if None in row or None in row.values():
+def _item(line: Line) -> dict[str, Any]:
+    if not line.whole:
         return {"(another number of columns than the header)": None}
     item: dict[str, Any] = {}
     codes = []
-    for name, value in row.items():
-        text = value.strip()
-        if name is None or not text:
+    for name, text in line.cells.items():
+        if not text:
             continue
         if name in ALGORITHMS:
             codes.append({"algorithm": name, "kind": ALGORITHMS[name].kinds[0], "code": text})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flask import redirect, render_template, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from registry.base.actor import Role
+from registry.base.actor import Actor, Role
 from registry.base.context import database, part, reading, sources, writing
 from registry.core.errors import InvalidInput
 from registry.log import service as log
@@ -19,6 +23,8 @@ from registry.works.contests import DecideTitle, Outcome
 from registry.works.hint_reviews import Act, ReviewHint
 
 blueprint = Pages("title_pages", "registry.works")
+
+T = TypeVar("T")
 
 
 @blueprint.get("/titles")
@@ -43,21 +49,13 @@ def decide(newer: bytes, earlier: bytes) -> Response | tuple[str, int]:
     """Record a decision with its reason, which both owners will read, and enter it in the log."""
     form = Form.sent()
     outcome = form.take("outcome", Outcome, _("Choose one of these."))
-    if not form.text("reason"):
-        form.errors["reason"] = _("Say why: both owners read it.")
-    if outcome is None or form.errors:
+
+    def act(session: Session, actor: Actor, outcome: Outcome, reason: str) -> None:
+        disputes.dispute(session, actor, newer, earlier)
+        contests.decide_title(session, actor, DecideTitle(newer, outcome, reason, earlier), sources())
+
+    if not _recorded(form, outcome, act):
         return _page(newer, earlier, form), 422
-    key, actor = part(LogKey), current_visitor().actor
-    log.sign_head(database(), key, sources().now())  # refused on a database older than the log
-    try:
-        with writing() as session:
-            disputes.dispute(session, actor, newer, earlier)
-            command = DecideTitle(newer, outcome, form.text("reason"), earlier)
-            contests.decide_title(session, actor, command, sources())
-    except InvalidInput:
-        form.errors["reason"] = _("Up to 2,000 characters, please, without odd ones.")
-        return _page(newer, earlier, form), 422
-    log.sign_head(database(), key, sources().now())
     return redirect(url_for("title_pages.show", newer=newer, earlier=earlier), 303)
 
 
@@ -73,22 +71,33 @@ def show_hint(newer: bytes, other: bytes) -> str:
 def review_hint(newer: bytes, other: bytes) -> Response | tuple[str, int]:
     """Put a hint aside, or take that back, with the reason, which both owners will read; and enter it in the log."""
     form = Form.sent()
-    act = form.take("act", Act, _("Choose one of these."))
-    if not form.text("reason"):
-        form.errors["reason"] = _("Say why: both owners read it.")
-    if act is None or form.errors:
+    chosen = form.take("act", Act, _("Choose one of these."))
+
+    def act(session: Session, actor: Actor, chosen: Act, reason: str) -> None:
+        hint_reviews.review_hint(session, actor, ReviewHint(newer, other, chosen, reason), sources())
+
+    if not _recorded(form, chosen, act):
         return _hint_page(newer, other, form), 422
-    key, actor = part(LogKey), current_visitor().actor
+    return redirect(url_for("title_pages.show_all", _anchor="hints"), 303)
+
+
+def _recorded(form: Form, chosen: T | None, act: Callable[[Session, Actor, T, str], None]) -> bool:
+    """Do what was chosen, with the reason that the form states, and sign it into the log; else say what is wrong."""
+    reason = form.text("reason")
+    if not reason:
+        form.errors["reason"] = _("Say why: both owners read it.")
+    if chosen is None or form.errors:
+        return False
+    key = part(LogKey)
     log.sign_head(database(), key, sources().now())  # refused on a database older than the log
     try:
         with writing() as session:
-            command = ReviewHint(newer, other, act, form.text("reason"))
-            hint_reviews.review_hint(session, actor, command, sources())
+            act(session, current_visitor().actor, chosen, reason)
     except InvalidInput:
         form.errors["reason"] = _("Up to 2,000 characters, please, without odd ones.")
-        return _hint_page(newer, other, form), 422
+        return False
     log.sign_head(database(), key, sources().now())
-    return redirect(url_for("title_pages.show_all", _anchor="hints"), 303)
+    return True
 
 
 def _hint_page(newer: bytes, other: bytes, form: Form) -> str:

@@ -144,14 +144,17 @@ def test_good_rows_are_registered_and_bad_ones_listed(
     assert person(name="Ben").browser.open(address).status_code == 404
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("name,kind\nClouds,image\n", "unknown column “name”"),
+        ("", "The table is empty."),
+        ("title,name\nClouds,image\n", "unknown column “name”"),
+        ("title,kind,title\nClouds,image,Dunes\n", "one column twice"),
         ("kind\nimage\n", "no column “title”"),
         ("title\n", "1 to 100,000 rows"),
-        (b"title\n\xff\xfe\n", "CSV in UTF-8"),
-        ('title\n"open\n', "CSV in UTF-8"),
+        (b"title\n\xff\xfe\n", "as a table in UTF-8"),
+        ('title\n"open\n', "as a table in UTF-8"),
     ],
 )
 def test_what_is_no_such_table_is_refused_as_a_whole(
