@@ -14,7 +14,10 @@ import registry
 from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
+from registry.core.decisions import Purpose
 from registry.core.ids import format_id
+from registry.licences import basket
+from registry.licences import service as licences
 from tests.factories import Clock, make_actor
 from tests.support.browsing import Browser, signed_in, text_of
 from tests.support.quarter import go_through
@@ -62,7 +65,12 @@ def test_pages_for_people_who_are_signed_in(
     maker, lab, society = person(), person(Role.LAB, "Lab"), person(Role.SOCIETY, "VG")
     operator = person(Role.OPERATOR, "Office")
     with database.writing() as session:
-        work = format_id("work", register(session, maker.actor, sources, "Dunes").public_id)
+        dunes = register(session, maker.actor, sources, "Dunes").public_id
+        work = format_id("work", dunes)
+        asks = licences.AskForTerms((dunes,), Purpose.SEARCH)
+        (made,) = licences.ask_for_terms(session, lab.actor, asks, sources)
+        asked = f"requests/{format_id('request', made.public_id)}"
+        basket.put(session, lab.actor, {dunes: 1}, sources)
     pages = {
         maker: [
             *("works", "works?view=list", "works?q=zzz", "works/register"),
@@ -70,6 +78,7 @@ def test_pages_for_people_who_are_signed_in(
             f"works/{work}/file",
             *(f"works/terms?work={work}", f"works/chosen/withdraw?work={work}", "works/import"),
             f"works/chosen/disclosure?work={work}",
+            *("requests", asked),
             *(
                 "statements",
                 "statements/2026-Q3",
@@ -81,8 +90,11 @@ def test_pages_for_people_who_are_signed_in(
                 "models",
             ),
         ],
-        lab: ["lab", "reports", "models", "account", "works"],
-        society: ["works", "uses", "uses/sample?seed=", "mandates", "statements", "account"],
+        lab: [
+            *("lab", "reports", "models", "account", "works"),
+            *("licences", "basket", "basket?purpose=search", "requests", asked, "requests/new?basket=1"),
+        ],
+        society: ["requests", "works", "uses", "uses/sample?seed=", "mandates", "statements", "account"],
         operator: ["titles", "operator"],
     }
     for somebody, addresses in pages.items():

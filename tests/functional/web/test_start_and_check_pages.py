@@ -18,7 +18,7 @@ from registry.core.fingerprints import fingerprint_bytes
 from registry.core.ids import format_id
 from registry.licences import service as licences
 from tests.factories import make_actor
-from tests.support.browsing import text_of
+from tests.support.browsing import signed_in, text_of
 from tests.support.device import form_of_text
 from tests.support.pictures import TEXT, blank_png, png
 from tests.support.works import register
@@ -177,6 +177,20 @@ def test_an_open_licence(check: Check, registered: Callable[..., str]) -> None:
 
     assert "Das KI‑Training damit ist allen erlaubt." in text
     assert "Erlaubt" in text
+
+
+def test_a_lab_can_ask_for_what_it_finds(
+    app: Flask, check: Check, registered: Callable[..., str], database: Database, sources: Sources
+) -> None:
+    number = registered(png(1))
+    with database.writing() as session:
+        lab = make_actor(session, sources, Role.LAB, "Nordlicht")
+    browser = signed_in(app, database, sources, lab)
+    browser.open("/en/basket")
+    page = browser.send("/en/check", {"file": (io.BytesIO(png(1)), "picture.png")})
+    assert f'href="/en/requests/new?work={number}"' in page.text
+    assert number in browser.open(browser.send("/en/basket", {"numbers": number}).location).text
+    assert "/en/requests/new" not in check(png(1)).text  # nobody else asks
 
 
 def test_a_contested_picture(check: Check, registered: Callable[..., str]) -> None:
