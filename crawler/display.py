@@ -96,6 +96,7 @@ def summary(manifest: RunManifest, out: Path) -> None:
         screen.print()
         screen.print(_reasons(manifest))
     screen.print()
+    screen.print(Text(f"In {out}", style="cyan"), soft_wrap=True)
     screen.print(_places(out, mode, dry_run=dry_run))
     screen.print(Text(f"run {manifest.run_id}", style="dim"))
 
@@ -152,7 +153,9 @@ def _kept_reasons(manifest: RunManifest) -> set[str]:
 
 
 def _places(out: Path, mode: Mode, *, dry_run: bool) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
+    """What is in the run's folder. Names are short, so that none is cut off."""
+    table = Table(box=None, show_header=False)
+    table.add_column(no_wrap=True)
     data = (
         "which items of each file may be used" if mode is Mode.ANNOTATE else "what may be used, byte for byte"
     )
@@ -163,5 +166,5 @@ def _places(out: Path, mode: Mode, *, dry_run: bool) -> Table:
         (RUN, "what was done, by which its id is made"),
         *([(REPORT, "all of this to read and to print")] if (out / REPORT).is_file() else []),
     ):
-        table.add_row(Text(str(out / name), style="cyan"), what)
+        table.add_row(Text(name, style="cyan"), what)
     return table

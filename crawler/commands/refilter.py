@@ -74,6 +74,7 @@ def refilter(
     from crawler.runs.refilter import compare
     from crawler.sources import local_paths, open_sources
     from crawler.sync import open_snapshot
+    from crawler.words import amount
     from registry.core.fingerprints import selftest
 
     present = now()
@@ -111,9 +112,9 @@ def refilter(
     summary(found, out)
     revised = earlier.revised
     note(
-        f"{earlier.changed_works:,} works changed since edition {manifest.snapshot.sequence}; {revised.near:,} items "
-        f"are near one, of which {revised.changed:,} have another line in the papers now. {earlier.rewritten:,} files "
-        f"were written again, {len(revised.unclear):,} parts were worked off anew."
+        f"{amount(earlier.changed_works, 'work')} changed since edition {manifest.snapshot.sequence}. Items near one: "
+        f"{revised.near:,}, with another line in the papers now: {revised.changed:,}. Files written again: "
+        f"{earlier.rewritten:,}, parts worked off anew: {len(revised.unclear):,}."
     )
     if as_json:
         emit(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from crawler import cli as program
 from crawler import display
 from crawler.cli import cli
 from registry.core.errors import StaleSnapshot
@@ -78,6 +81,16 @@ def test_help_loads_nothing_that_is_slow() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
     assert printed.splitlines()[-1] == "[]"
+
+
+def test_a_process_keeps_to_one_processor_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(program, "cli", lambda: seen.append(os.environ["OPENBLAS_NUM_THREADS"]))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    program.main()
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    program.main()
+    assert seen == ["3", "1"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +213,10 @@ def test_filter_tells_on_standard_error_and_gives_one_document(
     assert "11 of 33 items kept" in result.stderr
     assert "on record, and no licence covers this use" in result.stderr
     assert "report them with" in result.stderr
+    assert f"In {out}\n" in result.stderr
+    assert "report.html" in result.stderr
+    shown = re.findall(r" (\d+) +\d+\.\d % *$", result.stderr, re.MULTILINE)  # however long the reasons
+    assert sum(map(int, shown)) == made["counts"]["dropped"]
     assert made["run_id"] == json.loads((out / "run.json").read_text())["run_id"]
 
     assert "already exists" in run(*given, expect=6).stderr
