@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from registry.core.fingerprints import reference
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
-from registry.core.fingerprints.tables import aligned, text_tables
+from registry.core.fingerprints.tables import text_tables
 
 Signature = NDArray[np.uint32]
 """(128,) minima; all 0xFFFFFFFF where there was no gram."""
@@ -36,11 +36,6 @@ def signature_by_numpy(normalised: bytes) -> Signature:
         permuted = tables.multipliers[:, None] * mixed + tables.increments[:, None]
         np.minimum(least, permuted.min(axis=1), out=least)
     return least
-
-
-def empty_signatures(count: int) -> NDArray[np.uint32]:
-    """(count, 128), of no gram; where vectors of a processor begin, so that none lies in two lines of its cache."""
-    return aligned(np.full((count, LEAN_VALUES), reference.EMPTY, np.uint32))
 
 
 def gram_hashes(normalised: bytes, size: int) -> NDArray[np.uint64]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
+from registry.core.fingerprints.algorithms import LEAN_VALUES
 
 CODE_POINTS: Final = 0x110000
 _FILE: Final = "minhash128.v1.npz"
@@ -58,16 +59,16 @@ def text_tables() -> TextTables:
     _check("offsets", offsets.astype("<u4").tobytes())
     _check("output", output.tobytes())
     _check("permutations", permutations.astype("<u4").tobytes())
-    return TextTables(offsets, output, aligned(permutations))
+    aligned = rows_of_values(len(permutations))
+    aligned[:] = permutations
+    return TextTables(offsets, output, aligned)
 
 
-def aligned(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """A copy that begins at a multiple of 64 bytes."""
-    raw = np.empty(values.nbytes + 63, np.uint8)
+def rows_of_values(count: int) -> NDArray[np.uint32]:
+    """(count, 128), not filled, that begin where a vector of a processor does: none lies in two lines of its cache."""
+    raw = np.empty(4 * LEAN_VALUES * count + 63, np.uint8)
     begin = -raw.ctypes.data % 64
-    copy = raw[begin : begin + values.nbytes].view(np.uint32).reshape(values.shape)
-    copy[...] = values
-    return copy
+    return raw[begin : len(raw) - 63 + begin].view(np.uint32).reshape(count, LEAN_VALUES)
 
 
 def _check(name: str, data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,10 @@ from registry.core.fingerprints.minhash import (
     BYTE_VALUES,
     LEAVING,
     Signature,
-    empty_signatures,
     lean_codes,
     signature_by_numpy,
 )
-from registry.core.fingerprints.tables import text_tables
+from registry.core.fingerprints.tables import rows_of_values, text_tables
 from registry.core.fingerprints.text_normal import normalise, short_points
 from registry.core.fingerprints.winnow import fingerprints_by_numpy
 from registry.core.fingerprints.winnow_records import RECORD, Fingerprints, packed
@@ -101,16 +100,15 @@ def codes_by_kernels(texts: Sequence[bytes], *, signed: bool = True) -> ManyCode
     from registry.core.fingerprints import text_kernels as kernels  # numba only where it pays
 
     tables = text_tables()
-    sizes = np.fromiter(map(len, texts), np.uint64, len(texts))
-    largest, total = int(sizes.max(initial=0)), int(sizes.sum())
+    largest = max(map(len, texts), default=0)
     source = np.frombuffer(b"".join([*texts, bytes(kernels.MARGIN)]), np.uint8)
-    ends = np.cumsum(sizes, dtype=np.uint64)
+    ends = np.fromiter(accumulate(map(len, texts)), np.uint64, len(texts))
     room_for_one = largest * kernels.MOST_GROWTH + kernels.MARGIN
     normalised = np.empty(room_for_one, np.uint8)  # pages never touched take no memory
     lengths, counts = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
-    room = total // 8 + 64 * len(texts)  # twice as many as there are in any but an odd text
+    room = len(source) // 8 + 64 * len(texts)  # twice as many as there are in any but an odd text
     while True:
-        signatures = empty_signatures(len(texts) if signed else 0)
+        signatures = rows_of_values(len(texts) if signed else 0)
         positions, values = np.empty(room, np.uint32), np.empty(room, np.uint64)
         found = kernels.codes(
             source,

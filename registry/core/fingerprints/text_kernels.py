@@ -150,7 +150,7 @@ def codes(
 ) -> int:
     """Both codes of many texts in one call, from their UTF-8, one behind the other in `source`; see `normalise`.
 
-    `signatures`, (n, 128), are lowered; if there are none, only fingerprints are made. `lengths` and `counts` get the
+    `signatures` is (n, 128); if it has no rows, only fingerprints are made. `lengths` and `counts` get the
     normalised bytes and the fingerprints of each text. `positions` and `values` get all fingerprints, text by text.
     Returns how many there are; if more than fit, what was written of them is of no use.
     """

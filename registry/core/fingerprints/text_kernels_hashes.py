@@ -12,7 +12,7 @@ from numba import uint64
 from numpy.typing import NDArray
 
 from registry.core.fingerprints.kernels import Bytes, compiled
-from registry.core.fingerprints.reference import BASE
+from registry.core.fingerprints.reference import BASE, EMPTY
 from registry.core.fingerprints.text_vectors import lower_by_eight, mix_sixteen
 
 Words = NDArray[np.uint32]
@@ -33,7 +33,7 @@ def minhash(
     hashes: LongWords,
     mixed: Words,
 ) -> None:
-    """Lower the 128 values of `least` by all 16-byte grams of text[:length]; see `minhash.signature_by_numpy`.
+    """Into `least` the 128 minima of all 16-byte grams of text[:length]; see `minhash.signature_by_numpy`.
 
     `leaving` is `byte_values` times the base to the 16th, `permutations` is (2, 128); `hashes` and `mixed`, (32,), are
     memory to work in. Sixteen grams are permuted, while the next are mixed and those after them hashed by rolling: that
@@ -41,6 +41,7 @@ def minhash(
     the very last, which changes nothing; up to seven bytes behind the length are read and mean nothing.
     """
     one, eight, sixteen = uint64(1), uint64(8), uint64(16)
+    least[:] = EMPTY
     if length < 16:
         return
     grams = uint64(length) - uint64(15)
