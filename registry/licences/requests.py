@@ -29,6 +29,7 @@ from registry.licences.rules import MAX_WORKS, check_territories
 from registry.log import service as log
 from registry.notices import service as notices
 from registry.parties import service as parties
+from registry.parties.service import May, WorkRef
 from registry.works import service as works
 from registry.works.service import Work
 
@@ -140,7 +141,10 @@ def _ask(
     session.add_all(LicenceRequestWork(request_id=request.id, work_id=work.id) for work in asked)
     session.flush()
     told = _facts(request, asked) | {"lab": parties.own_party(session, actor).name}
-    notices.tell(session, notices.Kind.REQUEST, {owner_id: told}, now)
+    refs = [WorkRef(work.kind, work.public_id) for work in asked]
+    agents = parties.agents(session, owner_id, May.GRANT, refs, now)
+    everybody = {owner_id: told} | dict.fromkeys(agents, told | {"member": True})
+    notices.tell(session, notices.Kind.REQUEST, everybody, now)
     return request
 
 

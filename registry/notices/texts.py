@@ -23,12 +23,7 @@ def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
         )
         return text % {"who": facts["lab"], "num": facts["works"]}
     if kind == Kind.REQUEST:
-        text = ngettext(
-            "%(who)s asks for a licence for %(num)d work of yours. Without your answer nothing is granted.",
-            "%(who)s asks for a licence for %(num)d works of yours. Without your answer nothing is granted.",
-            facts["works"],
-        )
-        return text % {"who": facts["lab"], "num": facts["works"]}
+        return _request(facts, language)
     if kind == Kind.ANSWER:
         return _answer(facts, language)
     if kind == Kind.PAID:
@@ -42,6 +37,23 @@ def sentence(kind: str, facts: Mapping[str, Any], language: str) -> str:
         "Somebody else has registered a work that is the same as, or very like, one of yours. Yours stands; the other "
         "title is contested until a person has decided."
     )
+
+
+def _request(facts: Mapping[str, Any], language: str) -> str:
+    ngettext = catalogue(language).ngettext
+    if facts.get("member"):
+        text = ngettext(
+            "%(who)s asks for a licence for %(num)d work of a member. Without an answer nothing is granted.",
+            "%(who)s asks for a licence for %(num)d works of a member. Without an answer nothing is granted.",
+            facts["works"],
+        )
+    else:
+        text = ngettext(
+            "%(who)s asks for a licence for %(num)d work of yours. Without your answer nothing is granted.",
+            "%(who)s asks for a licence for %(num)d works of yours. Without your answer nothing is granted.",
+            facts["works"],
+        )
+    return text % {"who": facts["lab"], "num": facts["works"]}
 
 
 def _answer(facts: Mapping[str, Any], language: str) -> str:

@@ -174,6 +174,18 @@ def repertoires(
     return found
 
 
+def agents(
+    session: Session, principal_id: int, may: May, works: Sequence[WorkRef], now: datetime
+) -> list[int]:
+    """Private keys of those who may do this for a principal (private key) with each of these works."""
+    query = select(MandateVersion).join(MandateVersion.mandate)
+    query = query.where(Mandate.principal_id == principal_id, MandateVersion.superseded_at.is_(None))
+    held: dict[int, list[Authority]] = defaultdict(list)
+    for version in session.scalars(query):
+        held[version.mandate.agent_id].append(_authority(version))
+    return sorted(agent for agent, has in held.items() if rules.authorised(has, may, works, now))
+
+
 def _authority(version: MandateVersion) -> Authority:
     may = frozenset(map(May, version.may))
     return Authority(may, Repertoire.from_json(version.repertoire), version.valid_from, version.valid_to)

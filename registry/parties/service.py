@@ -51,6 +51,7 @@ from registry.parties.keys import (
 from registry.parties.mandates import (
     CreateMandate,
     acting_for,
+    agents,
     create_mandate,
     end_mandate,
     list_mandates,
@@ -101,6 +102,7 @@ __all__ = [
     "accept_password",
     "acting_for",
     "actor_of",
+    "agents",
     "authenticate_key",
     "command_line",
     "confirm_email",

@@ -162,6 +162,9 @@ def test_a_society_answers_for_its_members(sides: Sides, person: Callable[..., P
             parties.create_mandate(session, sides.anna.actor, command, sides.sources)
     request = sides.asked(work)
     assert "of Anna" in society.browser.read("/en/requests")
+    told = "Nordlicht asks for a licence for 1 work of a member."
+    assert told in society.browser.read("/en/account/notices")
+    assert told not in stranger.browser.read("/en/account/notices")
     assert "1 lab asks for a licence." in society.browser.read("/en/works")
     assert "No lab has asked yet." in stranger.browser.read("/en/requests")
     assert stranger.browser.open(f"/en/requests/{request}").status_code == 404
