@@ -45,12 +45,15 @@ def show() -> str | AnyResponse | tuple[str, int]:
 
 
 @blueprint.get("/log/<int:index>")
-def show_entry(index: int) -> str:
+def show_entry(index: int) -> str | tuple[str, int]:
     """One entry, and the way from it to the signed root."""
     policy = part(LogKey).policy
     with reading() as session:
         found = explorer.entry(session, index)
-        signed = service.covering(session, index)
+        try:
+            signed = service.covering(session, index)
+        except NotReady:
+            return render_template("log/empty.html", index=index), 503
         return render_template(
             "log/entry.html",
             e=found,

@@ -34,7 +34,7 @@ def show() -> str:
         return render_template(
             "notices/notices.html",
             told=[
-                (n, texts.sentence(n.kind, n.facts, g.language), _link(n.facts))
+                (n, texts.sentence(n.kind, n.facts, g.language), _link(Kind(n.kind), n.facts))
                 for n in service.newest(session, me, _SHOWN)
             ],
             kinds=[(kind.value, _kind_in_words(kind)) for kind in Kind],
@@ -58,11 +58,22 @@ def choose() -> Response:
     return redirect(url_for("notices.show", _anchor="mails"), 303)
 
 
-def _link(facts: Mapping[str, Any]) -> str | None:
-    """The page that a notice is about, if it is about one."""
-    if "request" not in facts:
-        return None
-    return url_for("request_pages.show", public_id=parse_id("request", facts["request"]))
+def _link(kind: Kind, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Where to go from a notice: the address of the page, and what the link says."""
+    if "request" in facts:
+        page = url_for("request_pages.show", public_id=parse_id("request", facts["request"]))
+        return page, _("To the request")
+    return {
+        Kind.USED: (url_for("uses_pages.show_all"), _("What was reported")),
+        Kind.PAID: (url_for("remuneration_pages.show_payouts"), _("To the payouts")),
+        Kind.CONTESTED: (
+            (url_for("works_pages.show_all", state="contested"), _("The contested works"))
+            if facts.get("newer")
+            else (url_for("works_pages.show_all"), _("My works"))
+        ),
+        Kind.REQUEST: (url_for("request_pages.show_all"), _("To the requests")),
+        Kind.ANSWER: (url_for("request_pages.show_all"), _("To the requests")),
+    }[kind]
 
 
 def _kind_in_words(kind: Kind) -> str:

@@ -36,7 +36,11 @@ def show() -> str:
         actor = current_visitor().actor
         totals = service.statement_totals(session, actor, sources(), _member())
         held = service.list_held(session, actor, sources(), _member())
-    return render_template("remuneration/statements.html", totals=totals, held=held, member=_member())
+        member = _member()
+        name = parties.party_by_public_id(session, member).name if member else None
+    return render_template(
+        "remuneration/statements.html", totals=totals, held=held, member=member, member_name=name
+    )
 
 
 @blueprint.get("/statements/<period>")

@@ -17,6 +17,7 @@ from registry.base.idempotency import once
 from registry.base.periods import whole_second
 from registry.core.ids import parse_id
 from registry.licences import service as licences
+from registry.parties import service as parties
 from registry.web import device
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -47,9 +48,17 @@ def show_all() -> str:
         found = overview.search_works(session, actor, search, licensed_now(_now()), sources(), owner)
         drawn = previews.with_preview(session, actor, [work.id for work, _state in found.works])
         asking = 0 if owner else licences.requests_waiting(session, actor, _now())
+        name = parties.party_by_public_id(session, owner).name if owner else None
     view = "list" if request.args.get("view") == "list" else "grid"
     return render_template(
-        "works/works.html", found=found, search=search, view=view, owner=owner, previews=drawn, asking=asking
+        "works/works.html",
+        found=found,
+        search=search,
+        view=view,
+        owner=owner,
+        owner_name=name,
+        previews=drawn,
+        asking=asking,
     )
 
 

@@ -95,7 +95,7 @@ def test_other_labs_and_makers_see_none_of_it(market: Market, person: Callable[.
 
 # -- statements -----------------------------------------------------------------------------------------------
 def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
-    assert "2026-Q3 1,20 €" in market.maker.read("/de/statements")
+    assert "3. Quartal 2026 1,20 €" in market.maker.read("/de/statements")
 
     text = market.maker.read("/en/statements/2026-Q3")
     assert "Your works were used €1.20 in the third quarter of 2026." in text
