@@ -180,10 +180,12 @@ class _Codes:
         while (part := self._next()) is not None:
             behind = np.flatnonzero(places_in(part) > np.uint64(place))
             if len(behind):
-                mine.append(part.slice(0, behind[0]))
                 self._held = part.slice(behind[0])
+                part = part.slice(0, behind[0])
+            if part.num_rows:
+                mine.append(part)
+            if len(behind):
                 break
-            mine.append(part)
         if not mine:
             return _no_codes()
         return pa.concat_batches(pa.Table.from_batches(mine).unify_dictionaries().to_batches())

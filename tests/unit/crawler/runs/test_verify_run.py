@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from crawler import durable
-from crawler.runs import papers
+from crawler.runs import papers, stretches
 from crawler.runs.verify import verify_run
 from registry.core.errors import NotFound, VerificationFailed
 from registry.core.records.runs import FileUsed, RunManifest
@@ -28,6 +28,14 @@ def run(tmp_path: Path, finished_run: Path) -> Path:
     return shutil.copytree(finished_run, tmp_path / "run")
 
 
+@pytest.fixture(params=[None, 2], ids=["all at once", "two at a time"])
+def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many items are looked at together; of two, the codes begin and end anywhere in what is read."""
+    if request.param is not None:
+        monkeypatch.setattr(stretches, "_items_at_once", lambda _: request.param)
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_run_holds(finished_run: Path, snapshot_folder: Path) -> None:
     for snapshot in (None, snapshot_folder, snapshot_folder / "editions" / "1"):
         assert len(verify_run(finished_run, snapshot).checked) == 5
@@ -155,6 +163,7 @@ def _swap_codes(rows: Rows) -> None:
     ]
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
     "change",
     [
