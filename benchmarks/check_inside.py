@@ -51,7 +51,8 @@ def index_of(codes: Codes, digests: Codes, folder: Path) -> Base:
     rows = np.arange(len(codes), dtype=np.uint32)
     beside = np.zeros(len(codes), np.uint8), np.zeros(len(codes), np.uint64)
     lists = {PHASH: ListColumns(codes, rows, *beside), SHA256: ListColumns(digests, rows, *beside)}
-    return Base(0, lists, Matcher(lists, folder, verify=False))
+    owners, learned = np.arange(len(codes)), np.empty(0, np.uint64)
+    return Base(0, lists, Matcher(lists, folder, verify=False), owners, learned)
 
 
 def asked_for(registered: Codes, number: int, bits: int) -> Codes:

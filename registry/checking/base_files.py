@@ -27,12 +27,14 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from registry.core.errors import Corrupt
+from registry.core.fingerprints import WINNOW32
 from registry.core.matching import ListColumns, Matcher, storage
+from registry.core.matching.passages_common import learned
 from registry.works import service as works
 
 Lists = Mapping[str, ListColumns]
 
-FORMAT: Final = "vorbehalt-check-base-v1"
+FORMAT: Final = "vorbehalt-check-base-v2"
 """Another one whenever lists are made in another way: then those of the last release are not used."""
 WORTH: Final = 20_000
 """Codes below which files are not worth their trouble: the database gives so many in a tenth of a second."""
@@ -40,7 +42,7 @@ WORTH: Final = 20_000
 _THREADS: Final = min(os.cpu_count() or 1, 4)
 """Of a large batch of pictures: while one request is answered, the other processors of a server often rest."""
 
-_STATES = "works"
+_STATES, _OWNERS, _LEARNED = "works", "owners", "learned"
 _COLUMNS = ("codes", "work_rows", "kinds", "aux")
 _log = logging.getLogger("registry.checking")
 
@@ -52,6 +54,10 @@ class Base:
     change_seq: int
     lists: Lists
     matcher: Matcher
+    owners: NDArray[np.int64]
+    """As `works.owners_by_row` had them at that change."""
+    learned: NDArray[np.uint64]
+    """Fingerprints of texts that are marked in the list because many owners have them, in ascending order."""
 
 
 class BaseFiles:
@@ -106,7 +112,7 @@ class BaseFiles:
             except (OSError, Corrupt) as error:
                 _log.warning("the base of the live index is not shared: %s", error)
         self._delete_but(None)
-        return Base(change_seq, lists, Matcher(lists))
+        return held(session, change_seq, lists)
 
     def _write(self, session: Session, change_seq: int, lists: Lists) -> None:
         shutil.rmtree(self._place(change_seq), ignore_errors=True)
@@ -115,21 +121,26 @@ class BaseFiles:
             for algorithm, columns in lists.items()
             for name in _COLUMNS
         }
-        states = works.states_by_row(session)
-        storage.write(self._place(change_seq), FORMAT, str(change_seq), {**arrays, _STATES: states})
+        arrays[_STATES] = works.states_by_row(session)
+        arrays[_OWNERS] = works.owners_by_row(session)
+        arrays[_LEARNED] = _learned(lists)
+        storage.write(self._place(change_seq), FORMAT, str(change_seq), arrays)
 
     def _open(self, session: Session, number: int) -> Base:
         place = self._place(number)
         arrays = storage.read(place, FORMAT, str(number), storage.names(place))
-        states = arrays.pop(_STATES, None)
-        if states is None or not _is_part_of(states, works.states_by_row(session), number):
+        try:
+            states, owners, known = (arrays.pop(name) for name in (_STATES, _OWNERS, _LEARNED))
+        except KeyError as error:
+            raise Corrupt(f"{place} lacks {error}.") from None
+        if not _is_part_of(states, works.states_by_row(session), number):
             raise Corrupt(f"{place} is of another database, or of another copy of this one.")
         algorithms = sorted({name.rpartition(".")[0] for name in arrays})
         try:
             lists = {a: ListColumns(*(arrays[f"{a}.{name}"] for name in _COLUMNS)) for a in algorithms}
         except KeyError as error:
             raise Corrupt(f"{place} lacks the column {error}.") from None
-        return Base(number, lists, Matcher(lists, place / "index", threads=_THREADS))
+        return Base(number, lists, Matcher(lists, place / "index", threads=_THREADS), owners, known)
 
     def _place(self, number: int) -> Path:
         return self._folder / str(number)
@@ -144,6 +155,15 @@ class BaseFiles:
         for other in self._numbers():
             if other != number:
                 shutil.rmtree(self._place(other), ignore_errors=True)
+
+
+def held(session: Session, change_seq: int, lists: Lists) -> Base:
+    """A base in this process's memory, of lists that this transaction sees as of this change."""
+    return Base(change_seq, lists, Matcher(lists), works.owners_by_row(session), _learned(lists))
+
+
+def _learned(lists: Lists) -> NDArray[np.uint64]:
+    return learned(lists[WINNOW32]) if WINNOW32 in lists else np.empty(0, np.uint64)
 
 
 def _is_part_of(then: NDArray[np.void], now: NDArray[np.void], change_seq: int) -> bool:

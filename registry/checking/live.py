@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -25,14 +25,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from registry.base.db import Database
-from registry.checking.base_files import Base, BaseFiles, Lists
+from registry.checking.base_files import Base, BaseFiles, Lists, held
+from registry.checking.layers import count_entries, merged, size
+from registry.checking.phrases import Layer, all_owners, counts_no_more, known_phrases, with_phrases_marked
 from registry.core.decisions import Terms
 from registry.core.errors import NotReady, VorbehaltError
 from registry.core.fingerprints import ANCHORS256, WINNOW32, Fingerprint
 from registry.core.ids import format_id
 from registry.core.matching import (
     MIN_WORDS,
-    ListColumns,
     Match,
     Matcher,
     by_algorithm,
@@ -78,6 +79,8 @@ class Index:
     recent_lists: Lists
     superseded: frozenset[int]
     """Rows of works whose codes are in `recent`, whatever the base says."""
+    owners: Mapping[int, int]
+    """Of those of them that changed, as `works.owners_by_row` has them."""
     addresses: Matcher
     known: dict[tuple[int | None, int], KnownWork] = field(default_factory=dict)
     """By private key of the licensee, and row of the work."""
@@ -179,7 +182,7 @@ class LiveIndex:
     def _first(self, session: Session, change_seq: int) -> Index:
         """The base that another process has made; else one from the database, for all."""
         if self._files is None:
-            return _upon(session, _held(change_seq, _all_lists(session)), change_seq)
+            return _upon(session, held(session, change_seq, _all_lists(session)), change_seq)
         with self._files.alone(wait=True):
             base = self._files.newest(session)
             if base is None:
@@ -192,7 +195,7 @@ class LiveIndex:
         if not (is_due or must):
             return after
         if self._files is None:
-            return _upon(session, _held(change_seq, _merged_lists(session, after)), change_seq)
+            return _upon(session, held(session, change_seq, _merged_lists(session, after)), change_seq)
         with self._files.alone(wait=must) as is_alone:
             if not is_alone:
                 return after
@@ -240,58 +243,37 @@ def _merged_lists(session: Session, index: Index) -> Lists:
     return with_common_marked(lists, works.owners_by_row(session))
 
 
-def _held(change_seq: int, lists: Lists) -> Base:
-    """A base in this process's memory."""
-    return Base(change_seq, lists, Matcher(lists))
-
-
 def _upon(session: Session, base: Base, change_seq: int) -> Index:
     """An index that has seen what its base has, but of addresses only what this transaction sees."""
     seen = min(base.change_seq, change_seq)
-    return Index(seen, base, Matcher({}), {}, frozenset(), _addresses(session))
+    return Index(seen, base, Matcher({}), {}, frozenset(), {}, _addresses(session))
 
 
 def _followed(session: Session, before: Index, change_seq: int) -> tuple[Index, bool, bool]:
     """The index after some more changes upon the same base; whether a merge is due, and whether it must be."""
     changed = works.rows_changed_since(session, before.change_seq)
     fresh = lists_of(works.stored_codes(session, since=before.change_seq))
-    recent = merged(before.recent_lists, changed, fresh)
+    owners = works.owners_of_rows(session, changed)
+    must = _lost_codes(before, fresh, changed) or counts_no_more(
+        before.base, before.recent_lists, before.owners, owners
+    )
+    owners = {**before.owners, **owners}
     superseded = before.superseded | changed
-    after = Index(change_seq, before.base, Matcher(recent), recent, superseded, _addresses(session))
-    is_due = _size(recent) > max(_LEAST, _size(before.base.lists) // _SHARE)
-    return after, is_due, _lost_codes(before, fresh, changed)
+    layers = (
+        Layer(before.base.lists, before.base.matcher, superseded),
+        Layer(before.recent_lists, before.recent, changed),
+    )
+    known = known_phrases(before.base, before.recent_lists)
+    marked, altered = with_phrases_marked(fresh, layers, known, all_owners(before.base, owners))
+    recent = merged(before.recent_lists, changed | altered, marked)
+    after = Index(
+        change_seq, before.base, Matcher(recent), recent, superseded | altered, owners, _addresses(session)
+    )
+    return after, size(recent) > max(_LEAST, size(before.base.lists) // _SHARE), must
 
 
 def _addresses(session: Session) -> Matcher:
     return Matcher(lists_of(by_algorithm(list(domains.address_codes(session, public=False)))))
-
-
-def merged(old: Lists, superseded: frozenset[int], new: Lists) -> dict[str, ListColumns]:
-    """The old entries but those of superseded works, and the new ones."""
-    gone = np.fromiter(superseded, np.uint32, len(superseded))
-    found = {}
-    for algorithm in old.keys() | new.keys():
-        parts = []
-        if algorithm in old:
-            kept = ~np.isin(old[algorithm].work_rows, gone)
-            parts.append(_picked(old[algorithm], kept))
-        if algorithm in new:
-            parts.append(new[algorithm])
-        found[algorithm] = ListColumns(
-            codes=np.concatenate([p.codes for p in parts]),
-            work_rows=np.concatenate([p.work_rows for p in parts]),
-            kinds=np.concatenate([p.kinds for p in parts]),
-            aux=np.concatenate([p.aux for p in parts]),
-        )
-    return found
-
-
-def _picked(columns: ListColumns, kept: NDArray[np.bool_]) -> ListColumns:
-    return ListColumns(columns.codes[kept], columns.work_rows[kept], columns.kinds[kept], columns.aux[kept])
-
-
-def _size(lists: Lists) -> int:
-    return sum(len(columns) for columns in lists.values())
 
 
 def _lost_codes(before: Index, fresh: Lists, changed: frozenset[int]) -> bool:
@@ -302,18 +284,7 @@ def _lost_codes(before: Index, fresh: Lists, changed: frozenset[int]) -> bool:
     )
     had = Counter[int]()
     for lists, rows in layers:
-        leaned_on = _entries({a: lists[a] for a in _LEANED_ON if a in lists}, rows)
-        had += _entries(lists, frozenset(leaned_on))
-    has = _entries(fresh, frozenset(had))
+        leaned_on = count_entries({a: lists[a] for a in _LEANED_ON if a in lists}, rows)
+        had += count_entries(lists, frozenset(leaned_on))
+    has = count_entries(fresh, frozenset(had))
     return any(count > has[row] for row, count in had.items())
-
-
-def _entries(lists: Lists, rows: frozenset[int]) -> Counter[int]:
-    """How many entries each of these works has."""
-    wanted, found = np.fromiter(rows, np.uint32, len(rows)), Counter[int]()
-    if not rows:
-        return found
-    for columns in lists.values():
-        own, counts = np.unique(columns.work_rows[np.isin(columns.work_rows, wanted)], return_counts=True)
-        found.update(dict(zip(own.tolist(), counts.tolist(), strict=True)))
-    return found

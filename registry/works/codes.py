@@ -8,11 +8,11 @@ from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from registry.core.fingerprints import ALGORITHMS
-from registry.core.matching import StoredCodes, StoredRow, by_algorithm
+from registry.core.fingerprints import ALGORITHMS, WINNOW32
+from registry.core.matching import NOBODY, StoredCodes, StoredRow, by_algorithm
 from registry.works.models import StoredFingerprint, Work, WorkVersion
 from registry.works.rules import Disclosure, is_shown
 
@@ -55,8 +55,26 @@ def stored_codes(session: Session, since: int | None = None) -> dict[str, Stored
 
 
 def owners_by_row(session: Session) -> NDArray[np.int64]:
-    """(rows,) the private key of each work's owner, by row of the published table, which has no gaps."""
-    return np.array(session.scalars(select(Work.owner_id).order_by(Work.row)).all(), np.int64)
+    """(rows,) the private key of each work's owner, by row of the published table, which has no gaps.
+
+    `NOBODY` for works whose texts no edition shows.
+    """
+    return np.array(session.scalars(select(_counted_owner()).order_by(Work.row)).all(), np.int64)
+
+
+def owners_of_rows(session: Session, rows: Collection[int]) -> dict[int, int]:
+    """The same for these rows."""
+    wanted, found = sorted(rows), dict[int, int]()
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(Work.row, _counted_owner()).where(Work.row.in_(wanted[start : start + _CHUNK]))
+        found.update((row, owner) for row, owner in session.execute(query))
+    return found
+
+
+def _counted_owner() -> ColumnElement[int]:
+    shown = [disclosure.value for disclosure in Disclosure if is_shown(disclosure, WINNOW32, public=True)]
+    counts = and_(Work.disclosure.in_(shown), Work.withdrawn_at.is_(None))
+    return case((counts, Work.owner_id), else_=NOBODY)
 
 
 def published_rows(session: Session, rows: Collection[int], algorithm: str) -> frozenset[int]:

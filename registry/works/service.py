@@ -32,6 +32,7 @@ from registry.works.bulk import (
 from registry.works.changes import OpenedWork, change_work, open_work, revisions
 from registry.works.codes import (
     owners_by_row,
+    owners_of_rows,
     published_rows,
     rows_changed_since,
     states_by_row,
@@ -142,6 +143,7 @@ __all__ = [
     "newest_decisions",
     "open_work",
     "owners_by_row",
+    "owners_of_rows",
     "previews_of_owner",
     "published_rows",
     "published_urls",

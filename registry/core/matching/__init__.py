@@ -12,7 +12,7 @@ from registry.core.matching.lists import KIND_CODES, ListColumns
 from registry.core.matching.matcher import Match, Matcher
 from registry.core.matching.opening import open_index
 from registry.core.matching.passages import PassageIndex
-from registry.core.matching.passages_common import with_common_marked
+from registry.core.matching.passages_common import NOBODY, with_common_marked
 from registry.core.matching.passages_search import MIN_WORDS, Passage
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "GRADES",
     "KIND_CODES",
     "MIN_WORDS",
+    "NOBODY",
     "BandIndex",
     "ChainIndex",
     "CodeIndex",

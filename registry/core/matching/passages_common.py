@@ -7,8 +7,9 @@ verses, imprints, the same agency's line in three newspapers. Two sources tell w
 * the registry itself, whenever an edition is made: a fingerprint that works of three different owners have.
 
 The second rule has an exception, so that nobody can make another's text common by registering it, or a chapter of it,
-under three names: a text keeps those of its fingerprints around which half or more are shared so. A phrase is an
-island in a text of its own; what is shared for pages, or from the first line of a poem to the last, is no phrase.
+under three names: a text keeps those of its fingerprints around which half or more are shared so, the background list
+left aside. A phrase is an island in a text of its own; what is shared for pages, or from the first line of a poem to
+the last, is no phrase.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from registry.core.matching.passages import COMMON, FILE_SHIFT
 
 OWNERS: Final = 3
 """Different owners whose works make a fingerprint common."""
+NOBODY: Final = -1
+"""Stands for the owner of a work that does not count, since no edition shows it."""
 _FILE: Final = "background.v3.npz"
 _SHA256: Final = "b29c8cf51ac0e8fe99ba6c1f16f0d95966b0751e1d510b73dd77cba6225986eb"
 _AROUND: Final = 65
@@ -82,24 +85,40 @@ def with_common_marked(lists: Mapping[str, ListColumns], owners: NDArray[np.int6
 
 
 def mark_common(columns: ListColumns, owners: NDArray[np.int64]) -> ListColumns:
-    """The list with the fingerprints marked that works of `OWNERS` owners have. `owners`: by work row."""
+    """The list with the fingerprints marked that works of `OWNERS` owners have. `owners`: by work row; or `NOBODY`."""
+    return mark_shared(
+        columns, of_many_owners(columns.codes.reshape(-1).view("<u8"), owners[columns.work_rows])
+    )
+
+
+def mark_shared(columns: ListColumns, shared: NDArray[np.bool_]) -> ListColumns:
+    """The same, when it is known which entries works of `OWNERS` owners share."""
     if not len(columns):
         return columns
-    values = columns.codes.reshape(-1).view("<u8")
-    shared = _of_many_owners(values, owners[columns.work_rows])
-    marked = (shared & ~_mostly_around(shared, _texts(columns))) | is_background(values)
+    marked = is_background(columns.codes.reshape(-1).view("<u8"))
+    own = np.flatnonzero(~marked)
+    marked[own] = shared[own] & ~_mostly_around(shared[own], _texts(columns)[own])
     aux = np.where(marked, columns.aux | COMMON, columns.aux & ~COMMON)
     return ListColumns(columns.codes, columns.work_rows, columns.kinds, aux)
 
 
-def _of_many_owners(values: NDArray[np.uint64], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which entries have a value that entries of `OWNERS` owners have."""
+def learned(columns: ListColumns) -> NDArray[np.uint64]:
+    """The fingerprints that are marked for their many owners, each once, in ascending order."""
+    marked = np.unique(columns.codes[columns.aux & COMMON != 0].reshape(-1).view("<u8"))
+    return marked[~is_background(marked)]
+
+
+def of_many_owners(values: NDArray[np.uint64], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which entries have a value that entries of `OWNERS` owners have; `NOBODY` is none."""
+    if not len(values):
+        return np.empty(0, np.bool_)
     _, number = np.unique(owner, return_inverse=True)
     order = np.argsort(values, kind="stable")
     by_value = values[order]
     group = np.cumsum(np.concatenate([[False], by_value[1:] != by_value[:-1]]))
-    each_once = np.unique(group << 32 | number[order])
-    owners_of_group = np.bincount(each_once >> 32)
+    counted = owner[order] != NOBODY
+    each_once = np.unique((group << 32 | number[order])[counted])
+    owners_of_group = np.bincount(each_once >> 32, minlength=int(group[-1]) + 1)
     shared = np.empty(len(values), np.bool_)
     shared[order] = owners_of_group[group] >= OWNERS
     return shared
@@ -107,6 +126,8 @@ def _of_many_owners(values: NDArray[np.uint64], owner: NDArray[np.int64]) -> NDA
 
 def _mostly_around(shared: NDArray[np.bool_], texts: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """(N,) whether half or more of the `_AROUND` entries of the same text around each entry are shared."""
+    if not len(texts):
+        return np.empty(0, np.bool_)
     begins = np.flatnonzero(np.concatenate([[True], texts[1:] != texts[:-1]]))
     lengths = np.diff(np.append(begins, len(texts)))
     first, last = np.repeat(begins, lengths), np.repeat(begins + lengths, lengths)

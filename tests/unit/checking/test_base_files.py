@@ -18,7 +18,7 @@ from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.base.db import Database
 from registry.checking import live
-from registry.checking.base_files import BaseFiles
+from registry.checking.base_files import FORMAT, BaseFiles
 from registry.checking.live import LiveIndex
 from registry.core.errors import NotReady
 from registry.core.fingerprints import SHA256
@@ -136,7 +136,7 @@ def test_any_damaged_file_leads_to_a_new_base(market: Market, folder: Path) -> N
         for damage in (flip, cut, Path.unlink) if "codes" in name or "index" in name else (flip,):
             damage(place / name)
             assert rows_of(process(folder), market.session, "a work") == [0], (name, damage)
-            storage.read(place, "vorbehalt-check-base-v1", None, storage.names(place), verify=True)
+            storage.read(place, FORMAT, None, storage.names(place), verify=True)
 
 
 def flip(path: Path) -> None:

@@ -12,6 +12,7 @@ from registry.base.actor import Role
 from registry.base.clock import Sources
 from registry.checking import live
 from registry.checking.base_files import BaseFiles, Lists
+from registry.checking.layers import size
 from registry.checking.live import LiveIndex, known_works
 from registry.core.decisions import Purpose, Terms
 from registry.core.fingerprints import Fingerprint
@@ -103,14 +104,14 @@ def test_a_registration_leaves_the_base_alone(market: Market, monkeypatch: pytes
     built: list[int] = []
 
     def counting(lists: Lists) -> Matcher:
-        built.append(live._size(lists))
+        built.append(size(lists))
         return Matcher(lists)
 
     monkeypatch.setattr(live, "Matcher", counting)
     after, _ = index.current(market.session)
     assert after.base is before.base
     assert after.superseded == {20}
-    assert max(built) < live._size(before.base.lists) / 10
+    assert max(built) < size(before.base.lists) / 10
     assert after.match([image("one more").fingerprints])[0][0].work_row == 20
 
 
