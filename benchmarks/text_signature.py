@@ -134,7 +134,7 @@ def _signed(
     signatures: NDArray[np.uint32],
 ) -> None:
     """As `text_kernels.codes`, without the fingerprints."""
-    begin, work, mixed = 0, np.empty(32, np.uint64), np.empty(32, np.uint32)
+    begin, work, mixed = 0, np.empty(hashes.AHEAD, np.uint64), np.empty(hashes.AHEAD, np.uint32)
     for t in range(len(ends)):
         length = kernels.normalise(source, begin, ends[t], room, *normal)
         hashes.minhash(room, length, values, leaving, permutations, signatures[t], work, mixed)

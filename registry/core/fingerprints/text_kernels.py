@@ -12,7 +12,7 @@ from numba import uint32, uint64
 from numpy.typing import NDArray
 
 from registry.core.fingerprints.kernels import Bytes, compiled
-from registry.core.fingerprints.text_kernels_hashes import minhash, winnow
+from registry.core.fingerprints.text_kernels_hashes import AHEAD, minhash, winnow
 from registry.core.fingerprints.text_vectors import all_ascii, compact, compacts
 
 Words = NDArray[np.uint32]
@@ -155,7 +155,7 @@ def codes(
     Returns how many there are; if more than fit, what was written of them is of no use.
     """
     begin, total = 0, 0
-    hashes, mixed = np.empty(32, np.uint64), np.empty(32, np.uint32)
+    hashes, mixed = np.empty(AHEAD, np.uint64), np.empty(AHEAD, np.uint32)
     for t in range(len(ends)):
         length = normalise(source, begin, ends[t], normalised, pages, short, rows, offsets, output)
         if len(signatures):

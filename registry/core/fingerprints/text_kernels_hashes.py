@@ -20,6 +20,8 @@ LongWords = NDArray[np.uint64]
 
 BLOCK = 2048
 """Grams of which fingerprints are made at a time: with all that is made of them they stay in the first cache."""
+AHEAD = 64
+"""Grams whose hashes are kept, of those that are signed and of the next."""
 
 
 @compiled
@@ -35,12 +37,13 @@ def minhash(
 ) -> None:
     """Into `least` the 128 minima of all 16-byte grams of text[:length]; see `minhash.signature_by_numpy`.
 
-    `leaving` is `byte_values` times the base to the 16th, `permutations` is (2, 128); `hashes` and `mixed`, (32,), are
-    memory to work in. Sixteen grams are permuted, while the next are mixed and those after them hashed by rolling: that
-    takes other units of a processor, mostly, and so next to no time. The last are filled up to a multiple of eight with
-    the very last, which changes nothing; up to seven bytes behind the length are read and mean nothing.
+    `leaving` is `byte_values` times the base to the 16th, `permutations` is (2, 128); `hashes` and `mixed`, (AHEAD,),
+    are memory to work in, in turn. Sixteen grams are permuted, while those two steps further on are mixed and those
+    three steps on are hashed by rolling: that takes other units of a processor, mostly, and so next to no time. The
+    last are filled up to a multiple of eight with the very last, which changes nothing; up to seven bytes behind the
+    length are read and mean nothing.
     """
-    one, eight, sixteen = uint64(1), uint64(8), uint64(16)
+    one, eight, sixteen, ring = uint64(1), uint64(8), uint64(16), uint64(AHEAD - 1)
     least[:] = EMPTY
     if length < 16:
         return
@@ -49,24 +52,25 @@ def minhash(
     for i in range(sixteen):
         state = state * uint64(BASE) + byte_values[text[i]]
     hashes[0] = state
-    for i in range(one, min(grams, sixteen + sixteen)):
+    for i in range(one, min(grams, uint64(48))):
         state = _rolled(state, text, i, byte_values, leaving)
         hashes[i] = state
     mix_sixteen(hashes, uint64(0), mixed)
+    mix_sixteen(hashes, sixteen, mixed)
     for first in range(uint64(0), grams, sixteen):
-        here = first & sixteen
+        here = first & ring
         count = min(sixteen, grams - first)
         for i in range(here + count, here + ((count + uint64(7)) & ~uint64(7))):
             mixed[i] = mixed[here + count - one]
         for i in range(uint64(0), count, eight):
             lower_by_eight(mixed, here + i, permutations, least)
-            after = first + i + sixteen + sixteen
+            after = first + i + uint64(48)
             if after < grams:
                 for j in range(eight):
                     state = _rolled(state, text, after + j, byte_values, leaving)
-                    hashes[here + i + j] = state
+                    hashes[(after & ring) + j] = state
             if i == 0:
-                mix_sixteen(hashes, here ^ sixteen, mixed)
+                mix_sixteen(hashes, (first + uint64(32)) & ring, mixed)
 
 
 @compiled
