@@ -138,8 +138,9 @@ def _works(session: Session, named: Sequence[str]) -> Sequence[Work]:
 
 def _back(named: Sequence[str]) -> str:
     if len(named) == 1:
-        return url_for("works_pages.show", public_id=parse_id("work", named[0]), _anchor="consent")
-    return url_for("works_pages.show_all")
+        work = parse_id("work", named[0])
+        return url_for("works_pages.show", public_id=work, consent="recorded", _anchor="consent")
+    return url_for("works_pages.show_all", consent="recorded")
 
 
 def _questions(session: Session, chosen: Sequence[Work]) -> list[Question]:
