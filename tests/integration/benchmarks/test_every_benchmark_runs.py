@@ -35,6 +35,7 @@ SMALL: dict[str, str] = {
     "text_filter": "--passages 2000 --signatures 2000 --documents 20 --rounds 1",
     "text_phrases": "--most 3",
     "text_signature": "--documents 10 --rounds 1",
+    "text_spellings": "--trials 2",
     "two_cores": "--codes 20000 --rounds 1",
     "usage_log": "2000",
 }
