@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import secrets
@@ -27,7 +28,7 @@ from registry.base.sealing import SealingKey
 from registry.models import metadata
 from registry.parties import passwords
 from tests.factories import Clock, make_sources
-from tests.support import postgres
+from tests.support import postgres, statements
 
 # A time limit an example would assert a time, and the machine may be busy.
 hypothesis.settings.register_profile("vorbehalt", deadline=None)
@@ -44,6 +45,15 @@ def _stay_in_memory(folder: Path = Path("/dev/shm"), room: int = 6 << 30) -> Non
 
 _stay_in_memory()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest -n auto gives every core a process already
+
+gc.set_threshold(
+    50_000, 50, 50
+)  # and the memory for it: looking for rings of objects took a tenth of the time
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: nobody need look through it again and again."""
+    gc.freeze()
 
 
 def _is_here(address: Any) -> bool:
@@ -88,6 +98,15 @@ def _cheap_passwords() -> Iterator[None]:
     """Passwords are hashed in no time; what the registry spends on them is tested beside their rules."""
     patch = pytest.MonkeyPatch()
     patch.setattr(passwords, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once() -> Iterator[None]:
+    """A statement is compiled once, not once for each database."""
+    patch = pytest.MonkeyPatch()
+    statements.share(patch)
     yield
     patch.undo()
 

@@ -6,6 +6,7 @@ No page may complain on the console, ask anything of another host, or scroll sid
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -17,7 +18,15 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
@@ -29,6 +38,10 @@ from registry.log.keys import LogKey
 from registry.models import metadata
 from registry.wiring import log_keys, open_database, sealing_key
 from tests.factories import PASSWORD
+
+# No test needs so long. But whoever is first to ask for a fingerprint on a new machine waits until it is compiled.
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -43,8 +56,9 @@ FLAGS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of this folder need Chromium."""
+    here = str(Path(__file__).parent) + os.sep
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(here):
             item.add_marker(pytest.mark.browser)
 
 
@@ -150,6 +164,7 @@ def visit(server: Server, chromium: Browser) -> Iterator[Callable[..., Visit]]:
 
     def make(**options: Any) -> Visit:
         context = chromium.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
         made = Visit(server, context, context.new_page())
         made.page.on("console", made.watch)
         made.page.on("request", made.watch_request)

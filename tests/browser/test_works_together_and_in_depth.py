@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from registry.base.actor import Role
 from registry.core.fingerprints import fingerprint_image
@@ -76,28 +77,31 @@ def test_two_works_are_chosen_and_offered_for_money(come: Visits) -> None:
     page.check("input[name=work] >> nth=0")
     page.check("input[name=work] >> nth=1")
     page.click("text=Erlaubnis ändern")
-    page.wait_for_load_state()
     price = page.locator("#train_genai-work")
-    assert not price.is_visible()
+    expect(page.locator("input[name=train_genai][value=paid]")).to_be_visible()
+    expect(price).to_be_hidden()
     page.check("input[name=train_genai][value=paid]")
-    assert price.is_visible(), "what a choice needs opens below it, by style alone"
+    expect(price, "what a choice needs opens below it, by style alone").to_be_visible()
     price.fill("viel")
     page.click("main .btn-primary")
-    assert page.locator("#train_genai-work-error").is_visible()
+    expect(page.locator("#train_genai-work-error")).to_be_visible()
+    page.wait_for_load_state()
     anna.complaints.clear()  # the browser notes every answer that is not 2xx
     look(page)
     page.fill("#train_genai-work", "0,35")
     page.click("main .btn-primary")
-    assert "Das Labor zahlt" in page.inner_text("main")
-    assert "0,70\xa0€" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Das Labor zahlt")
+    expect(page.locator("main")).to_contain_text("0,70\xa0€")
+    page.wait_for_load_state()
     look(page)
     page.click("text=Zurück zu den Antworten")
-    assert page.locator("#train_genai-work").input_value() == "0,35"
+    expect(page.locator("#train_genai-work")).to_have_value("0,35")
     page.click("main .btn-primary")
     page.click("text=Diese Antworten eintragen")
     page.wait_for_url(lambda url: url.endswith("/works"))
     page.click("h2 >> text=Clouds")
-    assert "0,35\xa0€ je Werk" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("0,35\xa0€ je Werk")
+    page.wait_for_load_state()
     look(page)
 
 
@@ -107,12 +111,15 @@ def test_everything_is_denied_without_script(come: Visits, people: dict[str, Any
     page = come("anna", java_script_enabled=False).open(f"/en/works/terms?{both}")
     page.check("input[name=train_genai][value=free]")
     page.click("text=No to everything")
-    assert "Nothing has changed yet." in page.inner_text("main")
-    assert page.locator("text=You permit").count() == 0
+    expect(page.locator("main")).to_contain_text("Nothing has changed yet.")
+    page.wait_for_load_state()
+    expect(page.locator("text=You permit")).to_have_count(0)
     page.click("text=Record these answers")
-    assert page.url.endswith("/en/works")
+    page.wait_for_url("**/en/works")
     page.click("h2 >> text=Dunes")
-    assert "€" not in page.inner_text("main")
+    expect(page.locator("h1")).to_have_text("Dunes")
+    page.wait_for_load_state()
+    expect(page.locator("main")).not_to_contain_text("€")
 
 
 def test_a_file_is_tried_without_script(come: Visits, people: dict[str, Any], tmp_path: Path) -> None:
@@ -122,7 +129,8 @@ def test_a_file_is_tried_without_script(come: Visits, people: dict[str, Any], tm
     page.set_input_files("#pick", str(file))
     page.click("text=Try the changes")
 
-    assert page.locator(".contact-sheet .plate").count() == 11
+    expect(page.locator(".contact-sheet .plate")).to_have_count(11)
+    page.wait_for_load_state()
     assert page.locator("text=Recognised").count() >= 9
 
 
@@ -144,6 +152,8 @@ def test_the_operator_decides(come: Visits, people: dict[str, Any]) -> None:
     page = office.open("/de/titles")
     look(page)
     page.click("text=Beide Seiten ansehen")
+    expect(page.locator("input[value=release]")).to_be_visible()
+    page.wait_for_load_state()
     look(page)
     page.check("input[value=release]")
     page.fill("#reason", "Beide haben dasselbe Motiv fotografiert.")

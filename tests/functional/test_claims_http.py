@@ -183,46 +183,45 @@ def _of_another_run() -> str:
     return run_signatures.signed("00" * 32, SigningKey.generate("lab.example/runs"))
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
-        (lambda body: body | {"note": "x"}, 422, "input.invalid"),
-        (lambda body: {k: v for k, v in body.items() if k != "model"}, 422, "input.invalid"),
-        (lambda body: body | {"rows": []}, 422, "input.invalid"),
-        (lambda body: body | {"rows": "all"}, 422, "input.invalid"),
-        (lambda body: body | {"manifest": []}, 422, "input.invalid"),
-        (lambda body: body | {"manifest": body["manifest"] | {"at": 1}}, 422, "proof.invalid"),
-        (lambda body: body | {"model": format_id("model", bytes(16))}, 404, "not-found"),
-        (lambda body: body | {"model": "heron"}, 422, "input.invalid"),
-        (
-            lambda body: (
-                body | {"manifest": body["manifest"] | {"runtime": {"signature": "vorbehalt.run.v1"}}}
-            ),
-            422,
-            "proof.invalid",
-        ),
-        (
-            lambda body: (
-                body | {"manifest": body["manifest"] | {"runtime": {"signature": _of_another_run()}}}
-            ),
-            422,
-            "proof.invalid",
-        ),
-    ],
-)
+def _without_model(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "model"}
+
+
+def _run_with(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return body | {"manifest": body["manifest"] | changes}
+
+
 def test_what_is_no_claim_is_refused(
-    client: Client,
-    database: Database,
-    shop: Shop,
-    change: Callable[[dict[str, Any]], dict[str, Any]],
-    status: int,
-    code: str,
+    client: Client, database: Database, shop: Shop, subtests: pytest.Subtests
 ) -> None:
     """Unknown and missing members, a changed manifest, somebody else's model."""
-    before = size(database)
-    answer = client.post("/v1/claims", json=change(shop.body), headers=shop.lab.headers)
-    assert (answer.status_code, answer.json["code"]) == (status, code)
-    assert size(database) == before
+    body, before = shop.body, size(database)
+    for wrong, change, status, code in (
+        ("an unknown member", body | {"note": "x"}, 422, "input.invalid"),
+        ("no model", _without_model(body), 422, "input.invalid"),
+        ("no rows", body | {"rows": []}, 422, "input.invalid"),
+        ("rows that are none", body | {"rows": "all"}, 422, "input.invalid"),
+        ("a manifest that is none", body | {"manifest": []}, 422, "input.invalid"),
+        ("a changed manifest", _run_with(body, at=1), 422, "proof.invalid"),
+        ("somebody else's model", body | {"model": format_id("model", bytes(16))}, 404, "not-found"),
+        ("a model's name", body | {"model": "heron"}, 422, "input.invalid"),
+        (
+            "no signature",
+            _run_with(body, runtime={"signature": "vorbehalt.run.v1"}),
+            422,
+            "proof.invalid",
+        ),
+        (
+            "the signature of another run",
+            _run_with(body, runtime={"signature": _of_another_run()}),
+            422,
+            "proof.invalid",
+        ),
+    ):
+        with subtests.test(wrong):
+            answer = client.post("/v1/claims", json=change, headers=shop.lab.headers)
+            assert (answer.status_code, answer.json["code"]) == (status, code)
+            assert size(database) == before
 
 
 def test_too_large_a_claim_is_refused_unread(client: Client, shop: Shop) -> None:

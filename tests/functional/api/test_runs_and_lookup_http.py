@@ -179,11 +179,13 @@ def test_everybody_else_learns_that_it_is_registered(client: Client, office: Off
     assert look_up(client, office.bert, b"unknown").json == {"registered": False, "matches": 0, "yours": []}
 
 
-@pytest.mark.parametrize(
-    "more", [{"algorithm": "nonsense"}, {"hash": "xyz"}, {"hash": "ab"}, {"more": "1"}, {"hash": "ab" * 1001}]
-)
-def test_senseless_lookups_are_refused(client: Client, office: Office, more: dict[str, str]) -> None:
-    assert look_up(client, office.anna, b"", **more).status_code == 422
+def test_senseless_lookups_are_refused(client: Client, office: Office, subtests: pytest.Subtests) -> None:
+    for name, value in (
+        *(("algorithm", "nonsense"), ("hash", "xyz"), ("hash", "ab"), ("more", "1")),
+        ("hash", "ab" * 1001),
+    ):
+        with subtests.test(f"{name}={value[:9]}"):
+            assert look_up(client, office.anna, b"", **{name: value}).status_code == 422
 
 
 def test_a_lookup_needs_an_account(client: Client, tmp_path: Path) -> None:
