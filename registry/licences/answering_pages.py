@@ -84,7 +84,7 @@ def take_back(public_id: bytes) -> Response | tuple[str, int]:
     with writing() as session:
         log.hold(session)
         asked = find(session, actor, public_id)
-        open_still = asked.offer is not None and asked.agreement is None
+        open_still = asked.offer is not None and not asked.in_force
         if asked.offer is not None and open_still:
             revoke_offer(session, actor, asked.offer.public_id, sources())
     if open_still:

@@ -46,6 +46,11 @@ class Asked:
     """If the lab has accepted that."""
 
     @property
+    def in_force(self) -> bool:
+        """Whether the lab has accepted the answer, and neither side has ended that since."""
+        return self.agreement is not None and self.agreement.superseded_at is None
+
+    @property
     def lost(self) -> list[Work]:
         """The works that nobody can license now."""
         return [w for w in self.works if w.withdrawn_at is not None or w.contested_since is not None]

@@ -109,7 +109,8 @@ def _in_language(code: str) -> str:
     """The present page in another language; the start page where that is not known."""
     if request.endpoint is None or request.method != "GET" or "language" not in _arguments(request):
         return url_for("home.start", language=code)
-    values: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict(), "language": code}
+    asked = request.args.to_dict(flat=False)
+    values: dict[str, Any] = {**(request.view_args or {}), **asked, "language": code}
     return url_for(request.endpoint, **{k: v for k, v in values.items() if not k.startswith("_")})
 
 

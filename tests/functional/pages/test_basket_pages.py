@@ -162,6 +162,8 @@ def test_the_basket_shows_what_is_asked_for(market: Market) -> None:
     preferred = market.lab.browser.open(f"/en/basket?territory=DE&prefer={narrow}").text
     assert f'value="{narrow}" checked' in preferred
     assert f'value="{wide}" checked' not in preferred
+    both = market.lab.browser.open(f"/en/basket?prefer={narrow}&prefer={wide}").text
+    assert f"/de/basket?prefer={narrow}&amp;prefer={wide}" in both  # the other language shows the same
     text = market.lab.browser.read("/en/basket?purpose=search")
     assert "Nothing in your basket is offered to you for this purpose there." in text
     bad = market.lab.browser.open("/en/basket?purpose=nonsense&territory=Nowhere")

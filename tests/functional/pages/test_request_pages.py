@@ -148,6 +148,11 @@ def test_an_accepted_offer_is_not_taken_back(sides: Sides) -> None:
     refused = sides.anna.browser.send(f"/en/requests/{request}/take-back")
     assert refused.status_code == 409
     assert "Nordlicht has accepted it" in text_of(refused.text)
+    with sides.database.writing() as session:  # it ends, and the offer is open to the lab again
+        (agreement,) = licences.list_agreements(session, sides.lab.actor).items
+        ended = licences.EndAgreement(agreement.public_id)
+        licences.end_agreement(session, sides.lab.actor, ended, sides.sources)
+    assert sides.anna.browser.send(f"/en/requests/{request}/take-back").status_code == 303
 
 
 def test_a_society_answers_for_its_members(sides: Sides, person: Callable[..., Person]) -> None:
