@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from registry.base.context import reading, settings, writing
 from registry.core.ids import parse_id
 from registry.notices import service, texts
-from registry.notices.rules import Kind
+from registry.notices.rules import KINDS_OF, Kind
 from registry.parties import service as parties
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -37,7 +37,7 @@ def show() -> str:
                 (n, texts.sentence(n.kind, n.facts, g.language), _link(Kind(n.kind), n.facts))
                 for n in service.newest(session, me, _SHOWN)
             ],
-            kinds=[(kind.value, _kind_in_words(kind)) for kind in Kind],
+            kinds=[(kind.value, _kind_in_words(kind)) for kind in KINDS_OF[me.role]],
             unwanted=service.unwanted(session, me),
             email=party.email,
             spoken=party.language,

@@ -212,10 +212,14 @@ def test_of_two_changes_at_once_one_is_refused(
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_each_role_is_told_what_it_is_told_of(person: Callable[..., Person]) -> None:
-    """Labs have no works; whoever is told of nothing is led nowhere."""
-    about = {role: person(role, role.value).browser.read("/en/account") for role in Role}
-    said = {role: ("to your works" in page, "of your requests" in page) for role, page in about.items()}
-    assert said == {
+    """Labs have no works; operators and auditors are told of nothing, and choose a language at most."""
+    browsers = {role: person(role, role.value).browser for role in Role}
+    about = {role: browser.read("/en/account") for role, browser in browsers.items()}
+    linked = {role: ("to your works" in page, "of your requests" in page) for role, page in about.items()}
+    pages = {role: browser.read("/en/account/notices") for role, browser in browsers.items()}
+    headed = {role: ("To your works" in page, "To your requests" in page) for role, page in pages.items()}
+    assert linked == headed
+    assert linked == {
         Role.CREATOR: (True, False),
         Role.SOCIETY: (True, False),
         Role.LAB: (False, True),
