@@ -18,6 +18,9 @@ from registry.core.errors import NetworkFailed, VorbehaltError
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _MAX_ANSWER = 64 * 2**20
+_KEY_GIVEN = (
+    "This program sends the key that --api-key or VORBEHALT_API_KEY gives; the page “Account” makes one."
+)
 _TRY_AGAIN = (502, 503, 504)
 _SAFE = urllib3.Retry(
     total=3,
@@ -162,5 +165,7 @@ def _problem(url: str, status: int, body: bytes) -> VorbehaltError:
     kind = _BY_CODE.get(code)
     if kind is None or kind is VorbehaltError:
         return NetworkFailed(f"The registry refused: {detail}", url=url, status=status, code=code)
+    if kind is errors.Unauthenticated:
+        detail += f" {_KEY_GIVEN}"
     facts = document.get("details")
     return kind(detail, **{**(facts if isinstance(facts, dict) else {}), "url": url, "status": status})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,6 +169,16 @@ def run_key_options(function: F) -> F:
 def emit(document: Any) -> None:
     """The one JSON document on standard output."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A sentence on standard output: folded between words on a terminal, one line for programs."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = textwrap.fill(
+            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    click.echo(text)
 
 
 def note(text: str) -> None:

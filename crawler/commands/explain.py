@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.base import Command, emit, examples, json_option, snapshot_option
+from crawler.commands.base import Command, emit, examples, json_option, say, snapshot_option
 
 
 @click.command(cls=Command, epilog=examples("vorbehalt explain run pictures/0042.jpg"))
@@ -30,4 +30,5 @@ def explain(run: Path, key: str, snapshot: Path | None, as_json: bool) -> None:
         )
         return
     for item in found:
-        click.echo("\n".join(item.sentences))
+        for sentence in item.sentences:
+            say(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,8 @@ def register(
             _tell(outcomes[-1], quiet=as_json)
     if as_json:
         emit({"works": [_document(outcome) for outcome in outcomes]})
+    else:
+        _sum_up(outcomes, upload=upload)
     end(Exit.ITEMS if any(outcome.error for outcome in outcomes) else Exit.OK)
 
 
@@ -120,6 +123,23 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
         note(f"{outcome.path}: not registered. {outcome.error.message}")
     elif not quiet:
         click.echo(f"{outcome.path}: {outcome.work}{' (on record before)' if outcome.exists else ''}")
+
+
+def _sum_up(outcomes: Sequence[Outcome], *, upload: bool) -> None:
+    """What holds now, once for all of them."""
+    from crawler.words import amount
+
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    if not done:
+        return
+    before = sum(outcome.exists for outcome in done)
+    files = (
+        "The files were sent, and are not kept" if upload else "The files stayed here; fingerprints travelled"
+    )
+    note(
+        f"\n{amount(len(done), 'work')} on record, {before:,} of them before. {files}.\n"
+        "What you have not licensed is reserved: labs leave it out."
+    )
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

@@ -253,7 +253,7 @@ def test_a_lab_asks_a_maker_answers_and_the_lab_accepts(
 
     page = lab.open("/de/basket")
     page.get_by_role("link", name="Um ein Angebot bitten").click()
-    page.get_by_label("An die Kreativen").fill("Für ein Modell von Vögeln.")
+    page.get_by_label("An die Urheberinnen und Urheber").fill("Für ein Modell von Vögeln.")
     page.get_by_role("button", name="Anfrage senden").click()
     expect(page.get_by_text("1 Anfrage ist gestellt.")).to_be_visible()
 

@@ -25,7 +25,7 @@ blueprint = Pages("entry", "registry.parties")
 
 _HOME = {
     Role.CREATOR: "works_pages.show_all",
-    Role.SOCIETY: "works_pages.show_all",
+    Role.SOCIETY: "mandates.show_all",
     Role.LAB: "lab_pages.show",
     Role.OPERATOR: "title_pages.show_all",
     Role.AUDITOR: "audit_pages.show",

@@ -36,7 +36,7 @@ def sign_in(browser: Browser, password: str = PASSWORD, **more: str) -> Any:
 
 # -- sign up --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("role", "home"), [("creator", "/de/works"), ("society", "/de/works"), ("lab", "/de/lab")]
+    ("role", "home"), [("creator", "/de/works"), ("society", "/de/mandates"), ("lab", "/de/lab")]
 )
 def test_a_new_account_is_signed_in_at_once(browser: Browser, role: str, home: str) -> None:
     browser.open("/de/sign-up")
