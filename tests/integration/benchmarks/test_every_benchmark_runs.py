@@ -25,6 +25,7 @@ SMALL: dict[str, str] = {
     "filter_metadata": "--rows 5000 --near-rows 500 --works 100 --codes 2000 --sites 100",
     "image_accuracy": "--most 3",
     "image_hashing": "--small 2 --large 1 --rounds 1",
+    "live_phrases": "--works 200 --rounds 1",
     "picture_search": "--works 2000 --pictures 4 --rounds 1",
     "run_papers": "--pictures 32 --texts 200 --works 20 --new 2 --rounds 1",
     "settlement": "1000 200 10",
