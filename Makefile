@@ -18,7 +18,8 @@ help:  ## what there is
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "could not make $(VENV); on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) -e '.[demo]'
@@ -29,8 +30,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.spark: $(VENV)/.dev  # half a gigabyte, and only a few tests need it: a step of its own
-	$(PIP) -e '.[spark]' || echo "could not install PySpark; the test that needs it will be skipped"
-	@touch $@
+	@$(PIP) -e '.[spark]' && touch $@ || echo "could not install PySpark; the test that needs it will be skipped"
 
 demo: $(VENV)/.demo  ## register, publish, sync, filter, claim, settle, verify, on real files
 	@$(BIN)/vorbehalt-server demo --home $(HOME_DIR)
