@@ -23,6 +23,7 @@ from registry.core.matching.anchors import SEED, Agreement, Anchors, agreement, 
 from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
 from registry.core.matching.dihedral import variants
+from registry.core.matching.likeness import likeness
 from registry.core.matching.lists import ListColumns
 from registry.core.matching.overlay import Overlay, overlay
 
@@ -124,6 +125,16 @@ class AnchorSearch:
         asked = variants(np.frombuffer(b"".join(frames), np.uint8).reshape(-1, 32))
         return int(distances(asked.reshape(-1, 32), registered).min())
 
+    def alike(self, entry: int, frame: bytes | None, variant: str, lying: Overlay) -> float | None:
+        """How alike the frame of an item and that of the picture of this entry are where they overlap.
+
+        `frame`: the phash256 of the item's. `None` if either has none, or if hardly anything overlaps.
+        """
+        if frame is None:
+            return None
+        places = 1 - lying.cells.conj() if variant == MIRRORED else lying.cells
+        return likeness(frame, self._frame_codes(entry, same_kind=True), places)
+
     # -- contents ------------------------------------------------------------------------------------------
     def _several_works(self, entries: NDArray[np.int64]) -> bool:
         """Whether these are in more than `MOST_CONTENTS` works, so that they can be of as many contents."""
@@ -154,11 +165,14 @@ class AnchorSearch:
         shared = agreement(self._picture(one), self._picture(other))
         return shared is not None and shared.confirmed > 0 and shared.span >= _SAME_CONTENT
 
-    def _frame_codes(self, entry: int) -> NDArray[np.uint8]:
-        """(N, 32) phash256 of the work that this entry is of."""
+    def _frame_codes(self, entry: int, *, same_kind: bool = False) -> NDArray[np.uint8]:
+        """(N, 32) phash256 of the work that this entry is of; with `same_kind` only full or trimmed ones, as it is."""
         if self._frames is None or self._frame_works is None:
             return np.empty((0, 32), np.uint8)
-        return self._frames.codes[self._frame_works.rows_of(int(self._columns.work_rows[entry]))]
+        rows = self._frame_works.rows_of(int(self._columns.work_rows[entry]))
+        if same_kind:
+            rows = rows[self._frames.kinds[rows] == self._columns.kinds[entry]]
+        return self._frames.codes[rows]
 
     def _picture(self, entry: int) -> Anchors:
         """All anchors of the registered picture that this entry is of."""

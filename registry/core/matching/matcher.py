@@ -269,7 +269,8 @@ class Matcher:
             viewed = query.fingerprint.kind
             whole = viewed in (FULL, TRIMMED, WHOLE)
             apart = self._anchors.frames_apart(entry, query.frames) if whole and lying.same_frame else None
-            if (reached := anchored(agreed, lying, whole=whole, frames_apart=apart)) is None:
+            alike = self._anchors.alike(entry, query.frame, change, lying)
+            if (reached := anchored(agreed, lying, whole=whole, frames_apart=apart, alike=alike)) is None:
                 continue
             kind = KIND_NAMES[columns.kinds[entry]]
             row = int(columns.work_rows[entry])

@@ -7,7 +7,7 @@ Two logos in the same letters do not: their frames would cover each other, and y
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from registry.core.fingerprints.anchors_patches import HALF
 from registry.core.fingerprints.anchors_records import Geometry
 from registry.core.fingerprints.anchors_scales import FIRST_SIGMA
 from registry.core.matching.anchors import Agreement, Anchors
+from registry.core.matching.likeness import centres
 
 _LEVER: Final = 3.0
 """Sigmas at which an anchor's place says as much about turn and scale as its own direction and size do."""
@@ -40,6 +41,8 @@ class Overlay:
     breadth: float
     """How far the places that agree lie beside a line (a line of writing, say): their deviation, in shorter sides of
     the registered frame."""
+    cells: NDArray[np.complex128] = field(compare=False, repr=False)
+    """(16, 16) where the centres of the registered frame's cells lie, as shares of the item's width and height."""
 
     @property
     def same_frame(self) -> bool:
@@ -72,14 +75,16 @@ def overlay(
     ours, theirs = item.geometry, registered.geometry
     move = _fitted(ours, theirs, of_item, of_registered)
     back = move.undone()
+    cells, their_cells = _cells(theirs, move, ours), _cells(ours, back, theirs)
     return Overlay(
         recurring=max(
             _recurring(theirs, move, ours, of_registered, None),
             _recurring(ours, back, theirs, of_item, allowed),
         ),
-        contained=max(_contained(theirs, move, ours), _contained(ours, back, theirs)),
+        contained=max(_contained(cells), _contained(their_cells)),
         aside=_aside(theirs, move, ours),
         breadth=_breadth(theirs, of_registered),
+        cells=cells,
     )
 
 
@@ -116,12 +121,17 @@ def _recurring(
     return (len(set(agreeing.tolist())) - 1) / max(1, int(expected.sum()) - 1)
 
 
-def _contained(g: Geometry, move: _Move, other: Geometry) -> float:
-    """Share of the frame of `g`, so moved, that lies in the other, by the centres of 16 x 16 cells."""
-    at = (np.arange(_CELLS) + 0.5) / _CELLS
-    place = move.of((at * g.width[0])[:, None] + 1j * at * g.height[0])
-    across = (place.real >= 0) & (place.real <= other.width[0])
-    return float((across & (place.imag >= 0) & (place.imag <= other.height[0])).mean())
+def _cells(g: Geometry, move: _Move, other: Geometry) -> NDArray[np.complex128]:
+    """Where the centres of the cells of the frame of `g`, so moved, lie, as shares of the other's sides."""
+    at = centres(_CELLS)
+    place = move.of(at.real * g.width[0] + 1j * (at.imag * g.height[0]))
+    return np.asarray(place.real / other.width[0] + 1j * (place.imag / other.height[0]))
+
+
+def _contained(cells: NDArray[np.complex128]) -> float:
+    """Share of one frame that lies in the other."""
+    across = (cells.real >= 0) & (cells.real <= 1)
+    return float((across & (cells.imag >= 0) & (cells.imag <= 1)).mean())
 
 
 def _aside(g: Geometry, move: _Move, other: Geometry) -> float:

@@ -43,6 +43,8 @@ class Query:
     """Beside a dhash256: whether the same frame has a phash256, so that it is no symmetric picture by itself."""
     frames: tuple[bytes, ...] = ()
     """Beside anchors: the phash256 of the item's frames."""
+    frame: bytes | None = None
+    """Beside anchors of a whole frame: its phash256, if it has one."""
 
     def grade(self, algorithm: str, kind: str, variant: str, distance: int, aux: int) -> Grade | None:
         """The grade of a hit on a registered code that has this beside it."""
@@ -148,7 +150,10 @@ def _query(item: int, code: Fingerprint, beside: Sequence[Fingerprint]) -> Query
     if code.algorithm == PHASH256 and DHASH256 in same_frame:
         return Query(item, code, outlines=samples(same_frame[DHASH256]))
     if code.algorithm in (ANCHORS256, DEEP256):
-        return Query(item, code, frames=tuple(f.code for f in beside if f.algorithm == PHASH256))
+        frames = {f.kind: f.code for f in beside if f.algorithm == PHASH256}
+        anchored = next((f.kind for f in beside if f.algorithm == ANCHORS256), FULL)
+        own = frames.get(anchored) if code.kind in (anchored, WHOLE) else None
+        return Query(item, code, frames=tuple(frames.values()), frame=own)
     return Query(item, code)
 
 

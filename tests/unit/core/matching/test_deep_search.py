@@ -16,6 +16,7 @@ from registry.core.fingerprints.deep import VIEWS
 from registry.core.matching import Matcher
 from registry.core.matching.anchors import Agreement
 from registry.core.matching.grades import LEAST_SPAN, anchored
+from registry.core.matching.likeness import centres
 from registry.core.matching.overlay import Overlay
 from tests.support.lists import lists_of
 
@@ -143,7 +144,7 @@ def test_blank_pages_and_tiny_pictures_have_no_parts() -> None:
 def test_a_seed_far_off_needs_a_second_anchor_that_agrees(
     distance: int, confirmed: int, grade: Grade | None
 ) -> None:
-    alike = Overlay(recurring=1, contained=1, aside=1, breadth=0.2)
+    alike = Overlay(recurring=1, contained=1, aside=1, breadth=0.2, cells=centres(16))
     assert anchored(Agreement(distance, confirmed, 0.3, ()), alike, whole=False) is grade
     small = anchored(Agreement(distance, confirmed, LEAST_SPAN / 2, ()), alike, whole=False)
     assert small is (None if grade is None else Grade.REVIEW)

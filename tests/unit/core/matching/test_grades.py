@@ -9,9 +9,10 @@ from registry.core.fingerprints import ALGORITHMS
 from registry.core.matching import GRADES, colours_agree, grade, radius
 from registry.core.matching.anchors import Agreement
 from registry.core.matching.grades import anchored, outlines_agree
+from registry.core.matching.likeness import centres
 from registry.core.matching.overlay import Overlay
 
-ALIKE = Overlay(recurring=1, contained=1, aside=0, breadth=0.2)
+ALIKE = Overlay(recurring=1, contained=1, aside=0, breadth=0.2, cells=centres(16))
 """As a crop lies upon its original."""
 CERTAIN, MATCH, REVIEW = Grade.CERTAIN, Grade.MATCH, Grade.REVIEW
 
@@ -125,6 +126,34 @@ def test_few_anchors_are_not_enough_where_neither_picture_lies_in_the_other(
     """A crop lies in its original, and an original on a page; a part of a page that is looked at may cut both."""
     lying = replace(ALIKE, contained=contained)
     assert anchored(Agreement(0, confirmed, 0.5, ()), lying, whole=whole) is expected
+
+
+@pytest.mark.parametrize(
+    ("alike", "expected"), [(-1, REVIEW), (0.18, REVIEW), (0.2, CERTAIN), (1, CERTAIN), (None, CERTAIN)]
+)
+def test_pictures_that_are_not_alike_where_they_overlap_accuse_nobody(
+    alike: float | None, expected: Grade
+) -> None:
+    """Beside places that lie wide apart, all of which recur, little likeness is enough."""
+    assert anchored(Agreement(0, 9, 0.9, ()), ALIKE, whole=True, alike=alike) is expected
+
+
+def test_letters_in_a_line_need_more_likeness() -> None:
+    line = replace(ALIKE, breadth=0, recurring=0.5)
+    found = [anchored(Agreement(0, 9, 0.9, ()), line, whole=True, alike=alike) for alike in (0.38, 0.4)]
+    assert found == [REVIEW, MATCH]
+
+
+@pytest.mark.parametrize(("alike", "expected"), [(None, REVIEW), (0.44, REVIEW), (0.6, MATCH), (1, MATCH)])
+def test_likeness_outweighs_a_doubt_but_makes_nothing_certain(alike: float | None, expected: Grade) -> None:
+    doubts = (
+        (0.1, ALIKE, None),
+        (0.9, replace(ALIKE, recurring=0.2), None),
+        (0.9, ALIKE, 73),
+    )
+    for span, lying, apart in doubts:
+        found = Agreement(0, 9, span, ())
+        assert anchored(found, lying, whole=True, frames_apart=apart, alike=alike) is expected
 
 
 @pytest.mark.parametrize(("bits", "expected"), [(0, True), (16, True), (17, False), (64, False)])
