@@ -12,7 +12,7 @@ from pathlib import Path
 
 from registry.demo.processes import program
 
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 300
 
 
 def eventually(what: str, done: Callable[[], bool]) -> None:
