@@ -1,6 +1,6 @@
 """Claim: verifying a run takes about a tenth of its time, and applying a small change of the registry a hundredth.
 
-    python benchmarks/run_papers.py [--pictures 4096] [--texts 256000] [--works 500] [--new 20] [--rounds 1]
+    python benchmarks/run_papers.py [--pictures 4096] [--texts 512000] [--works 500] [--new 20] [--rounds 2]
 
 One process filters a folder of 256 px JPEG pictures and files of JSON lines, each for itself. Then it verifies the run
 (`verify`), and does it again by an edition with a few works more, of which two are in the dataset: in full (`filter`)
@@ -141,10 +141,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for option, default in (
         ("pictures", 4_096),
-        ("texts", 256_000),
+        ("texts", 512_000),
         ("works", 500),
         ("new", 20),
-        ("rounds", 1),
+        ("rounds", 2),
     ):
         parser.add_argument(f"--{option}", type=int, default=default)
     asked = parser.parse_args()

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from registry.core.fingerprints.kernels import compiled
 
 LongWords = NDArray[np.uint64]
+AT_ONCE = 8192
+"""Queries that ask the bitmap before the first of them goes on."""
 
 
 @compiled
@@ -25,31 +27,32 @@ def find(
 ) -> int:
     """Pairs of a query and a row of the list with the same value; returns how many, and writes those that fit.
 
-    At most `most` rows a query, the first of the list. The bitmap is asked for all queries before any bucket is looked
-    at, so that the processor waits for many of its lines at the same time.
+    At most `most` rows a query, the first of the list. The bitmap is asked for thousands of queries before any bucket
+    is looked at, so that the processor waits for many of its lines at the same time, and what passed stays near it.
     """
     odd, half, low = uint64(0x9E3779B97F4A7C15), uint64(32), uint64(0xFFFFFFFF)
     bits, buckets = uint64(len(bitmap)) << uint64(6), uint64(len(starts) - 1)
-    passed = np.empty(len(values), np.uint32)
-    count = uint64(0)
-    for i in range(uint64(len(values))):
-        bit = (((values[i] * odd) & low) * bits) >> half
-        passed[count] = i
-        count += (bitmap[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
-    first, stop = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    for j in range(count):
-        bucket = ((values[passed[j]] * odd) >> half) * buckets >> half
-        first[j], stop[j] = starts[bucket], starts[bucket + uint64(1)]
+    room = min(len(values), AT_ONCE)
+    passed, first, stop = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     total = 0
-    for j in range(count):
-        i = passed[j]
-        value = values[i]
-        tag = np.uint8(value & uint64(0xFF))
-        here = 0
-        for k in range(first[j], stop[j]):
-            if tags[k] == tag and registered[rows[k]] == value and here < most:
-                if total < len(found):
-                    queries[total], found[total] = i, rows[k]
-                total += 1
-                here += 1
+    for begin in range(0, len(values), AT_ONCE):
+        some = values[begin : begin + AT_ONCE]
+        count = uint64(0)
+        for i in range(uint64(len(some))):
+            bit = (((some[i] * odd) & low) * bits) >> half
+            passed[count] = i
+            count += (bitmap[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
+        for j in range(count):
+            bucket = ((some[passed[j]] * odd) >> half) * buckets >> half
+            first[j], stop[j] = starts[bucket], starts[bucket + uint64(1)]
+        for j in range(count):
+            value = some[passed[j]]
+            tag = np.uint8(value & uint64(0xFF))
+            here = 0
+            for k in range(first[j], stop[j]):
+                if tags[k] == tag and registered[rows[k]] == value and here < most:
+                    if total < len(found):
+                        queries[total], found[total] = begin + passed[j], rows[k]
+                    total += 1
+                    here += 1
     return total
