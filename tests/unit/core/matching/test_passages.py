@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry.core import matching
@@ -201,6 +201,7 @@ def test_marking_an_empty_list_is_nothing() -> None:
 # -- the table ---------------------------------------------------------------------------------------------
 @settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 200))
+@example(1, 400, 6_000)  # more than are looked up at a time
 def test_both_lookups_find_exactly_the_equal_values(seed: int, count: int, asked: int) -> None:
     random = np.random.default_rng(seed)
     values = random.integers(0, 2**64, count, np.uint64) >> np.uint64(random.integers(0, 61))
