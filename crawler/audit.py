@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crawler import words
 from crawler.audit_facts import Facts, first_few
 from crawler.audit_keys import KeysByRole, not_in_policy, published_keys, unnamed
 from crawler.audit_memory import PROGRESS, VERIFIED, Memory, Standing
@@ -256,7 +257,12 @@ class Auditor:
         facts = standing.facts
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(facts.kinds.items()))
         read = self.report.entries
-        self.report.add("history", True, f"continues all that was verified before; {read:,} entries are new")
+        grown = (
+            f"nothing was verified before; all {read:,} entries are new"
+            if read == standing.edge.size
+            else f"continues all that was verified before; {read:,} entries are new"
+        )
+        self.report.add("history", True, grown)
         self.report.add("entries", True, f"all {standing.edge.size:,} hash to the signed root")
         self.report.add(
             "kinds",
@@ -333,13 +339,16 @@ class Auditor:
         """The settlements of a quarter follow from what is published."""
         found = recompute(self._log, signed, period)
         for each in found:
-            owed = ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(each.totals.items()))
+            owed = ", ".join(
+                words.money(amount, currency) for currency, amount in sorted(each.totals.items())
+            )
             self.report.add(
                 "recompute",
                 True,
-                f"{each.settlement}: {each.claims:,} claims in {each.lines:,} lines, every byte as published"
-                + (f"; {each.released:,} held rows released" if each.released else "")
-                + (f"; owed in minor units: {owed}" if owed else ""),
+                f"{each.settlement}: {words.amount(each.claims, 'claim')} in {words.amount(each.lines, 'line')}, "
+                "every byte as published"
+                + (f"; {words.amount(each.released, 'held row')} released" if each.released else "")
+                + (f"; owed: {owed}" if owed else ""),
             )
         if not found:
             self.report.add("recompute", False, f"the log has no settlement of {period}")

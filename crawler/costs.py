@@ -76,7 +76,7 @@ def lines(answer: Mapping[str, Any]) -> list[str]:
 def _component(component: Mapping[str, Any], currency: str) -> str:
     if component["amount_minor"] is None:
         least = component["minimum_minor"]
-        floor = f", at least {least} minor units" if least else ""
+        floor = f", at least {words.money(least, currency)}" if least else ""
         return f"{component['type']}: depends on your {component['figure']}{floor}"
     return f"{component['type']}: {component['amount']} {currency}"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from registry.core.decisions import Verdict
 from registry.core.signals.summary import SITE, Said, purposes_in
+from registry.core.tariffs.currencies import decimal_places
 
 VERDICTS = {
     Verdict.ALLOW: "may be used",
@@ -141,6 +144,11 @@ def _frame(name: str) -> str:
 def amount(number: int, noun: str) -> str:
     """`1 work`, `2 works`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def money(minor: int, currency: str) -> str:
+    """`8.70 EUR`: an amount in minor units with all the decimal places of its currency."""
+    return f"{Decimal(minor).scaleb(-decimal_places(currency)):,} {currency}"
 
 
 LEAF_MEMBERS = {

@@ -148,8 +148,8 @@ def test_static_files_and_the_registry_agree_with_the_log(books: Books) -> None:
     """Each settlement is found to follow, from either; a quarter that was not settled is none."""
     code, said = books.recompute_files()
     assert (code, len(said)) == (0, 2)
-    assert "1 claims in 5 lines, every byte as published; owed in minor units: 1,162 EUR" in said[0]
-    assert "1 claims in 2 lines, every byte as published; owed in minor units: 7 EUR" in said[1]
+    assert "1 claim in 5 lines, every byte as published; owed: 11.62 EUR" in said[0]
+    assert "1 claim in 2 lines, every byte as published; owed: 0.07 EUR" in said[1]
     app = create_app(books.settings, sources=books.sources, database=books.database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -269,7 +269,7 @@ def test_what_a_lab_declared_is_recomputed_from_the_log(
     made.publish()
     code, said = made.recompute_files()
     assert code == 0
-    assert [text.rpartition(": ")[2] for text in said] == ["40 EUR", "3,000 EUR", "-1,500 EUR"]
+    assert [text.rpartition(": ")[2] for text in said] == ["0.40 EUR", "30.00 EUR", "-15.00 EUR"]
 
 
 def test_a_quarter_without_claims_is_recomputed(
@@ -318,7 +318,7 @@ def test_what_is_released_is_recomputed_and_held_against_earlier_settlements(rel
     assert code == 0
     assert ["released" in text for text in said] == [False, True, True]
     assert "0 claims in 5 lines, every byte as published; 3 held rows released" in said[1]
-    assert "0 claims in 1 lines, every byte as published; 1 held rows released" in said[2]
+    assert "0 claims in 1 line, every byte as published; 1 held row released" in said[2]
     with served(released.log) as url:
         for name in ("inputs/releases-0001.tsv", "outputs/released-0001.tsv"):
             for path in released.log.glob(f"settlements/*/{name}"):

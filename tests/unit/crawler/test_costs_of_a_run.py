@@ -86,7 +86,7 @@ def test_the_answer_in_words(finished_run: Path) -> None:
     assert result.stdout.splitlines() == [
         "offer_x: 10.40 EUR for 2 works",
         "    per_unit: 0.40 EUR",
-        "    revenue_share: depends on your net_income, at least 500 minor units",
+        "    revenue_share: depends on your net_income, at least 5.00 EUR",
         "offer_y@1: free of charge for 1 work",
         "1 work without a price: nobody offers them for this; ask their makers for terms (POST /v1/requests)",
     ]
