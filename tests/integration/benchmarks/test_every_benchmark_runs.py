@@ -32,6 +32,7 @@ SMALL: dict[str, str] = {
     "signals_peers": "",
     "signals_speed": "--rounds 1",
     "snapshot_sync": "20000",
+    "spark_digests": "--rows 20000 --registered 20000 --matches 10",
     "text_accuracy": "--trials 2 --peer-trials 1",
     "text_filter": "--passages 2000 --signatures 2000 --documents 20 --rounds 1",
     "text_phrases": "--most 3",
