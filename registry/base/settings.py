@@ -26,8 +26,8 @@ PREFIX = "VORBEHALT_"
 #: Variables that belong to others: the lab's command line, and the tests.
 FOREIGN = frozenset({"VORBEHALT_API_KEY", "VORBEHALT_RUN_KEY", "VORBEHALT_TEST_DATA"})
 
-READERS = PUBLIC, SOCIETIES = ("public", "societies")
-"""Who may read the files of settlements."""
+READERS = PUBLIC, SOCIETIES, AUDITORS = ("public", "societies", "auditors")
+"""Who may read the files of settlements. Societies open accounts themselves; auditors are the operator's choice."""
 MAIL_MODES = MAIL_STARTTLS, MAIL_TLS, MAIL_NONE = ("starttls", "tls", "none")
 """How the conversation with the mail server is kept from others."""
 _LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -223,7 +223,8 @@ class Settings:
         _readers,
         "`public`",
         "Who may read the files of settlements, which say what labs used: "
-        "`public`, or `societies`: they and auditors, with their API keys.",
+        "`public`; `societies`: they and auditors, with their API keys; or `auditors` alone, whose accounts you make. "
+        "Anybody can open a society's account.",
         PUBLIC,
     )
     mail_host: str = _option(

@@ -87,7 +87,7 @@ def _sent_away() -> AnyResponse | None:
     found = visitor()
     if found is None:
         return redirect(url_for("entry.sign_in", next=request.path), 303)
-    service.check_file_reader(found.actor)
+    service.check_file_reader(found.actor, settings().settlement_readers)
     return None
 
 

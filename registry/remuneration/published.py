@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.base.db import Database
 from registry.base.files import Store
+from registry.base.settings import SOCIETIES
 from registry.core.errors import Forbidden, NotFound
 from registry.core.ids import format_id
 from registry.core.settlement.files import LISTING, SIDES, listing
@@ -32,10 +33,14 @@ def settlement_file(session: Session, public_id: bytes, side: str, name: str) ->
     raise NotFound(f"{format_id('settlement', public_id)} has no {side[:20]}/{name[:40]}.")
 
 
-def check_file_reader(actor: Actor) -> None:
-    """Where the operator does not show the files to everybody: `Forbidden` but for societies, auditors and itself."""
-    if actor.role is not Role.SOCIETY and not actor.sees_all_usage:
-        raise Forbidden("The files of settlements are for societies, auditors and the operator.")
+def check_file_reader(actor: Actor, readers: str) -> None:
+    """`Forbidden` unless the files are shown to this actor; auditors and the operator always see them.
+
+    `readers` is the setting `settlement_readers`, other than `public`.
+    """
+    if actor.sees_all_usage or (readers == SOCIETIES and actor.role is Role.SOCIETY):
+        return
+    raise Forbidden("The operator shows the files of settlements to others only.", readers=readers)
 
 
 def published_settlement(session: Session, public_id: bytes) -> Settlement:

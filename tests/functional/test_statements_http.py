@@ -14,7 +14,7 @@ from registry.app import create_app
 from registry.base.actor import Actor, Role, Scope
 from registry.base.clock import Sources
 from registry.base.db import Database
-from registry.base.settings import SOCIETIES, Settings
+from registry.base.settings import AUDITORS, SOCIETIES, Settings
 from registry.core.ids import format_id
 from registry.core.records.leaves import commitment
 from registry.parties import service as parties
@@ -219,18 +219,19 @@ def test_a_payee_finds_itself_in_the_published_files(client: Client, settled: Se
         assert client.get(f"{folder}/{path}").status_code == 404
 
 
-def test_an_operator_may_show_the_files_to_societies_only(
-    settled: Settled, settings: Settings, sources: Sources, database: Database
+@pytest.mark.parametrize("readers", [SOCIETIES, AUDITORS])
+def test_an_operator_may_show_the_files_to_few_only(
+    settled: Settled, settings: Settings, sources: Sources, database: Database, readers: str
 ) -> None:
-    """Nobody else, signed in or not; and no cache between keeps them."""
+    """Nobody else, signed in or not; and no cache between keeps them. Anybody can open a society's account."""
     closed = create_app(
-        replace(settings, settlement_readers=SOCIETIES), sources=sources, database=database
+        replace(settings, settlement_readers=readers), sources=sources, database=database
     ).test_client()
     path = f"/v1/settlements/{settled.settlement}/inputs/listing.tsv"
     assert closed.get(path).status_code == 401
-    for who in (settled.anna, settled.lab):
+    for who in (settled.anna, settled.lab, *([settled.society] if readers == AUDITORS else [])):
         assert closed.get(path, headers=who.headers).status_code == 403
-    for who in (settled.society, settled.operator):
+    for who in (settled.operator, *([settled.society] if readers == SOCIETIES else [])):
         answer = closed.get(path, headers=who.headers)
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"].startswith("private")

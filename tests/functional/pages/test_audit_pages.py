@@ -79,7 +79,7 @@ def test_a_closed_registry_asks_who_reads_its_files(
     browser: Browser, person: Callable[..., Person], settlement: str, closed: None
 ) -> None:
     """The way stays open to all; signed out, whoever opens a file comes back after signing in."""
-    assert "to societies and auditors only" in browser.read("/en/audit")
+    assert "does not show these files to everybody" in browser.read("/en/audit")
     pages = (settlement, f"{settlement}/inputs/listing.tsv")
     for page in pages:
         answer = browser.open(f"/en/audit/{page}")
