@@ -65,14 +65,18 @@ class AnchorSearch:
         """
         asked = [_anchors(code) for code in codes]
         items = [*asked, *(mirrored(anchors) for anchors in asked)]
-        owner = np.repeat(np.arange(len(items)), [len(a) for a in items])
-        hits = self._index.search(np.concatenate([a.codes for a in items]), seed)
-        item_of_hit = owner[hits.query]
-        first = np.searchsorted(owner, np.arange(len(items)))
+        owner = np.repeat(np.arange(len(asked)), [len(a) for a in asked])
+        first = np.searchsorted(owner, np.arange(len(asked)))
+        plain = np.concatenate([a.codes for a in asked])
+        turned = np.concatenate([a.codes for a in items[len(asked) :]])
+        both = np.stack([plain, turned], axis=1).reshape(-1, plain.shape[1])
+        hits = self._index.search(both, seed, family=2)
+        place, turns_of_hit = np.divmod(hits.query.astype(np.int64), 2)
+        item_of_hit = owner[place] + turns_of_hit * len(asked)
         for item in np.unique(item_of_hit).tolist():
             mine = item_of_hit == item
-            anchor = hits.query[mine].astype(np.int64) - first[item]
             turns, number = divmod(item, len(asked))
+            anchor = place[mine] - first[number]
             yield from (
                 (number, entry, (PLAIN, MIRRORED)[turns], found)
                 for entry, found in self._agreements(
