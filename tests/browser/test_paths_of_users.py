@@ -194,7 +194,7 @@ def test_signing_in_by_passkey(visit: Visits) -> None:
 def test_a_lab_makes_a_key_and_names_a_model(visit: Visits) -> None:
     page = visit().sign_up("lab", "Nordlicht Labs")
     expect(page.get_by_text("No run yet.")).to_be_visible()
-    page.get_by_role("link", name="make a key").click()
+    page.get_by_role("link", name="Make a key", exact=True).click()
     page.get_by_label("What is it for?").fill("cluster")
     page.get_by_role("button", name="Make the key").click()
     expect(page.locator("#new-key")).to_have_text(re.compile(r"vbk_[\w-]{47}"))
