@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from registry.core.errors import Corrupt
 from registry.core.fingerprints import WINNOW32
-from registry.core.matching import ListColumns, Matcher, storage
+from registry.core.matching import NOBODY, ListColumns, Matcher, storage
 from registry.core.matching.passages_common import learned
 from registry.works import service as works
 
@@ -140,7 +140,8 @@ class BaseFiles:
             lists = {a: ListColumns(*(arrays[f"{a}.{name}"] for name in _COLUMNS)) for a in algorithms}
         except KeyError as error:
             raise Corrupt(f"{place} lacks the column {error}.") from None
-        return Base(number, lists, Matcher(lists, place / "index", threads=_THREADS), owners, known)
+        matcher = Matcher(lists, place / "index", threads=_THREADS, unpublished=owners == NOBODY)
+        return Base(number, lists, matcher, owners, known)
 
     def _place(self, number: int) -> Path:
         return self._folder / str(number)
@@ -159,7 +160,8 @@ class BaseFiles:
 
 def held(session: Session, change_seq: int, lists: Lists) -> Base:
     """A base in this process's memory, of lists that this transaction sees as of this change."""
-    return Base(change_seq, lists, Matcher(lists), works.owners_by_row(session), _learned(lists))
+    owners = works.owners_by_row(session)
+    return Base(change_seq, lists, Matcher(lists, unpublished=owners == NOBODY), owners, _learned(lists))
 
 
 def _learned(lists: Lists) -> NDArray[np.uint64]:

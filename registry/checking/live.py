@@ -27,13 +27,21 @@ from sqlalchemy.orm import Session
 from registry.base.db import Database
 from registry.checking.base_files import Base, BaseFiles, Lists, held
 from registry.checking.layers import count_entries, merged, size
-from registry.checking.phrases import Layer, all_owners, counts_no_more, known_phrases, with_phrases_marked
+from registry.checking.phrases import (
+    LEANED_ON,
+    Layer,
+    all_owners,
+    counts_no_more,
+    known_phrases,
+    with_phrases_marked,
+)
 from registry.core.decisions import Terms
 from registry.core.errors import NotReady, VorbehaltError
-from registry.core.fingerprints import ANCHORS256, WINNOW32, Fingerprint
+from registry.core.fingerprints import Fingerprint
 from registry.core.ids import format_id
 from registry.core.matching import (
     MIN_WORDS,
+    NOBODY,
     Match,
     Matcher,
     by_algorithm,
@@ -51,8 +59,6 @@ LAG_SECONDS: Final = 60
 _PATIENCE_SECONDS = 2
 _LEAST = 1_000
 _SHARE = 10
-_LEANED_ON = (ANCHORS256, WINNOW32)
-"""What many works share of these accuses nobody, so that one work's entries decide about others'."""
 _log = logging.getLogger("registry.checking")
 
 
@@ -264,11 +270,11 @@ def _followed(session: Session, before: Index, change_seq: int) -> tuple[Index, 
         Layer(before.recent_lists, before.recent, changed),
     )
     known = known_phrases(before.base, before.recent_lists)
-    marked, altered = with_phrases_marked(fresh, layers, known, all_owners(before.base, owners))
+    owner_of = all_owners(before.base, owners)
+    marked, altered = with_phrases_marked(fresh, layers, known, owner_of)
     recent = merged(before.recent_lists, changed | altered, marked)
-    after = Index(
-        change_seq, before.base, Matcher(recent), recent, superseded | altered, owners, _addresses(session)
-    )
+    matcher = Matcher(recent, unpublished=owner_of == NOBODY)
+    after = Index(change_seq, before.base, matcher, recent, superseded | altered, owners, _addresses(session))
     return after, size(recent) > max(_LEAST, size(before.base.lists) // _SHARE), must
 
 
@@ -284,7 +290,7 @@ def _lost_codes(before: Index, fresh: Lists, changed: frozenset[int]) -> bool:
     )
     had = Counter[int]()
     for lists, rows in layers:
-        leaned_on = count_entries({a: lists[a] for a in _LEANED_ON if a in lists}, rows)
+        leaned_on = count_entries({a: lists[a] for a in LEANED_ON if a in lists}, rows)
         had += count_entries(lists, frozenset(leaned_on))
     has = count_entries(fresh, frozenset(had))
     return any(count > has[row] for row, count in had.items())

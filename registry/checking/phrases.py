@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from registry.checking.base_files import Base, Lists
 from registry.checking.layers import entries_of, merged
-from registry.core.fingerprints import WINNOW32
+from registry.core.fingerprints import ANCHORS256, WINNOW32
 from registry.core.matching import NOBODY, ListColumns, Matcher
 from registry.core.matching.passages_common import learned, mark_shared, of_many_owners
+
+LEANED_ON = (ANCHORS256, WINNOW32)
+"""What many works share of these accuses nobody, so that one work's entries decide about others'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,10 @@ def with_phrases_marked(
 
 
 def counts_no_more(base: Base, recent: Lists, before: Mapping[int, int], now: Mapping[int, int]) -> bool:
-    """Whether a text that made phrases common is hidden now, so that they may be common no more."""
+    """Whether a work is hidden now that made phrases or parts of pictures common, so that they may be so no more."""
     hidden = [row for row, owner in now.items() if owner == NOBODY and _owner(base, before, row) != NOBODY]
-    layers = ({WINNOW32: lists[WINNOW32]} for lists in (base.lists, recent) if WINNOW32 in lists)
-    return bool(hidden) and any(entries_of(texts, hidden) for texts in layers)
+    layers = ({a: lists[a] for a in LEANED_ON if a in lists} for lists in (base.lists, recent))
+    return bool(hidden) and any(entries_of(layer, hidden) for layer in layers)
 
 
 def known_phrases(base: Base, recent: Lists) -> NDArray[np.uint64]:

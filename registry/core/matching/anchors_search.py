@@ -47,14 +47,19 @@ class AnchorSearch:
     """The registered anchors, entry by entry in an index and picture by picture for the geometry."""
 
     def __init__(
-        self, columns: ListColumns, index: CodeIndex | ChainIndex, frames: ListColumns | None = None
+        self,
+        columns: ListColumns,
+        index: CodeIndex | ChainIndex,
+        frames: ListColumns | None = None,
+        unpublished: NDArray[np.bool_] | None = None,
     ) -> None:
-        """`frames`: the list of phash256, if there is one."""
+        """`frames`: the list of phash256, if there is one. `unpublished`: by work row, see `Matcher`."""
         self._columns = columns
         self._index = index
         self._works = _ByWork(columns.work_rows)
         self._frames = frames
         self._frame_works = None if frames is None else _ByWork(frames.work_rows)
+        self._unpublished = unpublished
 
     def find(self, codes: Sequence[bytes], seed: int = SEED) -> Iterator[tuple[int, int, str, Found]]:
         """For each item, given by its records: (item, an entry of the picture, variant, how they agree).
@@ -150,7 +155,8 @@ class AnchorSearch:
         """Whether these entries, the nearest first, are in works of more than `MOST_CONTENTS` contents."""
         nearest: dict[int, int] = {}
         for work, entry in zip(self._columns.work_rows[entries].tolist(), entries, strict=True):
-            nearest.setdefault(work, entry)
+            if self._unpublished is None or work >= len(self._unpublished) or not self._unpublished[work]:
+                nearest.setdefault(work, entry)
         if len(nearest) <= MOST_CONTENTS:
             return False
         contents: list[int] = []

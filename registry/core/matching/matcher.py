@@ -105,6 +105,7 @@ class Matcher:
         verify: bool = True,
         min_words: int = MIN_WORDS,
         threads: int = 1,
+        unpublished: NDArray[np.bool_] | None = None,
     ) -> None:
         """Lists by algorithm id; those that never give a verdict are left aside.
 
@@ -112,6 +113,8 @@ class Matcher:
         codes are written there once and mapped by all later processes; a folder that cannot be written to costs
         memory, not answers. `verify=False` is for further processes after one has checked it. `Corrupt` if
         lists or index are damaged. `min_words`: see `passages_search`. `threads`: for large batches of pictures.
+        `unpublished`: by work row, the works that no edition shows. They are found; but what others have in common with
+        them is no common element yet, since an edition does not know it.
         """
         self._min_words = min_words
         self._folder, self._verify = index_folder, verify
@@ -131,7 +134,7 @@ class Matcher:
         self._anchors = (
             None
             if places is None
-            else AnchorSearch(self._lists[ANCHORS256], places, self._lists.get(PHASH256))
+            else AnchorSearch(self._lists[ANCHORS256], places, self._lists.get(PHASH256), unpublished)
         )
         self._texts: BandIndex | None = None
         if MINHASH128 in self._lists:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -103,9 +104,9 @@ def test_a_registration_leaves_the_base_alone(market: Market, monkeypatch: pytes
     market.work(name="one more")
     built: list[int] = []
 
-    def counting(lists: Lists) -> Matcher:
+    def counting(lists: Lists, **options: Any) -> Matcher:
         built.append(size(lists))
-        return Matcher(lists)
+        return Matcher(lists, **options)
 
     monkeypatch.setattr(live, "Matcher", counting)
     after, _ = index.current(market.session)

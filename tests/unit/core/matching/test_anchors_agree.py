@@ -181,6 +181,17 @@ def test_a_mark_of_many_works_accuses_nobody(share: float) -> None:
     assert registered.match([prints(branded(scenery(99), share))]) == [()]
 
 
+def test_a_mark_of_works_that_no_edition_shows_is_not_common() -> None:
+    """An edition, which does not know them, would find the one that it knows; who asks the server finds no less."""
+    codes = lists_of([prints(branded(scenery(seed), 0.6)) for seed in range(16)])
+    item = [prints(branded(scenery(99), 0.6))]
+    hidden = np.arange(16) > 0
+    (found,) = Matcher(codes, unpublished=hidden).match(item)
+    assert {m.work_row for m in found} == set(range(16))
+    (shown,) = Matcher(lists_of([prints(branded(scenery(0), 0.6))])).match(item)
+    assert [m.grade for m in shown] == [m.grade for m in found if m.work_row == 0]
+
+
 def test_a_picture_that_many_registered_is_still_found() -> None:
     """What they have in common is everything, which is no mark."""
     copies = [prints(PICTURES["chelsea"], quality=quality) for quality in range(50, 98, 6)]
