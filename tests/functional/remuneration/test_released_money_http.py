@@ -36,7 +36,9 @@ def test_from_being_held_to_the_statement(
         held_by = remuneration.settle(session, trade.operator, "2026-Q3", sources).public_id
         bert, anna = (Account(actor, make_key(session, sources, actor)) for actor in (trade.bert, trade.anna))
     browser = signed_in(app, database, sources, trade.bert)
-    assert "quarter 3 of 2026 The title is contested, and a person decides. €10.00" in browser.read("/en/statements")
+    assert "quarter 3 of 2026 The title is contested, and a person decides. €10.00" in browser.read(
+        "/en/statements"
+    )
     assert "Zurückgehalten" in browser.read("/de/statements")
     assert "was held" not in browser.read("/en/statements/2026-Q3")
     address = "/v1/statements/held"
