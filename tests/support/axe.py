@@ -11,9 +11,14 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("ut
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-#: What passed is only counted: sent to the test in full it would take longer than looking for it.
-RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"]})
-  .then(found => ({passes: found.passes.length, violations: found.violations}))"""
+#: Colours on their way from one to the other are waited for: half-way they have any contrast. What passed is only
+#: counted: sent to the test in full it would take longer than looking for it.
+RUN = """async tags => {
+  const underway = document.getAnimations().filter(a => a instanceof CSSTransition);
+  await Promise.allSettled(underway.map(a => a.finished));
+  const found = await axe.run({runOnly: tags, resultTypes: ["violations"]});
+  return {passes: found.passes.length, violations: found.violations};
+}"""
 
 
 def objections(page: Any) -> list[str]:
