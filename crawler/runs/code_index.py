@@ -3,7 +3,7 @@
 An Arrow file with one batch for each algorithm in each row group of the table, in the order of the table: the keys
 (`code_keys`) of each of its codes there; none if the algorithm's codes have no keys. The batches say in their metadata
 whose they are, with a checksum. The last batch has no keys; it has the checksums of the table's row groups, and of
-what stands behind them. All are CRC-32: they are against damage. Who changes papers on purpose is found by
+what stands behind them. All are XXH3 of 64 bits: they are against damage. Who changes papers on purpose is found by
 `vorbehalt verify`, which reads them all.
 
 The index is no paper: it follows from the table, and without it the table itself is read.
@@ -11,7 +11,6 @@ The index is no paper: it follows from the table, and without it the table itsel
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import xxhash
 from numpy.typing import NDArray
 
 from crawler.runs.code_columns import flat
@@ -31,7 +31,7 @@ from registry.core.errors import VerificationFailed
 _HEADS = pa.list_(pa.field("head", pa.uint32(), nullable=False))
 _TAGS = pa.list_(pa.field("tag", pa.uint8(), nullable=False))
 _SCHEMA = pa.schema([pa.field("heads", _HEADS, nullable=False), pa.field("tags", _TAGS, nullable=False)])
-_FORMAT = "vorbehalt-codes-index-v1"
+_FORMAT = "vorbehalt-codes-index-v2"
 _BROKEN = (pa.ArrowException, OSError, ValueError, IndexError, KeyError, TypeError)
 """What reading a damaged file may raise."""
 
@@ -69,10 +69,10 @@ class IndexWriter:
 
     def finish(self, table: Path) -> None:
         """When the table is written."""
-        self._write(f"{_FORMAT} {' '.join(f'{found:08x}' for found in _checksums(table))}", _no_keys())
+        self._write(f"{_FORMAT} {' '.join(_checksums(table))}", _no_keys())
 
     def _write(self, of: str, keys: pa.RecordBatch) -> None:
-        self._file.write_batch(keys, custom_metadata={"of": of, "crc": f"{_checksum(of, keys):08x}"})
+        self._file.write_batch(keys, custom_metadata={"of": of, "xxh3": _checksum(of, keys)})
 
 
 @contextmanager
@@ -100,21 +100,27 @@ def _no_keys() -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], _SCHEMA)
 
 
-def _checksum(of: str, keys: pa.RecordBatch) -> int:
-    crc = zlib.crc32(of.encode())
+def _checksum(of: str, keys: pa.RecordBatch) -> str:
+    found = xxhash.xxh3_64(of.encode())
     for column in keys.columns:
-        crc = zlib.crc32(column.values.to_numpy(), zlib.crc32(column.offsets.to_numpy(), crc))
-    return crc
+        found.update(column.offsets.to_numpy())
+        found.update(column.values.to_numpy())
+    return found.hexdigest()
 
 
 # -- the table ---------------------------------------------------------------------------------------------
-def _checksums(path: Path) -> list[int]:
+def _checksums(path: Path) -> list[str]:
     """Of each row group of a parquet file, and of what stands behind the last one."""
     metadata = pq.read_metadata(path)
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         bounds = [group_bounds(metadata, n) for n in range(metadata.num_row_groups)]
         behind = bounds[-1][1] if bounds else 0
-        return [zlib.crc32(memoryview(data)[begin:end]) for begin, end in [*bounds, (behind, len(data))]]
+        return [_checksum_of(data, begin, end) for begin, end in [*bounds, (behind, len(data))]]
+
+
+def _checksum_of(data: mmap, begin: int, end: int) -> str:
+    with memoryview(data) as view, view[begin:end] as part:
+        return xxhash.xxh3_64_hexdigest(part)
 
 
 def group_bounds(metadata: pq.FileMetaData, number: int) -> tuple[int, int]:
@@ -138,7 +144,7 @@ class CodeIndex:
         except _BROKEN as problem:
             raise self._damaged() from problem
         metadata = pq.read_metadata(table)
-        self._checksums = [int(found, 16) for found in checksums]
+        self._checksums = checksums
         if of != _FORMAT or len(checksums) != metadata.num_row_groups + 1:
             raise self._damaged()
         self._bounds = [group_bounds(metadata, n) for n in range(metadata.num_row_groups)]
@@ -150,7 +156,7 @@ class CodeIndex:
         """`VerificationFailed` if a row group of the table was changed; the last number is what stands behind them."""
         begin, end = self._bounds[group]
         with self._table.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            if zlib.crc32(memoryview(data)[begin:end]) != self._checksums[group]:
+            if _checksum_of(data, begin, end) != self._checksums[group]:
                 raise VerificationFailed(f"{self._table} was changed after the run.")
 
     def groups(self) -> Iterator[list[Group]]:
@@ -185,7 +191,7 @@ class CodeIndex:
         batch, metadata = self._file.get_batch_with_custom_metadata(at)
         batch.validate()
         of = metadata[b"of"].decode()
-        if metadata[b"crc"].decode() != f"{_checksum(of, batch):08x}":
+        if metadata[b"xxh3"].decode() != _checksum(of, batch):
             raise ValueError(of)
         return of, batch
 
