@@ -64,7 +64,8 @@ def test_proofs_and_overviews(visit: Callable[..., Any], server: Any, tmp_path: 
 
 
 def _look(page: Any) -> None:
-    """Small and light, then large and dark."""
+    """Small and light, then large and dark, when the style has come: what a press leads to is there before it."""
+    page.wait_for_load_state()
     for width, scheme in SIZES:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
