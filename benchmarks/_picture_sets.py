@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
+from benchmarks._edits import captioned, emblem, symmetric, viewer, written
 from benchmarks._pictures import as_file, matcher_of, shallow
-from benchmarks.edits import captioned, emblem, symmetric, viewer, written
 from registry.core.decisions import Grade
 from registry.core.fingerprints import Fingerprint, fingerprint_bytes
 

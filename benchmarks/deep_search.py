@@ -22,11 +22,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
+from benchmarks._edits import HARDER
 from benchmarks._measuring import best_of, machine
 from benchmarks._peers import peers
 from benchmarks._pictures import as_file, read, shallow, shipped
 from benchmarks.anchor_strangers import ANCHORS_A_WORK, anchors_of
-from benchmarks.edits import HARDER
 from registry.core.decisions import Grade
 from registry.core.fingerprints import ANCHORS256, DEEP256, PHASH256, Fingerprint, fingerprint_bytes
 from registry.core.fingerprints.anchors_records import Anchor, records

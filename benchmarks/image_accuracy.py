@@ -3,7 +3,7 @@
     python benchmarks/image_accuracy.py [--images DIR ...] [--most N] [--drawn N]
         [--page docs/reference/error-rates-images.md]
 
-Every picture is registered once, edited in the ways of `edits.py`, and looked for through the whole chain: file,
+Every picture is registered once, edited in the ways of `_edits.py`, and looked for through the whole chain: file,
 fingerprints, lists, matcher; what is harder than the common edits also by a deep search. Peers see the same files: PDQ
 within 31 bits, alone and with its eight turns and mirrorings (`pdqhash`), `imagehash.phash` within 10 of 64 bits, and
 ISCC's image code within 31 of 256 bits (`iscc-core`). Peers that are not installed are left out. Without `--images`,
@@ -29,10 +29,10 @@ from PIL import Image
 
 from benchmarks import _accuracy_page as pages
 from benchmarks import anchor_strangers
+from benchmarks._edits import COMMON, HARDER, Edit
 from benchmarks._peers import Peer, peers
 from benchmarks._picture_sets import ELEMENTS, shared_set, symmetric_set
 from benchmarks._pictures import DRAWN, as_file, distinct, drawn, matcher_of, read, shallow, shipped
-from benchmarks.edits import COMMON, HARDER, Edit
 from registry.core.decisions import Grade
 from registry.core.fingerprints import PHASH256, Fingerprint, fingerprint_bytes
 from registry.core.matching import Match
