@@ -125,7 +125,7 @@ def _finders(name: str, listed: ListColumns, index: Path | None) -> list[tuple[s
         return [(name, SIGNATURE, lambda asked: texts.search(asked.signatures.values, radius(name)).query)]
     if name == WINNOW32:
         passages = open_passages(listed, index, verify=False)
-        return [(name, FINGERPRINT.itemsize, lambda asked: passages.find(asked.passages.values)[0])]
+        return [(name, FINGERPRINT.itemsize, lambda asked: passages.known(asked.passages.values))]
     if name == ANCHORS256:
         places = open_index(listed.codes, index and index / name, verify=False)
         return [(algorithm, ANCHOR.size, _seeds(places, algorithm)) for algorithm in (ANCHORS256, DEEP256)]

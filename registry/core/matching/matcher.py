@@ -203,12 +203,13 @@ class Matcher:
     def works_with(self, values: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """All pairs of the number of one of these fingerprints of texts, and the row of a work that has it.
 
-        Without those that are common; of the works that have one, as many as a search meets.
+        Without those that are common.
         """
-        if self._passages is None:
-            return np.empty(0, np.uint32), np.empty(0, np.uint32)
-        number, row = self._passages.find(values)
-        return number, self._lists[WINNOW32].work_rows[row]
+        found = [] if self._passages is None else list(self._passages.find(values))
+        nothing = np.empty(0, np.uint32)
+        rows = np.concatenate([nothing, *(row for _, row in found)])
+        works = self._lists[WINNOW32].work_rows[rows] if found else nothing
+        return np.concatenate([nothing, *(number for number, _ in found)]), works
 
     def _matches(self, queries: Mapping[str, Asked], min_words: int) -> Iterator[tuple[int, Match, int]]:
         """Each algorithm's hits, graded, with the item that they belong to and the `aux` of the registered code."""

@@ -17,9 +17,9 @@ Fingerprints that are common (see `passages_common`) are not in the tables.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from registry.core.errors import Corrupt, InvalidInput
 from registry.core.fingerprints.metering import Meter
 from registry.core.matching import storage
-from registry.core.matching.hits import expand
+from registry.core.matching.hits import MAX_ROWS, expand
 from registry.core.matching.lists import ListColumns
 
-MOST_ROWS: Final = 256
-"""Entries of one value that one fingerprint of an item meets: those first in the list, that is of the oldest works."""
+MOST_PAIRS: Final = 1 << 22
+"""Pairs that are held at a time. A search needs about a hundred bytes for each; what is more is met in portions."""
 MOST_REPEATS: Final = 4
 """Entries of one value that a registered text has in the tables; repetitive texts have thousands."""
 COMMON: Final = np.uint64(1 << 63)
@@ -54,6 +54,21 @@ LOOKUPS = Meter(200_000)
 
 Pairs = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 """Number of the query, and row of the list."""
+
+
+class Within(NamedTuple):
+    """Which pairs are asked for."""
+
+    begin: int = 0
+    stop: int = MAX_ROWS
+    """Rows of the list from `begin` on, below `stop`."""
+    each: int = MAX_ROWS
+    """Of one query only so many, the first."""
+    most: int = 1 << 62
+    """Of all together so many or none."""
+
+
+ALL: Final = Within()
 
 
 class PassageIndex:
@@ -114,60 +129,83 @@ class PassageIndex:
         source = _source(columns) if verify else None
         return cls(columns, storage.read(folder, _FORMAT, source, _ARRAYS))
 
-    def find(self, values: NDArray[np.uint64]) -> Pairs:
-        """All pairs of one of these values and a row of the list that has it, ordered by (value's number, row)."""
-        if not len(self._rows) or not len(values):
-            return np.empty(0, np.uint32), np.empty(0, np.uint32)
-        if LOOKUPS.compiled_pays(len(values)):
-            return self.find_by_kernel(values)
-        return self.find_by_numpy(values)
+    def find(self, values: NDArray[np.uint64]) -> Iterator[Pairs]:
+        """All pairs of one of these values and a row of the list that has it, ordered by (value's number, row).
 
-    def find_by_kernel(self, values: NDArray[np.uint64]) -> Pairs:
-        """See `find`."""
+        Mostly in one portion; if there are more than `MOST_PAIRS`, in several, each of other texts, all of whose pairs
+        it has. So it costs time and not memory if many works share what is asked for.
+        """
+        waiting = [(0, len(self._files))] if len(self._rows) and len(values) else []
+        while waiting:
+            first, stop = waiting.pop()
+            rows = (int(self._files[first]), int(self._files[stop]) if stop < len(self._files) else len(self))
+            pairs = self._find(values, Within(*rows, most=MOST_PAIRS if stop - first > 1 else ALL.most))
+            if pairs is not None:
+                yield pairs
+            else:
+                middle = (first + stop) // 2
+                waiting += [(middle, stop), (first, middle)]
+
+    def known(self, values: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        """The numbers of those of these values that any text has, in ascending order."""
+        pairs = self._find(values, Within(each=1)) if len(self._rows) and len(values) else None
+        return np.empty(0, np.uint32) if pairs is None else pairs[0]
+
+    def _find(self, values: NDArray[np.uint64], within: Within) -> Pairs | None:
+        if LOOKUPS.compiled_pays(len(values)):
+            return self.find_by_kernel(values, within)
+        return self.find_by_numpy(values, within)
+
+    def find_by_kernel(self, values: NDArray[np.uint64], within: Within = ALL) -> Pairs | None:
+        """The pairs asked for, ordered by (value's number, row); `None` if there are too many."""
         from registry.core.matching import passages_kernels as kernels  # numba only where it pays
 
+        tables = (self._bitmap, self._starts, self._tags, self._rows, self._values)
         room = len(values)
         while True:
             queries, rows = np.empty(room, np.uint32), np.empty(room, np.uint32)
-            tables = (self._bitmap, self._starts, self._tags, self._rows, self._values)
-            count = kernels.find(values, *tables, MOST_ROWS, queries, rows)
+            count = kernels.find(values, *tables, *within, queries, rows)
+            if count > within.most:
+                return None
             if count <= room:
                 return queries[:count], rows[:count]
             room = count
 
-    def find_by_numpy(self, values: NDArray[np.uint64]) -> Pairs:
-        """See `find`."""
+    def find_by_numpy(self, values: NDArray[np.uint64], within: Within = ALL) -> Pairs | None:
+        """See `find_by_kernel`."""
         bit = _bit(values, len(self._bitmap))
         passed = np.flatnonzero(self._bitmap[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1))
         asked = values[passed]
         bucket = _bucket(asked, len(self._starts) - 1)
         first = self._starts[bucket].astype(np.int64)
         length = self._starts[bucket + np.uint64(1)] - first
-        queries, rows = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)]
+        queries, rows, count = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], 0
         for probe, position in expand(first, length):
             alike = self._tags[position] == asked[probe].astype(np.uint8)
             probe, row = probe[alike], self._rows[position[alike]]
-            same = self._values[row] == asked[probe]
+            same = (self._values[row] == asked[probe]) & (row >= within.begin) & (row < within.stop)
             queries.append(passed[probe[same]].astype(np.uint32))
             rows.append(row[same])
-        query, row = np.concatenate(queries), np.concatenate(rows)
-        return _first_of_each(query, row, MOST_ROWS)
+            count += len(rows[-1])
+            if count > within.most:
+                return None
+        return _first_of_each(np.concatenate(queries), np.concatenate(rows), within.each)
 
     def texts(self, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
         """For rows of the list, the number of the registered text that each is of."""
         return np.searchsorted(self._files, rows, side="right") - 1
 
-    def size(self, text: int) -> int:
-        """How many fingerprints of a registered text count."""
-        return int(self._sizes[text])
+    def sizes(self, texts: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """How many fingerprints of each of these registered texts count."""
+        return self._sizes[texts]
 
     def places(self, rows: NDArray[np.uint32]) -> NDArray[np.int64]:
         """For rows of the list, the positions in their texts."""
         return (self._columns.aux[rows] & _LOW).astype(np.int64)
 
-    def work_row(self, text: int) -> int:
-        """The work that a registered text is of."""
-        return int(self._columns.work_rows[self._files[text]])
+    def work_rows(self, texts: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The work that each of these registered texts is of."""
+        return self._columns.work_rows[self._files[texts]]
 
 
 def _fill(columns: ListColumns, create: storage.Create) -> None:

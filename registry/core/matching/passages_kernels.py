@@ -21,22 +21,26 @@ def find(
     tags: NDArray[np.uint8],
     rows: NDArray[np.uint32],
     registered: LongWords,
+    begin: int,
+    stop: int,
+    each: int,
     most: int,
     queries: NDArray[np.uint32],
     found: NDArray[np.uint32],
 ) -> int:
     """Pairs of a query and a row of the list with the same value; returns how many, and writes those that fit.
 
-    At most `most` rows a query, the first of the list. The bitmap is asked for thousands of queries before any bucket
-    is looked at, so that the processor waits for many of its lines at the same time, and what passed stays near it.
+    For `begin` to `most` see `passages.Within`; when it is clear that there are more than `most`, it ends. The bitmap
+    is asked for thousands of queries before any bucket is looked at, so that the processor waits for many of its lines
+    at the same time, and what passed stays near it.
     """
     odd, half, low = uint64(0x9E3779B97F4A7C15), uint64(32), uint64(0xFFFFFFFF)
     bits, buckets = uint64(len(bitmap)) << uint64(6), uint64(len(starts) - 1)
     room = min(len(values), AT_ONCE)
-    passed, first, stop = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
+    passed, first, last = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     total = 0
-    for begin in range(0, len(values), AT_ONCE):
-        some = values[begin : begin + AT_ONCE]
+    for portion in range(0, len(values), AT_ONCE):
+        some = values[portion : portion + AT_ONCE]
         count = uint64(0)
         for i in range(uint64(len(some))):
             bit = (((some[i] * odd) & low) * bits) >> half
@@ -44,15 +48,22 @@ def find(
             count += (bitmap[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
         for j in range(count):
             bucket = ((some[passed[j]] * odd) >> half) * buckets >> half
-            first[j], stop[j] = starts[bucket], starts[bucket + uint64(1)]
+            first[j], last[j] = starts[bucket], starts[bucket + uint64(1)]
         for j in range(count):
             value = some[passed[j]]
             tag = np.uint8(value & uint64(0xFF))
             here = 0
-            for k in range(first[j], stop[j]):
-                if tags[k] == tag and registered[rows[k]] == value and here < most:
+            for k in range(first[j], last[j]):
+                if (
+                    tags[k] == tag
+                    and begin <= rows[k] < stop
+                    and registered[rows[k]] == value
+                    and here < each
+                ):
                     if total < len(found):
-                        queries[total], found[total] = begin + passed[j], rows[k]
+                        queries[total], found[total] = portion + passed[j], rows[k]
                     total += 1
                     here += 1
+            if total > most:
+                return total
     return total

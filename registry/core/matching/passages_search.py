@@ -27,6 +27,7 @@ from registry.core.decisions import Grade
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints.winnow_records import GRAM, RECORD, WINDOW, unpacked
 from registry.core.matching.passages import PassageIndex
+from registry.core.matching.passages_diagonals import Shared, best_bands
 
 BAND: Final = 400
 """Bytes by which the difference of positions may vary."""
@@ -36,6 +37,8 @@ CERTAIN_SPAN: Final = 160
 MATCH_FINGERPRINTS: Final = 3
 PAIR_SHARED: Final = 2 * GRAM
 """Bytes that are surely the same if two fingerprints do not overlap: as many as three can have that do."""
+MOST_PLACES: Final = 16
+"""Of one fingerprint in an item. Pages that repeat themselves have thousands, and meet each text that does with all."""
 MIN_WORDS: Final = 12
 """Eleven words can be protected (Court of Justice of the EU, C-5/08, Infopaq); fewer are left to `--min-words`."""
 
@@ -99,27 +102,46 @@ class _Asked:
 
 def search(index: PassageIndex, codes: Sequence[bytes]) -> Iterator[tuple[int, int, Passage]]:
     """For codes of items: (number of the item, row of a work, the best passage that they share)."""
-    asked = _asked(codes)
-    query, row = index.find(asked.values)
-    if not len(query):
-        return
-    item, text = asked.items[query], index.texts(row)
-    place = asked.positions[query]
-    diagonal = index.places(row) - place
-    order = np.lexsort((place, diagonal, text, item))
-    item, text, place, diagonal = item[order], text[order], place[order], diagonal[order]
-    values = asked.values[query[order]]
-    bounds = np.flatnonzero(np.r_[True, (item[1:] != item[:-1]) | (text[1:] != text[:-1]), True])
+    asked = _that_are_met(index, _asked(codes))
     best: dict[tuple[int, int], Passage] = {}
-    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        part = slice(begin, end)
-        which = int(text[begin])
-        found = _best_band(place[part], diagonal[part], values[part], index.size(which))
-        key = int(item[begin]), index.work_row(which)
-        if key not in best or _rank(found) > _rank(best[key]):
-            best[key] = found
+    for query, row in index.find(asked.values):
+        for item, work, found in _passages(index, asked, query, row):
+            key = item, work
+            if key not in best or _rank(found) > _rank(best[key]):
+                best[key] = found
     for (number, work), found in best.items():
         yield number, work, found
+
+
+def _that_are_met(index: PassageIndex, asked: _Asked) -> _Asked:
+    """Those that any text has, each at the first `MOST_PLACES` places of an item."""
+    met = index.known(asked.values)
+    items, positions, values = asked.items[met], asked.positions[met], asked.values[met]
+    order = np.lexsort((values, items))
+    late, before = order[MOST_PLACES:], order[:-MOST_PLACES]
+    repeats = late[(items[late] == items[before]) & (values[late] == values[before])]
+    kept = np.delete(np.arange(len(order)), repeats)
+    return _Asked(items[kept], positions[kept], values[kept])
+
+
+def _passages(
+    index: PassageIndex, asked: _Asked, query: NDArray[np.uint32], row: NDArray[np.uint32]
+) -> Iterator[tuple[int, int, Passage]]:
+    """Of each item and each text that share something, what is shared: (item, row of the work, passage)."""
+    if not len(query):
+        return
+    item, text, place = asked.items[query], index.texts(row), asked.positions[query]
+    diagonal = index.places(row) - place
+    order = np.lexsort((place, diagonal, text, item))
+    item, text = item[order], text[order]
+    firsts = np.r_[True, (item[1:] != item[:-1]) | (text[1:] != text[:-1])]
+    pairs = np.cumsum(firsts) - 1
+    bands = best_bands(Shared(pairs, diagonal[order], place[order], asked.values[query[order]]), BAND, GRAM)
+    texts = text[firsts]
+    columns = (item[firsts], index.work_rows(texts), bands.different, index.sizes(texts))
+    spans = (bands.begins, bands.ends + GRAM, bands.covered)
+    for number, work, *facts in zip(*(column.tolist() for column in (*columns, *spans)), strict=True):
+        yield number, work, Passage(*facts)
 
 
 def _rank(found: Passage) -> tuple[Grade, int, int, int]:
@@ -147,37 +169,3 @@ def _refuse(codes: Sequence[bytes]) -> None:
     for code in codes:
         unpacked(code)
     raise InvalidInput("A code of fingerprints is damaged.")
-
-
-def _best_band(
-    places: NDArray[np.int64], diagonals: NDArray[np.int64], values: NDArray[np.uint64], of: int
-) -> Passage:
-    """Of hits with one text, ordered by diagonal, the band with the most different values; of equals the first."""
-    last = np.searchsorted(diagonals, diagonals + BAND, side="right")
-    first = np.arange(len(diagonals))
-    if len(diagonals) == 1:
-        chosen, different = 0, 1
-    elif len(np.unique(values)) == len(values):
-        chosen = int(np.argmax(last - first))
-        different = int(last[chosen] - chosen)
-    else:
-        chosen, different = _most_different(values.tolist(), last.tolist())
-    band = np.sort(places[chosen : last[chosen]])
-    gaps = np.minimum(np.diff(band), GRAM)
-    return Passage(different, of, int(band[0]), int(band[-1]) + GRAM, int(gaps.sum()) + GRAM)
-
-
-def _most_different(values: list[int], last: list[int]) -> tuple[int, int]:
-    """Where the window [i, last[i]) with the most different values begins, and how many it has."""
-    within: dict[int, int] = {}
-    end = chosen = most = 0
-    for begin, value in enumerate(values):
-        for entering in values[end : last[begin]]:
-            within[entering] = within.get(entering, 0) + 1
-        end = last[begin]
-        if len(within) > most:
-            chosen, most = begin, len(within)
-        within[value] -= 1
-        if not within[value]:
-            del within[value]
-    return chosen, most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from registry.core.fingerprints import WINNOW32, Fingerprint, fingerprint_text
 from registry.core.fingerprints.winnow_records import unpacked
 from registry.core.matching import ListColumns, Match, Matcher
 from registry.core.matching import passages as tables
-from registry.core.matching.passages import COMMON, PassageIndex
+from registry.core.matching.passages import COMMON, PassageIndex, Within
 from registry.core.matching.passages_common import mark_common
+from registry.core.matching.passages_diagonals import Shared, best_bands
 from registry.core.matching.passages_search import MIN_WORDS, Passage, search
 
 LETTERS = "eeeeennnniiirrrssstttaaadddhhuullcgmobwfkzpväöüß"
@@ -195,7 +197,9 @@ def test_marking_an_empty_list_is_nothing() -> None:
     empty = listed([prose(50, 1)])
     none = ListColumns(empty.codes[:0], empty.work_rows[:0], empty.kinds[:0], empty.aux[:0])
     assert len(mark_common(none, np.array([], np.int64))) == 0
-    assert len(PassageIndex.build(none).find(np.arange(5, dtype=np.uint64))[0]) == 0
+    index, values = PassageIndex.build(none), np.arange(5, dtype=np.uint64)
+    assert list(index.find(values)) == []
+    assert len(index.known(values)) == 0
 
 
 # -- the table ---------------------------------------------------------------------------------------------
@@ -212,29 +216,82 @@ def test_both_lookups_find_exactly_the_equal_values(seed: int, count: int, asked
         np.zeros(count, np.uint64),
     )
     queries = np.concatenate([random.choice(values, asked), random.integers(0, 2**64, asked, np.uint64)])
-    expected = [(i, row) for i, value in enumerate(queries) for row in np.flatnonzero(values == value)[:256]]
+    expected = [(i, row) for i, value in enumerate(queries) for row in np.flatnonzero(values == value)]
     index = PassageIndex.build(columns)
     for find in (index.find_by_numpy, index.find_by_kernel):
-        query, row = find(queries)
+        query, row = find(queries) or pytest.fail("All may be found.")
         assert list(zip(query.tolist(), row.tolist(), strict=True)) == expected
+        first = find(queries, Within(3, 300, each=1)) or pytest.fail("All may be found.")
+        some = {i: (i, row) for i, row in reversed(expected) if 3 <= row < 300}
+        assert list(zip(first[0].tolist(), first[1].tolist(), strict=True)) == sorted(some.values())
+        assert find(queries, Within(most=len(expected))) is not None
+        assert not expected or find(queries, Within(most=len(expected) - 1)) is None
 
 
 def test_a_repetitive_text_has_a_value_four_times_in_the_table_and_floods_nothing() -> None:
     columns = listed(["abc" * 4_000, prose(100, 80)])
     index = PassageIndex.build(columns)
     same = np.full(1_000, unpacked(code("abc" * 4_000)).values[5])
-    assert len(index.find(same)[0]) <= 4 * len(same)
+    assert sum(len(rows) for _, rows in index.find(same)) <= 4 * len(same)
     found = list(search(index, [code("abc" * 4_000)]))
     assert [(number, work) for number, work, _ in found] in ([], [(0, 0)])
 
 
-def test_a_value_of_many_works_meets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 3)
-    columns = listed([prose(60, 90)] * 9)
-    for find in (PassageIndex.build(columns).find_by_numpy, PassageIndex.build(columns).find_by_kernel):
-        query, row = find(unpacked(code(prose(60, 90))).values[:2])
-        assert query.tolist() == [0, 0, 0, 1, 1, 1]
-        assert columns.work_rows[row].tolist() == [0, 1, 2, 0, 1, 2]
+@pytest.mark.parametrize("most", [tables.MOST_PAIRS, 1_000, 1])
+def test_what_hundreds_of_works_share_is_found_in_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """In however many portions; an author's refrain in 300 books, say."""
+    monkeypatch.setattr(tables, "MOST_PAIRS", most)
+    refrain = prose(20, 90)
+    columns = listed([f"{prose(8, 1_000 + n)} {refrain} {prose(8, 2_000 + n)}" for n in range(300)])
+    index, page = PassageIndex.build(columns), f"{prose(50, 91)} {refrain} {prose(50, 92)}"
+    values = unpacked(code(page)).values
+    portions = list(index.find(values))
+    assert all(len(rows) <= most or len(set(columns.work_rows[rows].tolist())) == 1 for _, rows in portions)
+    met = [(int(number), int(row)) for portion in portions for number, row in zip(*portion, strict=True)]
+    registered = columns.codes.reshape(-1).view("<u8")
+    expected = [
+        (n, row) for n, value in enumerate(values) for row in np.flatnonzero(registered == value).tolist()
+    ]
+    assert sorted(met) == expected
+    assert index.known(values).tolist() == sorted({number for number, _ in met})
+    found = Matcher({WINNOW32: columns}).match([item(page), item(prose(90, 93))])
+    assert sorted(m.work_row for m in found[0] if m.grade is Grade.MATCH) == list(range(300))
+    assert found[1] == ()
+
+
+def test_an_item_that_repeats_itself_is_looked_at_in_its_first_places() -> None:
+    line = prose(20, 94)
+    index = PassageIndex.build(listed([line, prose(100, 95)]))
+    often = " ".join(f"{prose(3, 3_000 + n)} {line}" for n in range(60))
+    ((number, work, passage),) = search(index, [code(often)])
+    assert (number, work, passage.fingerprints) == (0, 0, passage.of)
+    assert passage.end < 60 * 200
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(0, 300)), min_size=1, max_size=40),
+    st.integers(0, 60),
+)
+def test_the_best_band_has_the_most_different_fingerprints(
+    hits: list[tuple[int, int, int]], width: int
+) -> None:
+    """As counted one by one; (pair, value, place), a diagonal being what is left of them."""
+    rows = sorted({(pair, (value * 37 + place) % 101 - 50, place, value) for pair, value, place in hits})
+    numbers = sorted({row[0] for row in rows})
+    columns = np.array([(numbers.index(row[0]), *row[1:]) for row in rows])
+    pairs, diagonals, places, values = columns.T
+    bands = best_bands(Shared(pairs, diagonals, places, values.astype(np.uint64)), width, 32)
+    for n, pair in enumerate(numbers):
+        own = [row for row in rows if row[0] == pair]
+        windows = [[r for r in own[i:] if r[1] - own[i][1] <= width] for i in range(len(own))]
+        chosen = max(windows, key=lambda window: len({r[3] for r in window}))  # the first of equals
+        places = sorted(r[2] for r in chosen)
+        gaps = [min(b - a, 32) for a, b in pairwise(places)]
+        expected = (len({r[3] for r in chosen}), places[0], places[-1], sum(gaps) + 32)
+        assert tuple(int(column[n]) for column in bands) == expected
 
 
 def test_the_tables_are_the_same_in_however_many_parts_they_are_made(
@@ -253,7 +310,7 @@ def test_the_tables_are_the_same_in_however_many_parts_they_are_made(
     counted = np.load(tmp_path / "parts/sizes.npy")
     found = PassageIndex.build(columns)
     assert counted.sum() == np.load(tmp_path / "parts/starts.npy")[-1] < len(columns)
-    assert [found.size(n) for n in range(len(counted))] == counted.tolist()
+    assert found.sizes(np.arange(len(counted))).tolist() == counted.tolist()
 
 
 def test_six_bytes_a_fingerprint() -> None:
@@ -271,7 +328,8 @@ def test_files_are_opened_again_and_damage_is_refused(tmp_path: Path) -> None:
         PassageIndex.open(folder, columns),
         PassageIndex.open(folder, columns, verify=False),
     ):
-        assert index.find(values)[1].tolist() == np.flatnonzero(columns.work_rows == 3).tolist()
+        ((_, rows),) = index.find(values)
+        assert rows.tolist() == np.flatnonzero(columns.work_rows == 3).tolist()
     with pytest.raises(Corrupt, match="other data"):
         PassageIndex.open(folder, listed(texts[:4]))
     with pytest.raises(Corrupt, match="do not fit"):
