@@ -6,7 +6,6 @@ leaves the store. 4. Names of content-addressed objects are their digests, so wr
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from registry.core.errors import Corrupt, InvalidInput
+from registry.core.errors import InvalidInput
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
@@ -165,25 +164,3 @@ def open_store(url: str) -> Store:
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise InvalidInput(f"“{url[:100]}” is no file store; write file:///folder or s3://bucket/prefix.")
     return FolderStore(Path(unquote(parts.path)))
-
-
-def content_path(folder: str, data: bytes) -> str:
-    """The name that these bytes have in a content-addressed folder: `<folder>/<2 hex>/<62 hex>` of their SHA-256."""
-    digest = hashlib.sha256(data).hexdigest()
-    return f"{folder}/{digest[:2]}/{digest[2:]}"
-
-
-def put_content(store: Store, folder: str, data: bytes) -> str:
-    """Store the bytes under their own digest, once; the path under which they are found."""
-    path = content_path(folder, data)
-    if not store.exists(path):
-        store.put(path, data)
-    return path
-
-
-def get_content(store: Store, path: str) -> bytes | None:
-    """Bytes stored by `put_content`, recomputed on the way out; `Corrupt` if they are not what their name says."""
-    data = store.get(path)
-    if data is not None and content_path(path.rsplit("/", 2)[0], data) != path:
-        raise Corrupt(f"The stored file {path} is damaged; restore it from a backup.")
-    return data

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Mapping
@@ -137,8 +136,3 @@ class Caller:
         if response.status >= 300:
             raise StepFailed(f"{method} {path} was answered with {response.status}:\n{text}")
         return json.loads(text) if "json" in response.headers.get("Content-Type", "") else text
-
-
-def python_version() -> str:
-    """For the account's first line."""
-    return f"Python {sys.version_info.major}.{sys.version_info.minor}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -191,7 +191,6 @@ class _Facts:
     """Agreements that a figure is missing for."""
     figures_only: set[int]
     """Agreements all of whose price rests on figures."""
-    pool_of: dict[tuple[int, int, bool], int] = field(default_factory=dict)
 
 
 def _facts(

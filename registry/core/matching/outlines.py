@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_BITS: Final = 64
 FORETOLD: Final = ("identity", "flip_h", "flip_v", "rot180", "inverted")
 """The changes under which dhash256 follows from that of the original; for quarter turns it does not."""
 

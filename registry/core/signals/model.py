@@ -193,11 +193,3 @@ class Observation:
         return (
             self.error is None and self.status is not None and 400 <= self.status < 500 and self.status != 429
         )
-
-    def as_mapping(self) -> Mapping[str, str]:
-        """The headers with lower-case names; values of repeated ones joined by commas (RFC 9110, section 5.3)."""
-        joined: dict[str, str] = {}
-        for name, value in self.headers:
-            key = name.lower()
-            joined[key] = f"{joined[key]}, {value}" if key in joined else value
-        return joined

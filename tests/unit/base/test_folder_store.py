@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.base.files import FolderStore, check_path, content_path, get_content, open_store, put_content
-from registry.core.errors import Corrupt, InvalidInput
+from registry.base.files import FolderStore, check_path, open_store
+from registry.core.errors import InvalidInput
 
 
 @pytest.fixture
@@ -128,18 +128,6 @@ def test_a_write_is_flushed_before_it_appears(store: FolderStore, monkeypatch: p
     monkeypatch.setattr(Path, "replace", watch_rename)
     store.put("new/object", b"x")
     assert order == ["flush folder", "flush file", "rename", "flush folder"]
-
-
-def test_content_is_stored_under_its_digest(store: FolderStore) -> None:
-    """Once; and what was damaged since is not handed out."""
-    path = put_content(store, "objects", b"abc")
-    assert path == put_content(store, "objects", b"abc") == content_path("objects", b"abc")
-    assert path.startswith("objects/ba/7816bf8f01cfea")
-    assert get_content(store, path) == b"abc"
-    assert get_content(store, content_path("objects", b"other")) is None
-    store.path(path).write_bytes(b"abd")
-    with pytest.raises(Corrupt, match="damaged"):
-        get_content(store, path)
 
 
 def test_a_store_by_its_address(tmp_path: Path) -> None:

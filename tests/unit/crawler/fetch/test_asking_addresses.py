@@ -20,7 +20,7 @@ def test_an_answer_comes_with_all_its_headers(site: Site, asker: Asker) -> None:
     site.answers["/a"] = (200, [("X-Robots-Tag", "noindex"), ("x-robots-tag", "noai")], b"body")
     answer = asker.ask(f"{site.origin}/a")
     assert (answer.status, answer.body, answer.error) == (200, b"body", None)
-    assert answer.as_mapping()["x-robots-tag"] == "noindex, noai"
+    assert [value for name, value in answer.headers if name.lower() == "x-robots-tag"] == ["noindex", "noai"]
     assert answer.observed_at == 1_800_000_000
     assert all(agent.startswith("vorbehalt/") for agent in site.agents)
 
