@@ -22,17 +22,8 @@ from registry.works.models import Identifier, SourceUrl, Work, WorkRevision
 from registry.works.queries import WorkDetails, details
 from registry.works.rules import Kind, MadeBy, check_origin, check_source_url, check_title
 
-#: What may be changed, as in the API.
-STATEMENTS = (
-    "title",
-    "made_by",
-    "tool",
-    "prompt",
-    "disclosure",
-    "persons_depicted",
-    "identifiers",
-    "source_urls",
-)
+_COLUMNS = ("title", "made_by", "tool", "prompt", "disclosure", "persons_depicted")
+"""The statements that a work itself has; the others are its `identifiers` and `source_urls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ def open_work(session: Session, actor: Actor, public_id: bytes, sources: Sources
 
 
 def change_work(session: Session, opened: OpenedWork, changes: Mapping[str, Any]) -> Work:
-    """State some of `STATEMENTS` anew, from now on; without any difference nothing is recorded.
+    """State some of them anew, from now on, named as in the API; without any difference nothing is recorded.
 
     The codes are no statements: another file is another version. Disclosure decides about the next edition; what
     was published in earlier ones is out in the world.
@@ -67,7 +58,7 @@ def change_work(session: Session, opened: OpenedWork, changes: Mapping[str, Any]
         raise InvalidInput("A domain has its own name, and anybody can look it up.")
     check_origin(MadeBy(after["made_by"]), after["tool"], after["prompt"])
     _close(session, work, before, opened)
-    for name in ("title", "made_by", "tool", "prompt", "disclosure", "persons_depicted"):
+    for name in _COLUMNS:
         setattr(work, name, after[name])
     _set_identifiers(session, work, after["identifiers"])
     _set_source_urls(session, work, after["source_urls"])
@@ -84,13 +75,8 @@ def revisions(session: Session, actor: Actor, public_id: bytes, sources: Sources
 
 
 def _statements(work: Work) -> dict[str, Any]:
-    return {
-        "title": work.title,
-        "made_by": work.made_by,
-        "tool": work.tool,
-        "prompt": work.prompt,
-        "disclosure": work.disclosure,
-        "persons_depicted": work.persons_depicted,
+    """What is stated about the work, as a revision keeps it."""
+    return {name: getattr(work, name) for name in _COLUMNS} | {
         "identifiers": [{"scheme": i.scheme, "value": i.value} for i in work.identifiers],
         "source_urls": [source.url for source in work.source_urls],
     }
