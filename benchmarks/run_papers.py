@@ -95,7 +95,8 @@ def _job(inputs: list[Path], out: Path, snapshot: Path) -> Job:
     return Job(open_sources(inputs), inputs, out, opened, Settings(request, items_per_shard=_SHARD))
 
 
-def _filter(inputs: list[Path], out: Path, snapshot: Path) -> RunManifest:
+def filter_into(inputs: list[Path], out: Path, snapshot: Path) -> RunManifest:
+    """A run in full."""
     return run_filter(_job(inputs, out, snapshot), resume=False)
 
 
@@ -121,9 +122,9 @@ def measure(name: str, inputs: list[Path], old: Path, new: Path, home: Path, rou
     run, full, again = home / "run", home / "full", home / "again"
     for folder in (run, full, again):
         shutil.rmtree(folder, ignore_errors=True)
-    in_full, manifest = _best(rounds, run, lambda: _filter(inputs, run, old))
+    in_full, manifest = _best(rounds, run, lambda: filter_into(inputs, run, old))
     verifying, _ = best_of(rounds, lambda: verify_run(run, old))
-    by_new = _filter(inputs, full, new)
+    by_new = filter_into(inputs, full, new)
     applying, refiltered = _best(rounds, again, lambda: _refilter(inputs, run, old, new, again))
     if refiltered.run_id != by_new.run_id:
         raise SystemExit("The refiltered run is not the run in full.")

@@ -77,6 +77,9 @@ CODES = pa.schema(
 
 ROWS_PER_GROUP = 8_192
 """So few that a row group stays in the near caches: a table of sixteen times as many takes three times as long."""
+BYTES_PER_GROUP = 16 * 2**20
+"""Of the keys and codes in a row group, about: a book has half a megabyte of codes, and a group is held as a whole."""
+_LONG = ("key", "code")
 _LEVEL = 1
 """Of Zstandard. Digests and codes fill these tables: the third level takes twice the time and gains nothing."""
 _CODES_PACKED = {name: "none" if name == "code" else "zstd" for name in CODES.names}
@@ -175,31 +178,47 @@ def write_parquet(
     batches: Iterable[pa.RecordBatch],
     each_group: Callable[[pa.Table], None] | None = None,
 ) -> int:
-    """Write batches in row groups of a fixed size, however they were cut; returns the number of rows.
+    """Write batches in row groups that do not depend on how they were cut; returns the number of rows.
 
     `each_group` is shown the rows of each row group.
     """
-    rows, waiting, held = 0, list[pa.RecordBatch](), 0
+    rows = 0
     with open_writer(path, schema) as writer:
-
-        def write(group: pa.Table) -> None:
-            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+        for group in _row_groups(batches, schema):
+            writer.write_table(group, row_group_size=group.num_rows)
             if each_group is not None:
                 each_group(group)
-
-        for part in batches:
-            waiting.append(part)
-            held += part.num_rows
-            rows += part.num_rows
-            if held >= ROWS_PER_GROUP:
-                table = pa.Table.from_batches(waiting, schema)
-                whole = held - held % ROWS_PER_GROUP
-                for begin in range(0, whole, ROWS_PER_GROUP):
-                    write(table.slice(begin, ROWS_PER_GROUP).combine_chunks())
-                waiting, held = table.slice(whole).to_batches(), held - whole
-        if held:
-            write(pa.Table.from_batches(waiting, schema).combine_chunks())
+            rows += group.num_rows
     return rows
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of all batches, cut by `ROWS_PER_GROUP` and `BYTES_PER_GROUP`."""
+    waiting, rows, held = list[pa.RecordBatch](), 0, 0
+    for part in batches:
+        while part.num_rows:
+            ends = held + np.cumsum(_sizes(part))
+            fitting = int(np.searchsorted(ends, BYTES_PER_GROUP, side="right"))
+            taken = min(fitting, ROWS_PER_GROUP - rows, part.num_rows)
+            if not rows:
+                taken = max(taken, 1)  # a row that is larger than a group has one of its own
+            if taken:
+                waiting.append(part.slice(0, taken))
+                rows, held, part = rows + taken, int(ends[taken - 1]), part.slice(taken)
+            if part.num_rows:
+                yield pa.Table.from_batches(waiting, schema).combine_chunks()
+                waiting, rows, held = [], 0, 0
+    if rows:
+        yield pa.Table.from_batches(waiting, schema).combine_chunks()
+
+
+def _sizes(part: pa.RecordBatch) -> NDArray[np.int64]:
+    """Of each row, the bytes of what may be long. None of it depends on the registry: no group moves with a verdict."""
+    sizes = np.zeros(part.num_rows, np.int64)
+    for name in _LONG:
+        if name in part.schema.names:
+            sizes += pc.binary_length(part.column(name)).to_numpy()
+    return sizes
 
 
 def open_writer(sink: Path | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from crawler.runs import papers
 from crawler.runs.code_columns import Chosen, hexadecimal, odd_codes
 from crawler.runs.layout import CODES, VERDICTS
-from crawler.runs.papers import places_in
+from crawler.runs.papers import Places, places_in
 from crawler.runs.reach import Reach
 from crawler.runs.rereading import Row
 from crawler.runs.signal_columns import SaidOfItems, said_of_items
@@ -36,6 +36,8 @@ _MOST_ITEMS, _LEAST_ITEMS = 8_192, 128
 _CODE_BYTES = 8 * 2**20
 """Of the codes of all items of a stretch, about. Each stretch costs a millisecond besides its items, so that a few of
 many are best; books have half a megabyte of codes each."""
+_MOST_CODE_BYTES = 2 * _CODE_BYTES
+"""Of a stretch in which items have more codes than on the average: it ends with the item before the one too many."""
 _BUFFER = 64 * 2**10
 """Read of a column at a time."""
 _REPEATED = ["algorithm", "kind"]
@@ -143,14 +145,22 @@ def stretches(run: Path) -> Iterator[Stretch]:
             shard, row = divmod(int(places[back[0]]), 1 << 32)
             raise VerificationFailed(f"The verdicts are out of order at shard {shard}, row {row}.")
         last = int(places[-1])
-        own = codes.up_to(last)
-        of = places_in(own)
-        owners = np.minimum(np.searchsorted(places, of), len(places) - 1)
-        if (places[owners] != of).any() or (np.diff(owners) < 0).any():
-            raise _left_over()
-        yield Stretch(verdicts, own, owners)
+        while len(places):
+            own, until = codes.up_to(last)
+            count = int(np.searchsorted(places, np.uint64(until), side="right"))
+            yield _stretch(verdicts.slice(0, count), places[:count], own)
+            verdicts, places = verdicts.slice(count), places[count:]
     if codes.is_left():
         raise _left_over()
+
+
+def _stretch(verdicts: pa.RecordBatch, places: Places, codes: pa.RecordBatch) -> Stretch:
+    """Items with their codes; `VerificationFailed` if any of these is of another one."""
+    of = places_in(codes)
+    owners = np.minimum(np.searchsorted(places, of), len(places) - 1)
+    if not len(places) or (places[owners] != of).any() or (np.diff(owners) < 0).any():
+        raise _left_over()
+    return Stretch(verdicts, codes, owners)
 
 
 def _items_at_once(run: Path) -> int:
@@ -174,9 +184,12 @@ class _Codes:
         self._batches = table_batches(path, papers.CODES, rows, dictionaries=True)
         self._held: pa.RecordBatch | None = None
 
-    def up_to(self, place: int) -> pa.RecordBatch:
-        """All further rows until one of an item behind this place."""
-        mine: list[pa.RecordBatch] = []
+    def up_to(self, place: int) -> tuple[pa.RecordBatch, int]:
+        """All further rows until one of an item behind this place, or fewer if they are many bytes; and up to where.
+
+        It is always all rows of an item.
+        """
+        mine, size = list[pa.RecordBatch](), 0
         while (part := self._next()) is not None:
             behind = np.flatnonzero(places_in(part) > np.uint64(place))
             if len(behind):
@@ -184,11 +197,18 @@ class _Codes:
                 part = part.slice(0, behind[0])
             if part.num_rows:
                 mine.append(part)
+                size += part.nbytes
             if len(behind):
                 break
-        if not mine:
-            return _no_codes()
-        return pa.concat_batches(pa.Table.from_batches(mine).unify_dictionaries().to_batches())
+            if size > _MOST_CODE_BYTES:
+                found = _joined(mine)
+                places = places_in(found)
+                begin = int(np.argmax(places == places[-1]))
+                if begin:
+                    self._held = found.slice(begin)
+                    return found.slice(0, begin), int(places[begin - 1])
+                mine = [found]
+        return _joined(mine) if mine else _no_codes(), place
 
     def is_left(self) -> bool:
         """Whether there are more."""
@@ -197,6 +217,11 @@ class _Codes:
     def _next(self) -> pa.RecordBatch | None:
         held, self._held = self._held, None
         return next(self._batches, None) if held is None else held
+
+
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """As one, with the same dictionaries throughout."""
+    return pa.concat_batches(pa.Table.from_batches(parts).unify_dictionaries().to_batches())
 
 
 def _no_codes() -> pa.RecordBatch:
@@ -224,8 +249,9 @@ def table_batches(
             raise VerificationFailed(f"{path} does not have the columns of this version.")
         repeated = _REPEATED if dictionaries else None
         with pq.ParquetFile(path, buffer_size=_BUFFER, read_dictionary=repeated, pre_buffer=False) as file:
-            for part in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
-                if part.num_rows:
-                    yield part
+            for group in range(file.num_row_groups):  # a batch over several groups could be of any size
+                for part in file.iter_batches(rows, [group], columns, use_threads=False):
+                    if part.num_rows:
+                        yield part
     except (pa.ArrowException, OSError) as error:
         raise VerificationFailed(f"{path} cannot be read: {error}") from error

@@ -27,6 +27,7 @@ SMALL: dict[str, str] = {
     "image_hashing": "--small 2 --large 1 --rounds 1",
     "live_phrases": "--works 200 --rounds 1",
     "picture_search": "--works 2000 --pictures 4 --rounds 1",
+    "run_memory": "--books 2 --letters 6000 --texts 20",
     "run_papers": "--pictures 32 --texts 200 --works 20 --new 2 --rounds 1",
     "settlement": "1000 200 10",
     "signals_peers": "",

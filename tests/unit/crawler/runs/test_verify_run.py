@@ -28,10 +28,12 @@ def run(tmp_path: Path, finished_run: Path) -> Path:
     return shutil.copytree(finished_run, tmp_path / "run")
 
 
-@pytest.fixture(params=[None, 2], ids=["all at once", "two at a time"])
+@pytest.fixture(params=[None, 2, "bytes"], ids=["all at once", "two at a time", "few bytes at a time"])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many items are looked at together; of two, the codes begin and end anywhere in what is read."""
-    if request.param is not None:
+    if request.param == "bytes":
+        monkeypatch.setattr(stretches, "_MOST_CODE_BYTES", 2_000)
+    elif request.param is not None:
         monkeypatch.setattr(stretches, "_items_at_once", lambda _: request.param)
 
 
