@@ -69,8 +69,21 @@ def parse_moment(text: str) -> int:
     """An RFC 3339 time as POSIX seconds; `InvalidInput` otherwise."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        seconds = moment.astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
         raise InvalidInput(f"“{text[:40]}” is no time; write it as 2026-11-22T08:00:00Z.") from None
     if moment.tzinfo is None or moment.microsecond:
         raise InvalidInput(f"“{text[:40]}” needs whole seconds and a time zone, as in 2026-11-22T08:00:00Z.")
-    return int(moment.astimezone(UTC).timestamp())
+    return int(seconds)
+
+
+def moment_asked(at: str | None, present: datetime, created: int, begun: int | None = None) -> int:
+    """For when permission is asked, as POSIX seconds: `--at`, else when an interrupted run was `begun`, else now.
+
+    `InvalidInput` if that is before the snapshot was `created`.
+    """
+    start = int(present.timestamp()) if begun is None else begun
+    moment = start if at is None else parse_moment(at)
+    if moment < created:
+        raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    return moment

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from crawler import words
-from crawler.commands.asking import parse_moment
+from crawler.commands.asking import moment_asked
 from crawler.commands.base import Command, emit, end, examples, json_option, now, snapshot_option
 from crawler.exits import Exit
-from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from crawler.runs.denied import Changes
@@ -36,9 +35,7 @@ def changes(run: Path, snapshot: Path, allow_stale: str | None, at: str | None, 
 
     present = now()
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-    moment = parse_moment(at) if at else int(present.timestamp())
-    if moment < opened.created:
-        raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    moment = moment_asked(at, present, opened.created)
     selftest()
     found = changes_since(run, snapshot, opened, at=moment)
     if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.asking import parse_moment, request_from, request_options, research_option
+from crawler.commands.asking import moment_asked, request_from, request_options, research_option
 from crawler.commands.base import (
     Command,
     deep_option,
@@ -149,10 +149,7 @@ def filter_command(
     if (stated := stated_in(sources)) is not None:
         note(f"Compared are the columns of {stated}")
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-    begun = begun_at(out) if resume else None
-    moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
-    if moment < opened.created:
-        raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    moment = moment_asked(at, present, opened.created, begun_at(out) if resume else None)
     sites = sites_for(sources, domain_signals, moment, domain_signals_max_age)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.asking import parse_moment
+from crawler.commands.asking import moment_asked
 from crawler.commands.base import (
     Command,
     emit,
@@ -89,10 +89,7 @@ def refilter(
         limit=parameters.get("limit"),
     )
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-    begun = begun_at(out) if resume else None
-    moment = parse_moment(at) if at else begun if begun is not None else int(present.timestamp())
-    if moment < opened.created:
-        raise InvalidInput("--at lies before the snapshot was made; what held then it does not say.")
+    moment = moment_asked(at, present, opened.created, begun_at(out) if resume else None)
     sites = sites_of_run(parameters, domain_signals, moment)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)

@@ -243,7 +243,13 @@ def test_filter_asks_for_a_moment_that_the_snapshot_can_know(
     at = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     ids = {document(*given, "--out", tmp_path / name, "--at", at)["run_id"] for name in ("one", "two")}
     assert len(ids) == 1
-    for wrong in ("yesterday", "2026-11-22T08:00:00", "2001-01-01T00:00:00Z"):
+    for wrong in (
+        "yesterday",
+        "",
+        "2026-11-22T08:00:00",
+        "2001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-12:00",
+    ):
         run(*given, "--out", tmp_path / "three", "--at", wrong, expect=1)
 
 
