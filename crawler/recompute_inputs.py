@@ -13,6 +13,7 @@ from typing import Protocol
 from crawler.recompute_log import Account, Logged, quarter_of
 from registry.core.errors import VerificationFailed
 from registry.core.records.claims import rows_root
+from registry.core.settlement.declared import Declared
 from registry.core.settlement.files import Inputs
 from registry.core.settlement.rules import Pool
 from registry.core.tariffs import flat_amounts
@@ -120,12 +121,23 @@ def _check_declared(
     declared = pool.declared
     if declared is None:
         raise VerificationFailed(f"{pool.licence} is charged for nothing that was declared.")
+    _check_stated(pool, declared, logged, account)
+    _check_reached(pool, until, heads)
+    _check_before(pool, declared, heads[:-1])
+
+
+def _check_stated(pool: Pool, declared: Declared, logged: Logged, account: Account) -> None:
+    """What it is charged by, and was charged by before, opens entries of the log from before the settlement."""
     for stated in (declared.now, declared.before):
         if stated is not None:
             leaf = account.declarations.get(stated.log_index)
             if leaf is None or stated.log_index >= logged.leaf.to_index:
                 raise VerificationFailed(f"What {pool.licence} is charged by is not in the log.")
             stated.verify(leaf, pool.licence, str(pool.period), declared.figure(pool.tariff))
+
+
+def _check_reached(pool: Pool, until: Sequence[Pools], heads: Sequence[list[dict[str, object]]]) -> None:
+    """The money goes to every use under the licence in all quarters until its own, and to no other."""
     mine = [
         (each, number, head)
         for each, pools in zip(until, heads, strict=True)
@@ -141,16 +153,20 @@ def _check_declared(
         raise VerificationFailed(
             f"{pool.licence} does not give what was declared for {pool.period} to all uses until then."
         )
+
+
+def _check_before(pool: Pool, declared: Declared, heads: Sequence[list[dict[str, object]]]) -> None:
+    """What is deducted as charged before is what the newest earlier settlement charged, if one did."""
     earlier = [
         each
-        for heads_before in heads[:-1]
-        for head in heads_before
+        for before in heads
+        for head in before
         if (head["licence"], head["period"]) == (pool.licence, str(pool.period))
         for each in [head.get("declared")]
         if isinstance(each, dict) and each["component"] == declared.component
     ]
-    before = None if declared.before is None else declared.before.published()
-    if before != (earlier[-1]["now"] if earlier else None):
+    deducted = None if declared.before is None else declared.before.published()
+    if deducted != (earlier[-1]["now"] if earlier else None):
         raise VerificationFailed(
             f"{pool.licence} is not charged by what was charged for {pool.period} before."
         )

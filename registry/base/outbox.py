@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import smtplib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -106,14 +106,19 @@ def send_due(
     states: Counter[str] = Counter()
     with exclusive(database, "mail"):
         for outbox in outboxes:
-            last = 0
-            while due := _due(database, outbox, last):
-                with conversation(settings) as server:
-                    for last in due:
-                        states[_send_one(settings, database, server, outbox, last, sources).value] += 1
+            states.update(mail.value for mail in _send_from(outbox, settings, database, sources))
     if states[Mail.DUE]:
         raise NetworkFailed(f"The mail server will take {states[Mail.DUE]} mails later.")
     return dict(states)
+
+
+def _send_from(outbox: Outbox, settings: Settings, database: Database, sources: Sources) -> Iterator[Mail]:
+    """What becomes of each mail that is due, the oldest first; a new conversation for every `_AT_ONCE` of them."""
+    last = 0
+    while due := _due(database, outbox, last):
+        with conversation(settings) as server:
+            for last in due:
+                yield _send_one(settings, database, server, outbox, last, sources)
 
 
 def _due(database: Database, outbox: Outbox, after: int) -> Sequence[int]:

@@ -7,6 +7,7 @@ tell whom they were about. Accounting records (statements, ledger, payments, inv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,7 +32,38 @@ from registry.works import service as works
 
 _GONE = bytes(32)
 """In place of a salt or a digest that was erased: it opens nothing and equals no file."""
+_UNKNOWN_FILE: Mapping[str, Any] = {
+    "sha256": _GONE,
+    "media_type": None,
+    "size": None,
+    "facts": {},
+    "notes": [],
+}
+"""What is left of a version of a work."""
 _AT_ONCE = 500
+_OWN = (
+    ("api_key", "party_id"),
+    ("login_session", "party_id"),
+    ("passkey", "party_id"),
+    ("passkey_challenge", "party_id"),
+    ("bank_account", "party_id"),
+    ("settlement_payee", "party_id"),
+    ("domain_claim", "owner_id"),
+    ("job", "party_id"),
+    ("notice", "party_id"),
+    ("notice_opt_out", "party_id"),
+    ("basket_work", "party_id"),
+    ("letter", "party_id"),
+    ("address_link", "party_id"),
+)
+"""Tables whose rows go with the account, and the column that names it."""
+_COMMITTED = (
+    ("offer", "owner_id"),
+    ("agreement", "owner_id"),
+    ("agreement", "licensee_id"),
+    ("claim_batch", "lab_id"),
+)
+"""Tables whose rows stay, since they are in the log, and lose the salt that would tell whose they were."""
 
 
 class Obstacle(StrEnum):
@@ -205,39 +237,18 @@ def _end_mandates(session: Session, actor: Actor, now: datetime) -> None:
 
 # -- what is erased ------------------------------------------------------------------------------------------
 def _erase(session: Session, party: int, now: datetime) -> None:
+    """Everything that says who the party was; billing details stay as long as the invoices that were made of them."""
     _erase_works(session, party)
-    for table, column in (
-        ("api_key", "party_id"),
-        ("login_session", "party_id"),
-        ("passkey", "party_id"),
-        ("passkey_challenge", "party_id"),
-        ("bank_account", "party_id"),
-        ("settlement_payee", "party_id"),
-        ("domain_claim", "owner_id"),
-        ("job", "party_id"),
-        ("notice", "party_id"),
-        ("notice_opt_out", "party_id"),
-        ("basket_work", "party_id"),
-        ("letter", "party_id"),
-        ("address_link", "party_id"),
-    ):
+    for table, column in _OWN:
         _delete(session, table, _table(table).c[column] == party)
     if not session.scalar(select(_table("invoice").c.id).where(_table("invoice").c.lab_id == party).limit(1)):
         _delete(session, "billing_details", _table("billing_details").c.party_id == party)
     upload = _table("bulk_upload")
-    _delete(
-        session,
-        "bulk_row",
-        _table("bulk_row").c.upload_id.in_(select(upload.c.id).where(upload.c.party_id == party)),
-    )
+    uploads = select(upload.c.id).where(upload.c.party_id == party)
+    _delete(session, "bulk_row", _table("bulk_row").c.upload_id.in_(uploads))
     _delete(session, "bulk_upload", upload.c.party_id == party)
-    for table, columns in (
-        ("offer", ("owner_id",)),
-        ("agreement", ("owner_id", "licensee_id")),
-        ("claim_batch", ("lab_id",)),
-    ):
-        mine = or_(*(_table(table).c[column] == party for column in columns))
-        _set(session, table, mine, salt=_GONE)
+    for table, column in _COMMITTED:
+        _set(session, table, _table(table).c[column] == party, salt=_GONE)
     sides = _table("licence_request").c
     _set(session, "licence_request", sides.licensee_id == party, message=None)
     _set(session, "licence_request", sides.owner_id == party, reason=None)
@@ -254,16 +265,7 @@ def _erase_works(session: Session, party: int) -> None:
         some = keys[start : start + _AT_ONCE]
         versions = select(version.c.id).where(version.c.work_id.in_(some))
         _delete(session, "fingerprint", _table("fingerprint").c.version_id.in_(versions))
-        _set(
-            session,
-            "work_version",
-            version.c.work_id.in_(some),
-            sha256=_GONE,
-            media_type=None,
-            size=None,
-            facts={},
-            notes=[],
-        )
+        _set(session, "work_version", version.c.work_id.in_(some), **_UNKNOWN_FILE)
         for table in ("identifier", "source_url", "work_revision"):
             _delete(session, table, _table(table).c.work_id.in_(some))
         hint = _table("likeness_hint")
