@@ -103,19 +103,34 @@ def _statement(root: Any) -> Iterator[Answer]:
         state = State.SETTLED if direction == "DBIT" else State.RETURNED
         details = list(_all(entry, "NtryDtls"))
         single = [t for d in details for t in _all(d, "TxDtls")]
-        for transaction in single:
-            end_to_end = _text(transaction, "Refs/EndToEndId")
-            if end_to_end is not None:
-                amount = _first(transaction, "Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")
-                if amount is None and len(single) == 1:
-                    amount = _first(entry, "Amt")
-                minor, currency = _amount(amount)
-                yield Answer(None, end_to_end, state, minor, currency, _reason(transaction, "RtrInf"))
-        if not single and details and state is State.SETTLED:
-            batch = _text(details[0], "Btch/PmtInfId") or _text(details[0], "Btch/MsgId")
-            if batch is not None:
-                minor, currency = _amount(_first(entry, "Amt"))
-                yield Answer(batch, None, state, minor, currency)
+        if single:
+            yield from _one_by_one(entry, single, state)
+        elif details and state is State.SETTLED:
+            yield from _all_at_once(entry, details[0])
+
+
+def _one_by_one(entry: Any, transactions: Sequence[Any], state: State) -> Iterator[Answer]:
+    """The payments of an entry; what has no end-to-end id is none of ours.
+
+    A payment that is alone in its entry may leave the amount to the entry.
+    """
+    for transaction in transactions:
+        end_to_end = _text(transaction, "Refs/EndToEndId")
+        if end_to_end is None:
+            continue
+        amount = _first(transaction, "Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")
+        if amount is None and len(transactions) == 1:
+            amount = _first(entry, "Amt")
+        minor, currency = _amount(amount)
+        yield Answer(None, end_to_end, state, minor, currency, _reason(transaction, "RtrInf"))
+
+
+def _all_at_once(entry: Any, details: Any) -> Iterator[Answer]:
+    """The one answer for a file that was booked as a whole; nothing if the entry does not name a file."""
+    batch = _text(details, "Btch/PmtInfId") or _text(details, "Btch/MsgId")
+    if batch is not None:
+        minor, currency = _amount(_first(entry, "Amt"))
+        yield Answer(batch, None, State.SETTLED, minor, currency)
 
 
 def _amount(element: Any) -> tuple[int, str]:

@@ -61,19 +61,22 @@ def due(session: Session, quarter: Period, closing_size: int, now: datetime) -> 
     charged = _charged(session, list(first))
     charges: list[DueCharge] = []
     held: list[HeldBack] = []
-    for agreement_id, begun in first.items():
-        agreement = waiting[agreement_id]
-        for period in periods_asked(agreement, Period.of(begun), quarter):
-            for place, figure in places_asked(session, agreement):
-                told = history.get((agreement_id, str(period), figure), ())
-                reason = missing(session, agreement_id, period, figure, told, history, now)
-                if reason is not None:
-                    name = licences.agreement_name(agreement)
-                    held.append(HeldBack(agreement_id, Hold(name, str(period), place, figure.value, reason)))
-                elif (told[-1].id, place) not in charged:
-                    before = [one for one in told[:-1] if (one.id, place) in charged]
-                    stated = Declared(place, _stated(told[-1]), _stated(before[-1]) if before else None)
-                    charges.append(DueCharge(agreement_id, period, told[-1], stated))
+    asked = (
+        (agreement_id, waiting[agreement_id], period, place, figure)
+        for agreement_id, begun in first.items()
+        for period in periods_asked(waiting[agreement_id], Period.of(begun), quarter)
+        for place, figure in places_asked(session, waiting[agreement_id])
+    )
+    for agreement_id, agreement, period, place, figure in asked:
+        told = history.get((agreement_id, str(period), figure), ())
+        reason = missing(session, agreement_id, period, figure, told, history, now)
+        if reason is not None:
+            name = licences.agreement_name(agreement)
+            held.append(HeldBack(agreement_id, Hold(name, str(period), place, figure.value, reason)))
+        elif (told[-1].id, place) not in charged:
+            before = [one for one in told[:-1] if (one.id, place) in charged]
+            stated = Declared(place, _stated(told[-1]), _stated(before[-1]) if before else None)
+            charges.append(DueCharge(agreement_id, period, told[-1], stated))
     claims = usage.claims_under(session, {each.agreement_id for each in charges}, closing_size, quarter.end)
     return Due(charges, sorted(held, key=lambda each: each.hold), claims)
 

@@ -78,11 +78,6 @@ def issue_invoices(
         if newest is not None and not _taken_back(session, newest):
             issued.append(newest)
             continue
-        customer = billing_details(session, lab.id)
-        if customer is None:
-            raise InvalidInput(
-                f"{lab.name} gave no billing details; without its address there is no invoice."
-            )
         attempt = 1 if newest is None or newest.attempt is None else newest.attempt + 1
         heading = rules.Heading(
             number="",
@@ -90,13 +85,21 @@ def issue_invoices(
             settlement=format_id("settlement", settlement.public_id),
             log_index=settlement.log_index,
             issuer=command.issuer,
-            customer=customer,
+            customer=_customer(session, lab),
             currency=currency,
         )
         document = rules.document(heading, _charged(session, pools))
         keys = _Keys(settlement.id, lab.id, attempt, None)
         issued.append(_record(session, actor, document, keys, command.lab, now, sources))
     return issued
+
+
+def _customer(session: Session, lab: parties.Party) -> Side:
+    """To whom the invoice goes, as the lab stated it."""
+    customer = billing_details(session, lab.id)
+    if customer is None:
+        raise InvalidInput(f"{lab.name} gave no billing details; without its address there is no invoice.")
+    return customer
 
 
 def take_back(session: Session, actor: Actor, number: str, reason: str, sources: Sources) -> Invoice:

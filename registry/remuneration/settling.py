@@ -190,7 +190,12 @@ def _record(
     )
     session.add(settlement)
     session.flush()
-    number = settlement.id
+    _record_rows(session, settlement.id, gathered, files)
+    return settlement
+
+
+def _record_rows(session: Session, number: int, gathered: Gathered, files: Sequence[_Packed]) -> None:
+    """What the settlement (private key) takes, publishes, names by number, and holds back for want of a figure."""
     claims = [(claim.id, number) for claim in gathered.claims]
     insert_many(session, SettledClaim, ("claim_batch_id", "settlement_id"), claims)
     columns = ("settlement_id", "side", "name", "entry", "data")
@@ -200,7 +205,6 @@ def _record(
     held = [(number, each.agreement_id, *each.hold) for each in gathered.held]
     names = ("settlement_id", "agreement_id", "licence", "period", "component", "figure", "reason")
     insert_many(session, SettlementHold, names, held)
-    return settlement
 
 
 def _record_pool(
