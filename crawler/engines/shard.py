@@ -29,7 +29,7 @@ from crawler.watching import Done, Tell
 BATCH_ITEMS = 64
 BATCH_SMALL_ITEMS = 512
 """Of items that all together are no more than `BATCH_SMALL_BYTES`: short texts, for which a batch itself costs much."""
-BATCH_SMALL_BYTES = 256 * 2**10
+BATCH_SMALL_BYTES = 2**20
 BATCH_BYTES = 32 * 2**20
 
 
