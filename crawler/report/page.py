@@ -37,6 +37,8 @@ from registry.core.snapshots import Snapshot
 _MOST_REASONS: Final = 24
 _LONGEST_NAME: Final = 96
 _CHARTS: Final = ((PHASH256, "full", "close-phash"), (MINHASH128, "whole", "close-minhash"))
+_SWITCHES: Final = ("dry_run", "metadata_only", "deep", "exact_decode", "lazy_signatures")
+_VALUES: Final = ("column", "limit", "min_words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,68 +198,63 @@ def _terms(terms: Terms, texts: Texts) -> str:
     return texts("open", uses=", ".join(uses))
 
 
-def _to_verify(manifest: RunManifest, texts: Texts, signed_by: str | None) -> list[tuple[str, Any, bool]]:
-    """Name, value, and whether it is to be read letter by letter."""
-    snapshot, stated = manifest.snapshot, manifest.parameters
-    switches = [
-        name
-        for name in ("dry_run", "metadata_only", "deep", "exact_decode", "lazy_signatures")
-        if stated.get(name)
-    ]
-    named = [
-        f"{name}={stated[name]}" for name in ("column", "limit", "min_words") if stated.get(name) is not None
-    ]
-    steps = stated.get("grades", {}).get(f"{PHASH256}/full", [])
-    age = texts.age(manifest.at - snapshot.created)
+_Row = tuple[str, Any, bool]
+"""Name, value, and whether it is to be read letter by letter."""
+
+
+def _to_verify(manifest: RunManifest, texts: Texts, signed_by: str | None) -> list[_Row]:
+    """What somebody needs who does not believe the page: which run, by which edition, asked what and how."""
     return [
         (texts("verify-command"), "vorbehalt verify RUN", True),
         (texts("explain-command"), "vorbehalt explain RUN KEY", True),
         (texts("run-id"), manifest.run_id, True),
         (texts("signature"), signed_by or texts("not-signed"), signed_by is not None),
-        (
-            texts("edition"),
-            texts(
-                "edition-value",
-                sequence=texts.number(snapshot.sequence),
-                created=texts.time(snapshot.created),
-                age=age,
-            ),
-            False,
-        ),
+        *_edition_rows(manifest, texts),
+        *_request_rows(manifest, texts),
+        *_setting_rows(manifest, texts),
+    ]
+
+
+def _edition_rows(manifest: RunManifest, texts: Texts) -> list[_Row]:
+    snapshot = manifest.snapshot
+    edition = texts(
+        "edition-value",
+        sequence=texts.number(snapshot.sequence),
+        created=texts.time(snapshot.created),
+        age=texts.age(manifest.at - snapshot.created),
+    )
+    log = texts("log-value", size=texts.number(snapshot.log_size), root=snapshot.log_root)
+    return [
+        (texts("edition"), edition, False),
         (texts("works-root"), snapshot.works_root, True),
-        (
-            texts("log"),
-            texts("log-value", size=texts.number(snapshot.log_size), root=snapshot.log_root),
-            True,
-        ),
-        (
-            texts("asked-for"),
-            texts(
-                "asked-value",
-                purpose=manifest.purpose,
-                territory=manifest.territory,
-                at=texts.time(manifest.at),
-            ),
-            False,
-        ),
+        (texts("log"), log, True),
+    ]
+
+
+def _request_rows(manifest: RunManifest, texts: Texts) -> list[_Row]:
+    asked = texts(
+        "asked-value", purpose=manifest.purpose, territory=manifest.territory, at=texts.time(manifest.at)
+    )
+    return [
+        (texts("asked-for"), asked, False),
         (texts("in-the-name"), manifest.licensee or texts("nobody"), manifest.licensee is not None),
         (texts("policy"), f"{manifest.policy}, {mode_of(manifest)}", True),
-        (texts("settings"), ", ".join([*switches, *named]) or "–", True),
+    ]
+
+
+def _setting_rows(manifest: RunManifest, texts: Texts) -> list[_Row]:
+    stated = manifest.parameters
+    settings = [name for name in _SWITCHES if stated.get(name)]
+    settings += [f"{name}={stated[name]}" for name in _VALUES if stated.get(name) is not None]
+    steps = stated.get("grades", {}).get(f"{PHASH256}/full", [])
+    tools = [(manifest.tool.name, manifest.tool.version), *sorted(manifest.decoders.items())]
+    return [
+        (texts("settings"), ", ".join(settings) or "–", True),
         *([(texts("sites-file"), stated["sites"]["sha256"], True)] if stated.get("sites") else []),
         (
             texts("thresholds"),
             ", ".join(f"{texts('grade.' + grade)} ≤ {at}" for at, grade, *_ in steps),
             False,
         ),
-        (
-            texts("tool"),
-            ", ".join(
-                f"{name} {version}"
-                for name, version in [
-                    (manifest.tool.name, manifest.tool.version),
-                    *sorted(manifest.decoders.items()),
-                ]
-            ),
-            True,
-        ),
+        (texts("tool"), ", ".join(f"{name} {version}" for name, version in tools), True),
     ]
