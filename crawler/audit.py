@@ -97,9 +97,8 @@ class Auditor:
         `snapshot`: a synced registry to compare with its entry. `claims`: also what the client's API key may see.
         `sample`: and of the rows that name its owner's works, these. `period`: its settlements, computed again.
         """
-        with self._failing(
-            "keys"
-        ):  # before the log, which names a key before it is used and ends it afterwards
+        # Keys are fetched before the log, which names a key before it is used and ends it afterwards.
+        with self._failing("keys"):
             published = published_keys(self._client)
         if not self.report.holds:
             return self.report
