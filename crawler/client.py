@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 import urllib3
 
-from crawler.connections import check_address, check_key, pool, user_agent
+from crawler.connections import check_address, check_key, pool, reason_of, user_agent
 from registry.core import errors
 from registry.core.errors import NetworkFailed, VorbehaltError
 
@@ -124,7 +124,7 @@ class Client:
             with response:
                 answer = response.read(_MAX_ANSWER + 1)
         except urllib3.exceptions.HTTPError as problem:
-            raise NetworkFailed(f"{url} cannot be reached: {_root(problem)}.", url=url) from problem
+            raise NetworkFailed(f"{url} cannot be reached: {reason_of(problem)}.", url=url) from problem
         if len(answer) > _MAX_ANSWER:
             raise NetworkFailed(f"{url} answers with more than {_MAX_ANSWER >> 20} MiB; that is no registry.")
         if 300 <= response.status < 400:
@@ -147,12 +147,6 @@ def _parse(answer: bytes) -> Any:
         raise NetworkFailed(
             "The server did not answer with JSON; is this the address of a registry?"
         ) from problem
-
-
-def _root(problem: BaseException) -> str:
-    """What went wrong, without urllib3's wrapping."""
-    reason = getattr(problem, "reason", None)
-    return _root(reason) if isinstance(reason, BaseException) else str(problem)[:200]
 
 
 def _problem(url: str, status: int, body: bytes) -> VorbehaltError:

@@ -13,6 +13,7 @@ import registry
 from registry.core.errors import InvalidInput
 
 _KEY = re.compile(r"[!-~]{1,200}")
+_WHERE = re.compile(r"HTTPS?Connection(Pool)?\(host=[^)]*\): ")
 
 
 def pool(url: str) -> urllib3.PoolManager:
@@ -58,6 +59,15 @@ def check_key(url: str, api_key: str | None) -> None:
         raise InvalidInput(f"An API key must not travel in the clear; use https://{parts.netloc}.")
     if not _KEY.fullmatch(api_key):
         raise InvalidInput("The API key contains characters that no key has; was it copied whole?")
+
+
+def reason_of(problem: BaseException) -> str:
+    """What went wrong in a few words that are fit for a terminal, without urllib3's wrapping."""
+    inner = getattr(problem, "reason", None) or next(reversed(problem.args), None)
+    if isinstance(inner, BaseException):
+        return reason_of(inner)
+    text = _WHERE.sub("", str(problem)).strip().rstrip(".")[:200]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def user_agent() -> str:

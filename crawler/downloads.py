@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
-import urllib3
 from tuf.api.exceptions import (
     DownloadError,
     DownloadHTTPError,
@@ -24,27 +23,22 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
+from crawler.answers import Answer
 from crawler.connections import check_address, check_key, pool, user_agent
 from registry.core.errors import InvalidInput
 from registry.core.snapshots.licences import PREFIX
 
+_BELOW = "/v1/snapshot/"
 _CHUNK = 1 << 18
 _ATTEMPTS = 5
 """At one file from one address, as long as each brings it further."""
-_TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_PUBLIC = urllib3.Retry(
-    total=3,
-    redirect=3,
-    backoff_factor=0.1,
-    status_forcelist=(502, 503, 504),
-    respect_retry_after_header=False,  # it would let a server make us sleep for as long as it likes
-)
-_WITH_KEY = _PUBLIC.new(redirect=0)
+_REDIRECTS = 3
+"""That are followed for what is public."""
 
 
 def snapshot_url(server_url: str) -> str:
     """Where the registry at this address publishes; `InvalidInput` if it is not a plain http(s) address."""
-    return f"{check_address(server_url)}/v1/snapshot/"
+    return check_address(server_url) + _BELOW
 
 
 @dataclass(frozen=True)
@@ -71,10 +65,16 @@ class Fetcher(FetcherInterface):
         """
         check_key(base_url, api_key)
         self.base_url = base_url
+        self.name = base_url.removesuffix(_BELOW)
+        """The registry, or whatever stands for it, as people know it."""
         self.licensee_url = f"{base_url}licensee"
         """Where the server tells whose API key this is."""
         self.received = 0
         """Bytes of all bodies so far."""
+        self.notes: list[str] = []
+        """What a person should know although a file came."""
+        self._failed: set[str] = set()
+        self._told: set[str] = set()
         self._mirrors = [f"{check_address(mirror)}/" for mirror in mirrors]
         self._parts = parts
         self._pools = {address: pool(address) for address in [base_url, *self._mirrors]}
@@ -86,6 +86,14 @@ class Fetcher(FetcherInterface):
     def __exit__(self, *_: object) -> None:
         for connections in self._pools.values():
             connections.clear()
+
+    def is_registry(self) -> bool:
+        """Whether a registry answers here, and not just any web server: it wants to know who asks."""
+        try:
+            self.download_bytes(self.licensee_url, 1 << 10)
+        except DownloadError as problem:
+            return isinstance(problem, DownloadHTTPError) and problem.status_code in {401, 403}
+        return True
 
     @property
     def has_key(self) -> bool:
@@ -101,16 +109,30 @@ class Fetcher(FetcherInterface):
 
         That there is no such file is an answer: it is how the library learns that there is no newer root.
         """
-        places = [self.base_url] if self._is_private(url) else [self.base_url, *self._mirrors]
-        refusals: list[DownloadError] = []
-        for place in places:
+        path, refusals = url.removeprefix(self.base_url), list[DownloadError]()
+        for place in self._places([self.base_url, *self._mirrors], url):
             try:
-                return self._open(place + url.removeprefix(self.base_url)).chunks
+                return self._open(place + path).chunks
             except DownloadError as problem:
                 refusals.append(problem)
+                self._pass_over(place, problem)
                 if _is_answer(problem) and place == self.base_url:
                     break
         raise next(filter(_is_answer, refusals), refusals[0])
+
+    def _places(self, places: Sequence[str], url: str) -> list[str]:
+        """Where to ask for this, in this order: the registry alone for what is private, and last who failed before."""
+        if self._is_private(url):
+            return [self.base_url]
+        return sorted(places, key=lambda place: place in self._failed)
+
+    def _pass_over(self, place: str, problem: DownloadError | LengthOrHashMismatchError) -> None:
+        """Remember who failed; that there is no such file is no failure, but with a mirror worth telling."""
+        if place != self.base_url and place not in self._told:
+            self._told.add(place)
+            self.notes.append(f"The mirror {place} was passed over: {problem}.")
+        if not _is_answer(problem):
+            self._failed.add(place)
 
     def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:
         """Ask for a file from byte `start` on, which a server may ignore; the library's `DownloadError` for trouble."""
@@ -123,40 +145,28 @@ class Fetcher(FetcherInterface):
         if start and tag:
             headers["If-Range"] = tag
         connections = next(p for address, p in self._pools.items() if url.startswith(address))
-        try:
-            response = connections.request(
-                "GET",
-                url,
-                headers=headers,
-                preload_content=False,
-                timeout=_TIMEOUT,
-                retries=_WITH_KEY if private else _PUBLIC,
-            )
-        except urllib3.exceptions.HTTPError as problem:
-            raise DownloadError(f"{url} cannot be reached: {problem}") from problem
-        is_rest = start > 0 and response.status == 206
-        if not is_rest and response.status != 200:
-            response.drain_conn()
-            raise DownloadHTTPError(f"{url} answered with HTTP status {response.status}", response.status)
-        if is_rest and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            response.close()
+        answer = Answer(connections, url, headers, redirects=0 if private else _REDIRECTS)
+        is_rest = start > 0 and answer.status == 206
+        if not is_rest and answer.status != 200:
+            answer.discard()
+            raise DownloadHTTPError(f"{url} answered with HTTP status {answer.status}", answer.status)
+        if is_rest and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            answer.give_up()
             raise DownloadError(f"{url} answered with another part than was asked for")
-        etag = response.headers.get("ETag", "")
+        if (coding := answer.headers.get("Content-Encoding", "identity").lower()) != "identity":
+            answer.give_up()
+            raise DownloadError(f"{url} does not come as it was published but packed ({coding[:20]!r})")
+        etag = answer.headers.get("ETag", "")
         return Body(
-            self._chunks(response, url),
+            self._counted(answer),
             start=start if is_rest else 0,
             tag=etag if etag.startswith('"') else None,  # others do not stand for the same bytes
         )
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
-        try:
-            for chunk in response.stream(_CHUNK, decode_content=False):
-                self.received += len(chunk)
-                yield chunk
-        except urllib3.exceptions.HTTPError as problem:
-            raise DownloadError(f"{url} broke off: {problem}") from problem
-        finally:
-            response.close()
+    def _counted(self, answer: Answer) -> Iterator[bytes]:
+        for piece in answer:
+            self.received += len(piece)
+            yield piece
 
     def download_target(self, file: TargetFile, path: Path) -> None:
         """Download a published file. `path` appears when it is whole, verified and on the disk, or not at all.
@@ -166,15 +176,17 @@ class Fetcher(FetcherInterface):
         """
         name = f"targets/{file.get_prefixed_paths()[0]}"
         part = self._parts / file.hashes["sha256"]
-        is_private = self._is_private(self.base_url + name)
-        addresses = [self.base_url] if is_private else [*self._mirrors, self.base_url]
-        for address in addresses:
+        places = self._places([*self._mirrors, self.base_url], self.base_url + name)
+        refusals: dict[str, Exception] = {}
+        for place in places:
             try:
-                self._bring(address + name, part, file)
+                self._bring(place + name, part, file)
                 break
-            except (DownloadError, LengthOrHashMismatchError):
-                if address == addresses[-1]:
-                    raise
+            except (DownloadError, LengthOrHashMismatchError) as problem:
+                refusals[place] = problem
+                self._pass_over(place, problem)
+        else:
+            raise refusals[self.base_url]
         part.rename(path)
         _tag_file(part).unlink(missing_ok=True)
 
@@ -236,11 +248,14 @@ class OfflineFetcher(Fetcher):
                 f"{folder} holds no copy of a registry's published files: there is no metadata/timestamp.json in it."
             )
         self.base_url = f"{folder.resolve().as_uri()}/"
+        self.name = str(folder)
         self._folder = folder
 
     def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:  # noqa: ARG002
         path = self._folder / url.removeprefix(self.base_url)
         try:
+            if path.exists() and not path.is_file():  # a pipe would never answer
+                raise DownloadError(f"{path} is no file")
             file = path.open("rb")
         except FileNotFoundError as problem:
             raise DownloadHTTPError(f"{path} does not exist (as HTTP status 404)", 404) from problem
@@ -259,7 +274,7 @@ class OfflineFetcher(Fetcher):
                 raise DownloadError(f"{path} broke off: {problem.strerror}") from problem
 
 
-def _is_answer(problem: DownloadError) -> bool:
+def _is_answer(problem: Exception) -> bool:
     """Whether somebody was there and said no."""
     return isinstance(problem, DownloadHTTPError) and problem.status_code < 500
 

@@ -27,6 +27,8 @@ from registry.core.durable import flush_folder, flush_tree, replace_file
 from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady, TrustRefused
 from registry.core.records.canonical import canonical, parse_canonical
 from registry.core.snapshots import PersonalLicences
+from registry.core.snapshots.manifest import MANIFEST
+from registry.core.snapshots.times import from_text, to_text
 from registry.core.snapshots.trust import ROLES, Chain, verify_chain
 from registry.core.snapshots.witnessed import read_witness_policy
 from registry.core.tlog.policies import Policy
@@ -34,6 +36,8 @@ from registry.core.tlog.policies import Policy
 KEPT = 2
 """Installed editions: the current one, and the one that a running filter may still have open."""
 
+_SLACK = 3600
+"""Seconds by which the clocks of a registry and a lab may differ."""
 _TRUST = "trust.json"
 _PROOF = "edition.tlog-proof"
 _LINK = re.compile(r"editions/([0-9]{1,16})")
@@ -173,6 +177,30 @@ def read_trust(edition: Path) -> Chain:
     if not intact:
         raise Corrupt(f"{path} is not what its digest says; {_DAMAGED}")
     return verify_chain(metadata)
+
+
+def clock_is_behind(chain: Chain, now: int) -> bool:
+    """Whether this machine believes in a time before the edition was made: then it cannot tell how old a copy is.
+
+    Whoever sets a clock back could else keep an old copy in use for as long as they like.
+    """
+    return now + _SLACK < _made(chain)
+
+
+def clock_trouble(chain: Chain, now: int) -> str:
+    """That in words."""
+    return (
+        f"This machine's clock says {to_text(now)}, but the edition was made at {to_text(_made(chain))}. Set the "
+        "clock: by a wrong one nobody can tell whether a snapshot is still good."
+    )
+
+
+def _made(chain: Chain) -> int:
+    """When the edition was made, as it is signed, in POSIX seconds; 0 if that is not said."""
+    try:
+        return from_text(str(chain.custom(MANIFEST)["created"]))
+    except (KeyError, ValueError):
+        return 0
 
 
 def write_proof(edition: Path, proof: bytes) -> None:

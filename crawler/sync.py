@@ -6,6 +6,7 @@ keeps, so that nobody can lead it back afterwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,13 +15,22 @@ from pathlib import Path
 
 from crawler import verified
 from crawler.downloads import Fetcher, OfflineFetcher, snapshot_url
-from crawler.editions import Editions, read_licences, read_proof, read_trust
+from crawler.editions import (
+    Editions,
+    clock_is_behind,
+    clock_trouble,
+    read_licences,
+    read_proof,
+    read_trust,
+)
 from crawler.visit import Visit, refusals
-from registry.core.errors import Corrupt, InvalidInput, StaleSnapshot
+from registry.core.errors import Corrupt, InvalidInput, StaleSnapshot, TrustRefused
 from registry.core.snapshots import Snapshot, Standing
 from registry.core.snapshots.manifest import MANIFEST
 from registry.core.snapshots.times import to_seconds, to_text
 from registry.core.snapshots.witnessed import check_witnessed
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,10 @@ def sync(
     """
     editions = Editions(folder)
     source = _source(server_url, mirrors, offline, api_key, editions.downloads)
-    with editions.exclusively(), refusals(source.base_url), source as fetcher:
+    root_digest = None if root_sha256 is None else _digest(root_sha256)
+    with editions.exclusively(), refusals(source, now), source as fetcher:
         policy = editions.witness_policy(witness_policy)
-        visit = Visit(editions, fetcher, now, root_sha256)
+        visit = Visit(editions, fetcher, now, root_digest)
         signed = visit.refresh()
         witnessed = None if policy is None else visit.bring_proof(signed, policy)
         edition = visit.bring_edition(signed)
@@ -95,8 +106,30 @@ def sync(
         licences=None if licences is None else len(licences.terms),
         witnessed=None if witnessed is None else tuple(sorted(witnessed)),
         received=fetcher.received,
-        notes=tuple(visit.notes),
+        notes=(*visit.notes, *fetcher.notes),
     )
+
+
+def _digest(text: str) -> str:
+    """A SHA-256 in hexadecimal, as people copy it; `InvalidInput` if it is none."""
+    digest = text.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise InvalidInput(f"“{text[:80]}” is no SHA-256: that is 64 hexadecimal digits.")
+    return digest
+
+
+def what_stays(folder: Path, now: datetime) -> str:
+    """After a sync that failed: which copy is in use now, and for how long; empty if there is none that can be read."""
+    try:
+        edition = Editions(folder).current()
+        expires = 0 if edition is None else read_trust(edition).expires
+    except (Corrupt, TrustRefused):
+        return ""
+    if edition is None:
+        return ""
+    if expires <= to_seconds(now):
+        return f"Edition {edition.name}, which is here, is out of date since {to_text(expires)}."
+    return f"Edition {edition.name}, which is here, stays in use until {to_text(expires)}."
 
 
 def _source(
@@ -121,7 +154,7 @@ def open_snapshot(
     """Open the copy in use: its signatures, digests and age are checked, so it answers exactly what was published.
 
     `NotReady` before the first sync. `TrustRefused` if the lab has a witness policy that the edition does not satisfy.
-    `StaleSnapshot` when a signature has expired, unless `allow_stale` gives the
+    `StaleSnapshot` when a signature has expired, or when the clock cannot be right, unless `allow_stale` gives the
     reason for using it nevertheless, which the run's manifest will state. `Corrupt` if a file was changed or lost.
     Personal licences that have expired are left out: what they covered is denied.
     """
@@ -134,6 +167,8 @@ def open_snapshot(
     if allow_stale is not None and not allow_stale.strip():
         raise InvalidInput("Using a stale snapshot needs a reason; it will stand in the run's manifest.")
     is_stale = seconds >= chain.expires
+    if (is_behind := clock_is_behind(chain, seconds)) and allow_stale is None:
+        raise StaleSnapshot(clock_trouble(chain, seconds))
     if is_stale and allow_stale is None:
         raise StaleSnapshot(
             f"The snapshot in {folder} expired at {to_text(chain.expires)}: makers may have withdrawn works since. "
@@ -150,7 +185,7 @@ def open_snapshot(
         licences=licences,
         expires=chain.expires,
         versions=chain.versions,
-        stale_override=allow_stale if is_stale else None,
+        stale_override=allow_stale if is_stale or is_behind else None,
     )
     digest = manifest.hashes["sha256"]
     try:

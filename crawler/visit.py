@@ -21,10 +21,26 @@ from tuf.api.metadata import TargetFile
 from crawler import verified
 from crawler.downloads import ClockedUpdater, Fetcher
 from crawler.durable import sha256_of
-from crawler.editions import Editions, keep_only, licence_path, read_trust, write_proof, write_trust
+from crawler.editions import (
+    Editions,
+    clock_is_behind,
+    clock_trouble,
+    keep_only,
+    licence_path,
+    read_trust,
+    write_proof,
+    write_trust,
+)
 from crawler.transport import Bringing
 from registry.core.durable import flush_folder, flush_tree, replace_file
-from registry.core.errors import Corrupt, InvalidInput, NetworkFailed, StaleSnapshot, TrustRefused
+from registry.core.errors import (
+    Corrupt,
+    InvalidInput,
+    NetworkFailed,
+    NotReady,
+    StaleSnapshot,
+    TrustRefused,
+)
 from registry.core.records.canonical import parse
 from registry.core.snapshots import PersonalLicences, Snapshot, licence_target
 from registry.core.snapshots.manifest import MANIFEST, Manifest
@@ -36,6 +52,7 @@ from registry.core.tlog.policies import Policy
 
 _MAX_ROOT = 512_000
 _MAX_ANSWER = 1_000
+_NOTHING = "Nothing was taken over."
 
 
 @dataclass(frozen=True)
@@ -61,23 +78,23 @@ class Brought:
 
 
 @contextmanager
-def refusals(base_url: str) -> Iterator[None]:
+def refusals(source: Fetcher, now: datetime) -> Iterator[None]:
     """Turn what the TUF library raises into our own exceptions."""
     try:
         yield
     except ExpiredMetadataError as problem:
         raise StaleSnapshot(
-            f"What {base_url} offers has expired ({problem}). Either the registry has stopped signing, or somebody "
-            "between you and it holds back what is newer. The copy that you have stays as it is."
+            f"What {source.name} offers has expired ({problem}). Either the registry has stopped signing, or somebody "
+            "between you and it holds back what is newer, or this machine's clock is wrong: it says "
+            f"{to_text(to_seconds(now))}."
         ) from problem
     except DownloadLengthMismatchError as problem:
-        raise TrustRefused(f"{problem}; nothing was taken over.") from problem
+        raise TrustRefused(f"{source.name} sends more than was signed: {problem}. {_NOTHING}") from problem
     except DownloadError as problem:
-        raise NetworkFailed(f"{problem}. Is {base_url} the address of a registry, and is it up?") from problem
+        raise NetworkFailed(f"{problem}. Is {source.name} a registry, and is all of it there?") from problem
     except RepositoryError as problem:
         raise TrustRefused(
-            f"What {base_url} offers does not verify: {str(problem) or type(problem).__name__}. "
-            "Nothing was taken over."
+            f"What {source.name} offers does not verify: {str(problem) or type(problem).__name__}. {_NOTHING}"
         ) from problem
 
 
@@ -106,24 +123,38 @@ class Visit:
             raise TrustRefused(
                 f"{anchor} is missing, and with it the root of trust; restore it or use a new folder."
             )
-        if first_use:
-            root = self._fetcher.download_bytes(f"{self._fetcher.base_url}metadata/1.root.json", _MAX_ROOT)
-        else:
-            root = anchor.read_bytes()
+        root = self._first_root() if first_use else anchor.read_bytes()
         digest = sha256(root).hexdigest()
-        if wanted is not None and digest != wanted.lower():
+        if wanted is not None and digest != wanted:
+            whose = self._fetcher.name if first_use else f"The copy in {self._editions.folder}"
             raise TrustRefused(
-                f"The root of trust has the digest {digest}, not {wanted[:64]}; nothing was taken over."
+                f"{whose} begins with the root of trust {digest}, not with {wanted}. {_NOTHING} Ask the operator, by "
+                "another way, which is the registry's."
             )
-        if first_use and wanted is None:
-            self.notes.append(f"First use: the root of trust {digest} was taken from the server. Compare it.")
+        if self._previous is None and wanted is None:  # also if an earlier first visit came to nothing
+            self.notes.append(
+                f"First use: the root of trust was taken from {self._fetcher.name}. Compare its digest with the one "
+                "that the operator publishes."
+            )
         return root
+
+    def _first_root(self) -> bytes:
+        """What the registry itself says that trust begins with."""
+        try:
+            return self._fetcher.download_bytes(f"{self._fetcher.base_url}metadata/1.root.json", _MAX_ROOT)
+        except DownloadHTTPError as problem:
+            if problem.status_code != 404 or not self._fetcher.is_registry():
+                raise
+            raise NotReady(
+                f"{self._fetcher.name} is a registry that has published nothing yet. Try again in an hour; if it is "
+                "yours, run `vorbehalt-server publish`."
+            ) from problem
 
     def refresh(self) -> Signed:
         """Fetch and verify the newest metadata; refuses what is older than the installed edition's."""
         self._updater.refresh()
         if self._updater.get_targetinfo(MANIFEST) is None:
-            raise TrustRefused("The registry has published no edition yet; try again later.")
+            raise NotReady("The registry has published no edition yet; try again in an hour.")
         folder = self._editions.metadata
         flush_tree(folder)
         metadata = {role: (folder / f"{role}.json").read_bytes() for role in ROLES}
@@ -133,6 +164,8 @@ class Visit:
             raise TrustRefused(
                 "The signed metadata does not say which edition it is; nothing was taken over."
             )
+        if clock_is_behind(chain, self._now):
+            raise StaleSnapshot(f"{clock_trouble(chain, self._now)} {_NOTHING}")
         signed = Signed(metadata, chain, sequence)
         self._refuse_rollback(signed)
         return signed

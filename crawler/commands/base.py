@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -31,7 +31,7 @@ class Refusal(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """The message; with `--json` also a document, so that a program need not read sentences."""
-        click.echo(f"Error: {self.error.message}", file=file, err=True)
+        click.echo(_folded(f"Error: {self.error.message}", sys.stderr), file=file, err=True)
         if self._as_json:
             emit(
                 {
@@ -172,18 +172,25 @@ def emit(document: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A sentence on standard output: folded between words on a terminal, one line for programs."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
-        text = textwrap.fill(
-            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    click.echo(text)
+    """A sentence on standard output."""
+    click.echo(_folded(text, sys.stdout))
 
 
 def note(text: str) -> None:
-    """A line for people, on standard error."""
-    click.echo(text, err=True)
+    """A line for people, on standard error; nothing if there is nothing to tell."""
+    if text:
+        click.echo(_folded(text, sys.stderr), err=True)
+
+
+def _folded(text: str, out: TextIO) -> str:
+    """Folded between words for a terminal; one line for programs."""
+    if not out.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
 
 
 def now() -> datetime:

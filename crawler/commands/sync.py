@@ -15,9 +15,11 @@ from crawler.commands.base import (
     json_option,
     note,
     now,
+    say,
     server_option,
     snapshot_option,
 )
+from registry.core.errors import VorbehaltError
 
 
 @click.command(
@@ -72,19 +74,25 @@ def sync(
     the registry is asked whose key it is.
     """
     from crawler.sync import sync as run_sync
+    from crawler.sync import what_stays
     from registry.core.snapshots.times import to_text
 
-    result = run_sync(
-        server,
-        snapshot,
-        mirrors=mirrors,
-        offline=offline,
-        root_sha256=root_sha256,
-        api_key=None if offline else api_key,
-        licensee=licensee,
-        witness_policy=witness_policy.read_bytes() if witness_policy else None,
-        now=now(),
-    )
+    present = now()
+    try:
+        result = run_sync(
+            server,
+            snapshot,
+            mirrors=mirrors,
+            offline=offline,
+            root_sha256=root_sha256,
+            api_key=None if offline else api_key,
+            licensee=licensee,
+            witness_policy=witness_policy.read_bytes() if witness_policy else None,
+            now=present,
+        )
+    except (VorbehaltError, OSError):
+        note(what_stays(snapshot, present))
+        raise
     for remark in result.notes:
         note(remark)
     if as_json:
@@ -98,13 +106,14 @@ def sync(
                 "licences": result.licences,
                 "witnessed": result.witnessed,
                 "received": result.received,
+                "notes": result.notes,
             }
         )
         return
     state = "is here now" if result.changed else "was here already"
-    click.echo(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
+    say(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
     if result.licences is not None:
-        click.echo(f"Your own licences cover {words.amount(result.licences, 'work')}.")
+        say(f"Your own licences cover {words.amount(result.licences, 'work')}.")
     if result.witnessed is not None:
-        click.echo(f"In the log, as seen by: {', '.join(result.witnessed)}.")
-    click.echo(f"Root of trust: {result.root_sha256}")
+        say(f"In the log, as seen by: {', '.join(result.witnessed)}.")
+    say(f"Root of trust: {result.root_sha256}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crawler.sync import sync
-from registry.core.errors import NetworkFailed, StaleSnapshot, TrustRefused, VorbehaltError
+from registry.core.errors import NetworkFailed, NotReady, StaleSnapshot, TrustRefused, VorbehaltError
 from registry.core.snapshots import write_edition
 from registry.core.snapshots.manifest import MANIFEST, WORKS, Manifest
 from registry.core.snapshots.trust import init_trust
@@ -348,5 +348,17 @@ def test_a_summary_that_differs_from_the_edition(lab: Lab, registry: Registry) -
 
 def test_a_registry_that_has_published_no_edition(lab: Lab, registry: Registry) -> None:
     registry.publisher.publish({make_licences().target: make_licences().to_bytes()}, {}, NOW)
-    with pytest.raises(TrustRefused, match="no edition"):
+    with pytest.raises(NotReady, match="no edition"):
         lab.sync()
+
+
+def test_a_registry_that_has_published_nothing_yet(lab: Lab, registry: Registry, served: Served) -> None:
+    """It is told from any other web server: it asks who we are."""
+    shutil.rmtree(registry.store.root)
+    served.answers["licensee"] = lambda handler: answer(handler, b"{}", 401)
+    with pytest.raises(NotReady, match="published nothing yet"):
+        lab.sync()
+    served.answers["licensee"] = lambda handler: answer(handler, None)
+    with pytest.raises(NetworkFailed, match="a registry, and is all of it there"):
+        lab.sync()
+    assert not lab.folder.joinpath("anchor.json").exists()

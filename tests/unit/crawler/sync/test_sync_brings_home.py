@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from registry.core.errors import Conflict, InvalidInput, NotReady, StaleSnapshot, TrustRefused
+from crawler.sync import what_stays
+from registry.core.errors import Conflict, InvalidInput, NetworkFailed, NotReady, StaleSnapshot, TrustRefused
 from registry.core.snapshots import Snapshot
-from tests.support.snapshots import NOW, SECONDS, Registry, Served, make_content, redirect, serve
+from tests.support.snapshots import NOW, SECONDS, Registry, Served, answer, make_content, redirect, serve
 from tests.unit.crawler.sync.conftest import Lab
 
 DAY = 24 * 3600
@@ -27,7 +28,7 @@ def test_first_sync(lab: Lab, registry: Registry) -> None:
     assert result.licences is None
     assert result.received > 0
     (note,) = result.notes
-    assert registry.root_sha256 in note
+    assert "Compare its digest" in note
 
     snapshot = lab.open()
     assert (snapshot.sequence, snapshot.expires) == (1, SECONDS + DAY)
@@ -44,6 +45,45 @@ def test_first_sync(lab: Lab, registry: Registry) -> None:
 
 def test_a_given_root_is_checked_and_then_nothing_needs_comparing(lab: Lab, registry: Registry) -> None:
     assert lab.sync(root_sha256=registry.root_sha256.upper()).notes == ()
+
+
+def test_a_digest_may_be_given_as_it_was_copied_but_not_in_part(lab: Lab, registry: Registry) -> None:
+    for text in ("", "abcd", registry.root_sha256[:-1], "g" * 64):
+        with pytest.raises(InvalidInput, match="64 hexadecimal digits"):
+            lab.sync(root_sha256=text)
+    assert not lab.folder.exists()
+    assert lab.sync(root_sha256=f" {registry.root_sha256}\n").sequence == 1
+
+
+def test_a_root_is_to_be_compared_until_something_was_brought_home(lab: Lab, served: Served) -> None:
+    served.answers["edition.json"] = lambda handler: answer(handler, None)
+    with pytest.raises(NetworkFailed):
+        lab.sync()
+    served.answers.clear()
+    assert "Compare its digest" in lab.sync().notes[0]
+    assert lab.sync().notes == ()
+
+
+def test_a_clock_that_cannot_be_right(lab: Lab) -> None:
+    """By a clock that was set back, an old copy would be good for as long as somebody likes."""
+    before = NOW - timedelta(hours=2)
+    with pytest.raises(StaleSnapshot, match="Set the clock"):
+        lab.sync(before)
+    assert not (lab.folder / "current").exists()
+    lab.sync(NOW - timedelta(minutes=50))  # clocks differ a little
+    lab.open(NOW - timedelta(minutes=50))
+    with pytest.raises(StaleSnapshot, match="clock"):
+        lab.open(before)
+    assert lab.open(before, allow_stale="no battery").standing.stale_override == "no battery"
+
+
+def test_what_stays_in_use_after_a_failure_is_told(lab: Lab) -> None:
+    assert what_stays(lab.folder, NOW) == ""
+    lab.sync()
+    assert what_stays(lab.folder, NOW) == "Edition 1, which is here, stays in use until 2026-08-03T09:30:00Z."
+    assert "out of date since 2026-08-03" in what_stays(lab.folder, NOW + timedelta(days=1))
+    (lab.folder / "editions/1/trust.json").write_bytes(b"{}")
+    assert what_stays(lab.folder, NOW) == ""
 
 
 def test_another_root_than_the_given_one_is_refused_on_first_use_and_later(lab: Lab) -> None:
