@@ -22,15 +22,15 @@ from registry.core.records.canonical import canonical
 from registry.licences import access, basket
 from registry.licences.details import OfferDetails, offers_seen
 from registry.licences.models import Agreement
-from registry.licences.offers import names_of
-from registry.licences.queries import agreements_on, get_offer, offered_works
-from registry.licences.service import AcceptOffer, accept_offer, acceptable
+from registry.licences.queries import agreements_on, exceptions_of, first_left, get_offer, works_left
+from registry.licences.service import AcceptOffer, accept_offer, check_acceptable
 from registry.licences.terms import terms_of
 from registry.log import service as log
-from registry.works.service import Work
 
 MAX_AT_ONCE = 75
 """As many as one reads on one page."""
+SHOWN = 100
+"""So many works of each are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,12 @@ class Look:
     """An offer as it stands, for a lab that may accept it."""
 
     details: OfferDetails
-    works: Sequence[Work]
-    """What a licence would cover: without works that were withdrawn."""
-    contested: Sequence[Work]
-    """Those of them that may not be used before it is decided whose they are."""
+    works: int
+    """How many a licence would cover: without works that were withdrawn."""
+    contested: int
+    """How many of them may not be used before it is decided whose they are."""
+    first: Sequence[str]
+    """The numbers of the first of them."""
     digest: str
     """Of all this."""
     obstacle: str | None
@@ -112,15 +114,17 @@ def _look(session: Session, lab: Actor, public_id: bytes, sources: Sources) -> L
     (details,) = offers_seen(session, lab, [offer])
     obstacle = None
     try:
-        covered = acceptable(session, lab, offer, now)
+        check_acceptable(session, lab, offer, now)
     except Conflict as error:
-        covered = [work for work in offered_works(session, offer) if work.withdrawn_at is None]
         obstacle = str(error.details["reason"])
-    contested = [work for work in covered if work.contested_since is not None]
-    facts = terms_of(offer).as_json(names_of(covered)) | {
-        "contested": sorted(names_of(contested)),
+    left = works_left(session, offer)
+    withdrawn, contested = exceptions_of(session, offer)
+    facts = terms_of(offer).as_json(()) | {
+        "contested": sorted(contested),
         "offer": format_id("offer", public_id),
+        "withdrawn": sorted(withdrawn),
     }
     digest = hashlib.sha256(canonical(facts)).hexdigest()
     agreement = agreements_on(session, lab, [offer.id], now).get(offer.id)
-    return Look(details, covered, contested, digest, obstacle, agreement)
+    first = first_left(session, offer, SHOWN)
+    return Look(details, left.works, left.contested, first, digest, obstacle, agreement)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from itertools import islice
 
 from flask import redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -15,26 +13,24 @@ from registry.base.context import reading, sources, writing
 from registry.base.periods import whole_second
 from registry.base.ratelimits import Rate, spend
 from registry.core.decisions import Purpose
-from registry.core.ids import format_id, parse_id
+from registry.core.ids import parse_id
 from registry.licences import basket
 from registry.licences.accepting import MAX_AT_ONCE, Changed, Look, accept_as_read, look
 from registry.licences.basket_form import Looked, looked
-from registry.licences.basket_view import is_unknown, least
+from registry.licences.basket_sums import Asked, basket_sums, sums_of_offer
+from registry.licences.basket_view import cost_of, is_unknown, least
 from registry.licences.details import agreements_seen
-from registry.licences.models import Agreement
-from registry.licences.queries import newest_agreements
+from registry.licences.licences_table import licences_csv
+from registry.licences.queries import agreement_counts, covered_counts, newest_agreements
 from registry.parties import service as parties
-from registry.remuneration import service as remuneration
-from registry.remuneration.service import LicenceCost, PreviewCosts
+from registry.remuneration.service import LicenceCost
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.visitors import current_visitor, signed_in
 
 blueprint = Pages("accepting_pages", "registry.licences")
 
-_LISTED = 200
-_PRICED = 2_000
-"""Of an offer that is not from the basket, so many works are priced at most, each once."""
+_LISTED = 50
 
 
 @blueprint.get("/basket/accept")
@@ -67,33 +63,51 @@ def conclude() -> Response | tuple[str, int]:
     except Changed as error:
         with reading() as session:
             return _page(session, actor, form, list(map(_offer, sent)), error.changed), 409
-    return redirect(url_for("accepting_pages.licences", new=new, before=before or None), 303)
+    return redirect(url_for("accepting_pages.licences", new=new, done=before or None), 303)
 
 
 @blueprint.get("/licences")
 @signed_in(Role.LAB)
 def licences() -> str:
-    """What the lab may use, the newest first; what has ended; how a filter takes it into account."""
+    """What the lab may use, or could until it was over, the newest first; how a filter takes it into account."""
     actor, now = current_visitor().actor, whole_second(sources().now())
+    over, before = request.args.get("state") == "ended", request.args.get("before")
     with reading() as session:
-        found = newest_agreements(session, actor, _LISTED)
-        seen = agreements_seen(session, found, works=True)
-        public = parties.public_names(session, {each.owner_id for each in found})
+        found = newest_agreements(
+            session,
+            actor,
+            now,
+            _LISTED + 1,
+            over=over,
+            before=parse_id("agreement", before) if before else None,
+        )
+        listed = found[:_LISTED]
+        in_force, ended = agreement_counts(session, actor, now)
         return render_template(
             "licences/licences.html",
-            held=[each for each in seen if not _is_over(each.agreement, now)],
-            ended=[each for each in seen if _is_over(each.agreement, now)],
-            names=public,
+            listed=agreements_seen(session, listed),
+            counts=covered_counts(session, [each.id for each in listed]),
+            names=parties.public_names(session, {each.owner_id for each in listed}),
+            next=listed[-1].public_id if len(found) > _LISTED else None,
+            over=over,
+            in_force=in_force,
+            ended=ended,
             now=now,
-            cut=len(found) == _LISTED,
             in_basket=basket.size(session, actor),
             new=request.args.get("new", type=int),
-            before=request.args.get("before", default=0, type=int),
+            before=request.args.get("done", default=0, type=int),
         )
 
 
-def _is_over(agreement: Agreement, now: datetime) -> bool:
-    return any(end is not None and end <= now for end in (agreement.valid_to, agreement.ends_at))
+@blueprint.get("/licences/licences.csv")
+@signed_in(Role.LAB)
+def table() -> Response:
+    """All of them as a table."""
+    actor, now = current_visitor().actor, whole_second(sources().now())
+    with reading() as session:
+        text = licences_csv(session, actor, now)
+    headers = {"Content-Disposition": 'attachment; filename="licences.csv"'}
+    return Response(text, content_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
 def _offer(number: str) -> bytes:
@@ -147,18 +161,11 @@ def _costs(
 
     If none of them is in the basket, for each of its works once.
     """
-    about = dict.fromkeys(work.public_id for each in looks if each.obstacle is None for work in each.works)
-    units = {work: number for work, number in basket.contents(session, actor).items() if work in about}
-    in_basket = bool(units)
-    units = units or dict.fromkeys(islice(about, _PRICED), 1)
-    if not units:
-        return {}, False
-    names = {format_id("offer", each.details.offer.public_id): each for each in looks}
-    command = PreviewCosts(units, asked.purpose, asked.territory, tuple(names))
-    preview = remuneration.preview_costs(session, actor, command, sources())
-    found = {
-        names[cost.licence].details.offer.public_id: cost
-        for cost in preview.licences
-        if cost.licence in names
-    }
-    return found, in_basket
+    offers = {each.details.offer.id: each.details.offer for each in looks if each.obstacle is None}
+    question = Asked(actor, asked.purpose, asked.territory, whole_second(sources().now()))
+    chosen = basket_sums(session, question, list(offers)).chosen if offers else {}
+    in_basket = bool(chosen.keys() & offers.keys())
+    sums = {key: chosen.get(key) if in_basket else sums_of_offer(session, key) for key in offers}
+    return {
+        offers[key].public_id: cost_of(offers[key], found) for key, found in sums.items() if found
+    }, in_basket

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role, Scope
@@ -76,6 +77,27 @@ def repertoire_of(session: Session, society: Actor, now: datetime) -> list[Work]
         if work.owner_id == society.party_id
         or any(r.contains(WorkRef(work.kind, work.public_id)) for r in mandated[work.owner_id])
     ]
+
+
+def not_granted(session: Session, society: Actor, offered: Select[int], now: datetime) -> int:
+    """How many of these works (a query for private keys), less withdrawn ones, a society may grant no longer."""
+    mandated = parties.repertoires(session, society, May.GRANT, now)
+    there = (Work.id.in_(offered), Work.withdrawn_at.is_(None))
+    of_owners = select(Work.owner_id, func.count()).where(*there).group_by(Work.owner_id)
+    lost, some = 0, []
+    for owner, number in session.execute(of_owners):
+        held = mandated.get(owner, ())
+        if owner == society.party_id or any(r.all for r in held):
+            continue
+        if held:
+            some.append(owner)
+        else:
+            lost += number
+    about = select(Work.owner_id, Work.kind, Work.public_id).where(*there)
+    for owner in some:
+        for _, kind, public_id in session.execute(about.where(Work.owner_id == owner)):
+            lost += not any(r.contains(WorkRef(kind, public_id)) for r in mandated[owner])
+    return lost
 
 
 def offerable_repertoire(session: Session, actor: Actor, now: datetime) -> list[Work]:

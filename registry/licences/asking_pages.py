@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from registry.base.actor import Role
 from registry.base.context import reading, sources, writing
+from registry.base.periods import whole_second
 from registry.base.ratelimits import Rate, spend
 from registry.core.decisions import Purpose
 from registry.core.errors import Conflict, InvalidInput, NotFound
@@ -17,7 +18,7 @@ from registry.core.ids import parse_id
 from registry.licences.answers import read_letter, read_until
 from registry.licences.asked import AskedAlready, ask_once
 from registry.licences.basket_form import looked, numbers_of
-from registry.licences.basket_view import view
+from registry.licences.basket_sums import Asked, unasked_works
 from registry.licences.request_pages import request_page
 from registry.licences.requests import AskForTerms, withdraw_request
 from registry.licences.rules import MAX_WORKS, check_territories
@@ -42,9 +43,11 @@ def ask() -> str:
     more = 0
     if "basket" in request.args:
         with reading() as session:
-            found = view(session, current_visitor().actor, asked.purpose, asked.territory, (), sources())
-        without = [] if found is None else list(found.unasked)
-        numbers, more = numbers_of(without[:_FILLED_IN]), max(0, len(without) - _FILLED_IN)
+            question = Asked(
+                current_visitor().actor, asked.purpose, asked.territory, whole_second(sources().now())
+            )
+            without, every = unasked_works(session, question, _FILLED_IN)
+        numbers, more = numbers_of(without), every - len(without)
     values = {"works": numbers, "purpose": asked.purpose.value, "territories": asked.territory}
     return _page(Form(MultiDict(values)), more)
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor
+from registry.base.bulk_insert import insert_many
 from registry.base.clock import Sources
 from registry.base.periods import whole_second
 from registry.core.errors import Conflict, InvalidInput, NotFound
@@ -23,10 +24,12 @@ from registry.licences import access
 from registry.licences.covering import open_to
 from registry.licences.models import BasketWork, Offer, OfferWork
 from registry.licences.queries import get_offer
+from registry.log import service as log
 from registry.parties import service as parties
 from registry.works import service as works
+from registry.works.service import Work
 
-MAX_BASKET = 5_000
+MAX_BASKET = 200_000
 _CHUNK = 1_000
 
 
@@ -69,12 +72,13 @@ def _meant(session: Session, lab: Actor, number: str, now: datetime, sources: So
             about = about.where(Offer.owner_id == parties.party_by_public_id(session, public_id).id)
     except NotFound as error:
         raise NotFound(error.message, number=number) from None
-    keys = session.scalars(about.distinct().order_by(OfferWork.work_id).limit(MAX_BASKET + 1)).all()
-    if not keys:
+    meant = select(Work.public_id).where(Work.id.in_(about)).order_by(Work.id).limit(MAX_BASKET + 1)
+    found = session.scalars(meant).all()
+    if not found:
         raise NotFound(f"{number} offers nothing to you now.", number=number)
-    if len(keys) > MAX_BASKET:
+    if len(found) > MAX_BASKET:
         raise TooManyWorks(number)
-    return [work.public_id for _, work in sorted(works.works_by_id(session, keys).items())]
+    return found
 
 
 def put(session: Session, lab: Actor, units: Mapping[bytes, int | None], sources: Sources) -> int:
@@ -84,29 +88,30 @@ def put(session: Session, lab: Actor, units: Mapping[bytes, int | None], sources
     that are not on record, `Conflict` says that they are too many.
     """
     access.check_lab(lab, "have a basket")
-    found = works.works_by_public_id(session, units)
-    missing = [format_id("work", public_id) for public_id in units if public_id not in found]
+    keys = works.work_ids_by_public_id(session, units)
+    missing = [format_id("work", public_id) for public_id in units if public_id not in keys]
     if missing:
         raise NotFound(f"There is no {missing[0]}.", works=missing)
     if any(number is not None and not 0 < number < 2**53 for number in units.values()):
         raise InvalidInput("Of each work at least one unit is used; units are whole numbers.")
-    there = {row.work_id: row for row in session.scalars(_rows(lab).with_for_update())}
-    new = {work.id: units[public_id] for public_id, work in found.items() if work.id not in there}
+    log.hold(session)  # of two forms at once, one waits and finds what the other put in
+    there = set(session.scalars(select(BasketWork.work_id).where(BasketWork.party_id == lab.party_id)))
+    new = {key: units[public_id] for public_id, key in keys.items() if key not in there}
     if len(there) + len(new) > MAX_BASKET:
         raise Conflict(
             f"A basket holds {MAX_BASKET:,} works; take licences for some first, or take some out."
         )
-    for public_id, work in found.items():
-        number = units[public_id]
-        if number is not None and work.id in there:
-            there[work.id].units = number
+    _change_units(session, lab, {keys[name]: n for name, n in units.items() if n and keys[name] in there})
     now = whole_second(sources.now())
-    session.add_all(
-        BasketWork(party_id=lab.party_id, work_id=key, units=number or 1, put_at=now)
-        for key, number in sorted(new.items())
-    )
-    session.flush()
+    rows = [(lab.party_id, key, number or 1, now) for key, number in sorted(new.items())]
+    insert_many(session, BasketWork, ("party_id", "work_id", "units", "put_at"), rows)
     return len(new)
+
+
+def _change_units(session: Session, lab: Actor, units: Mapping[int, int]) -> None:
+    if units:
+        rows = [{"party_id": lab.party_id, "work_id": key, "units": number} for key, number in units.items()]
+        session.execute(update(BasketWork), rows)
 
 
 def take_out(session: Session, lab: Actor, public_ids: Collection[bytes]) -> None:
@@ -118,33 +123,32 @@ def take_out(session: Session, lab: Actor, public_ids: Collection[bytes]) -> Non
 def take_out_licensed(session: Session, lab: Actor, offer_ids: Collection[int]) -> None:
     """Take out the works of offers (private keys) that were accepted."""
     about = select(OfferWork.work_id).where(OfferWork.offer_id.in_(offer_ids))
-    mine = _rows(lab).where(BasketWork.work_id.in_(about))
-    _take_out(session, lab, [row.work_id for row in session.scalars(mine)])
+    _delete(session, lab, BasketWork.work_id.in_(about))
 
 
 def _take_out(session: Session, lab: Actor, keys: Sequence[int]) -> None:
     for start in range(0, len(keys), _CHUNK):
-        chunk = BasketWork.work_id.in_(keys[start : start + _CHUNK])
-        session.execute(delete(BasketWork).where(BasketWork.party_id == lab.party_id, chunk))
+        _delete(session, lab, BasketWork.work_id.in_(keys[start : start + _CHUNK]))
+
+
+def _delete(session: Session, lab: Actor, *more: ColumnElement[bool]) -> None:
+    gone = delete(BasketWork).where(BasketWork.party_id == lab.party_id, *more)
+    session.execute(gone, execution_options={"synchronize_session": False})
 
 
 def empty(session: Session, lab: Actor) -> None:
     """Take everything out."""
-    session.execute(delete(BasketWork).where(BasketWork.party_id == lab.party_id))
+    _delete(session, lab)
 
 
-def contents(session: Session, lab: Actor) -> dict[bytes, int]:
-    """How much of which work would be used, by public id, in the order of registration."""
-    units = {row.work_id: row.units for row in session.scalars(_rows(lab))}
-    found = works.works_by_id(session, units)
-    return {found[key].public_id: number for key, number in sorted(units.items())}
+def contents(session: Session, lab: Actor, limit: int | None = None) -> dict[bytes, int]:
+    """How much of which work would be used, by public id, in the order of registration; the first works, if limited."""
+    query = select(Work.public_id, BasketWork.units).join(BasketWork, BasketWork.work_id == Work.id)
+    query = query.where(BasketWork.party_id == lab.party_id).order_by(BasketWork.work_id).limit(limit)
+    return {public_id: units for public_id, units in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
 
 
 def size(session: Session, lab: Actor) -> int:
     """How many works are in it."""
     query = select(func.count()).select_from(BasketWork).where(BasketWork.party_id == lab.party_id)
     return session.scalar(query) or 0
-
-
-def _rows(lab: Actor) -> Select[BasketWork]:
-    return select(BasketWork).where(BasketWork.party_id == lab.party_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -15,7 +17,7 @@ from registry.core.ids import parse_id
 from registry.licences import basket
 from registry.licences.accepting import MAX_AT_ONCE
 from registry.licences.basket_form import Looked, looked, put_or_say, read_put
-from registry.licences.basket_view import least, view
+from registry.licences.basket_view import BasketView, least, view
 from registry.usage import service as usage
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -73,15 +75,16 @@ def take_out() -> Response:
         if form.text("act") == "all":
             basket.empty(session, actor)
         else:
-            basket.take_out(session, actor, _works(form))
+            basket.take_out(session, actor, _numbers("work", form.values.getlist("work")))
     return redirect(url_for("basket_pages.show", **looked(form).args, _anchor="works"), 303)
 
 
-def _works(form: Form) -> list[bytes]:
+def _numbers(noun: str, numbers: Sequence[str]) -> list[bytes]:
+    """Those of them that are numbers of this noun."""
     found = []
-    for number in form.values.getlist("work"):
+    for number in numbers:
         try:
-            found.append(parse_id("work", number))
+            found.append(parse_id(noun, number))
         except InvalidInput:
             continue
     return found
@@ -93,13 +96,16 @@ def _page(session: Session, actor: Actor, form: Form, asked: Looked) -> str:
         "licences/basket.html",
         form=form,
         looked=asked,
-        b=view(session, actor, asked.purpose, asked.territory, asked.preferred, sources()),
+        b=_view(session, actor, asked),
         purposes=[purpose.value for purpose in Purpose],
         runs=[each for each in runs if each.claims],
-        shown=_SHOWN,
-        at_once=MAX_AT_ONCE,
         least=least,
         most=basket.MAX_BASKET,
         put=request.args.get("put", type=int),
         again=request.args.get("again", default=0, type=int),
     )
+
+
+def _view(session: Session, actor: Actor, asked: Looked) -> BasketView | None:
+    wished = _numbers("offer", asked.preferred)
+    return view(session, actor, asked.purpose, asked.territory, wished, sources(), MAX_AT_ONCE, _SHOWN)

@@ -6,20 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
 
 from registry.base.actor import Actor
 from registry.base.clock import Sources
+from registry.base.periods import whole_second
 from registry.core.decisions import Purpose
-from registry.core.ids import format_id, parse_id
+from registry.core.decisions.terms import check_territory
+from registry.core.ids import format_id
 from registry.licences import asked, basket
+from registry.licences.basket_sums import Asked, BasketSums, Sums, basket_sums
 from registry.licences.details import OfferDetails, offers_seen
-from registry.licences.models import Offer, OfferWork
+from registry.licences.models import Offer
+from registry.licences.pricing import priced
+from registry.licences.queries import work_counts
 from registry.parties import service as parties
 from registry.remuneration import service as remuneration
-from registry.remuneration.service import CostPreview, LicenceCost, PreviewCosts, WorkCost
+from registry.remuneration.service import LicenceCost, PreviewCosts, WorkCost
 from registry.works import service as works
+
+_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +47,29 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class BasketView:
-    """All of it. Every work of the basket is in exactly one of offers, held, asked and reasons."""
+    """All of it, in sums; and the first of its offers and works."""
 
-    preview: CostPreview
+    sums: BasketSums
+    costs: Sequence[LicenceCost]
+    """Of all offers that works of the basket stand under."""
     offers: Sequence[Offered]
-    """One for each work: what the lab prefers, else the one about most of the works."""
+    """The first of them: what the lab prefers, then those about most of the works."""
     others: Sequence[Offered]
-    """Further ones about the same works."""
-    held: Sequence[WorkCost]
-    """What the lab may use already."""
-    asked: int
-    """How many works wait for the answer to a request."""
-    unasked: Sequence[bytes]
-    """Those without an offer about which one can ask, by public id."""
-    reasons: Mapping[str, int]
-    """How many works cannot be licensed by anybody now: `withdrawn` or `contested`."""
+    """The first further ones about the same works."""
+    rows: Sequence[WorkCost]
+    """The first works."""
+    waiting: frozenset[bytes]
+    """Those of them about which a request waits for an answer."""
 
     @property
     def totals(self) -> Mapping[str, int]:
         """What the offers cost in a quarter at least, by currency; without licences that the lab has already."""
-        return least([each.cost for each in self.offers if each.cost is not None])
+        return least(self.costs)
 
     @property
     def unknown(self) -> bool:
         """Whether some component waits for a figure that the lab will declare."""
-        return any(is_unknown(each.cost) for each in self.offers if each.cost is not None)
+        return any(map(is_unknown, self.costs))
 
 
 def least(costs: Iterable[LicenceCost]) -> dict[str, int]:
@@ -87,69 +92,82 @@ def view(
     lab: Actor,
     purpose: Purpose,
     territory: str,
-    preferred: Sequence[str],
+    preferred: Sequence[bytes],
     sources: Sources,
+    most_offers: int,
+    most_works: int,
 ) -> BasketView | None:
-    """The basket; `None` if nothing is in it."""
-    units = basket.contents(session, lab)
-    if not units:
+    """The basket, with so many offers and works at most; `None` if nothing is in it."""
+    question = Asked(lab, purpose, check_territory(territory), whole_second(sources.now()))
+    sums = basket_sums(session, question, _keys(session, preferred))
+    if not sums.works:
         return None
-    command = PreviewCosts(units, purpose, territory, tuple(preferred))
-    preview = remuneration.preview_costs(session, lab, command, sources)
-    used = Counter(name for work in preview.works for name in work.licences)
-    more = Counter(name for work in preview.works for name in work.other_offers)
-    costs = {cost.licence: cost for cost in preview.licences}
-    offers = _offered(session, lab, {n: used[n] for n in used if _is_offer(n)}, costs)
-    others = _offered(session, lab, {n: more[n] for n in more if n not in used}, {})
-    without = [work.work for work in preview.works if work.reason == "no-offer"]
-    waiting = asked.works_asked_for(session, lab, purpose)
-    keys = works.work_ids_by_public_id(session, without)
-    unasked = [public_id for public_id in without if keys[public_id] not in waiting]
-    reasons = Counter(w.reason for w in preview.works if w.reason and w.reason != "no-offer")
+    rows = _offers(session, [*sums.chosen, *list(sums.others)[:most_offers]])
+    costs = {key: cost_of(rows[key], found) for key, found in sums.chosen.items()}
+    first = basket.contents(session, lab, most_works)
+    names = tuple(format_id("offer", rows[key].public_id) for key in sums.chosen)
+    preview = remuneration.preview_costs(
+        session, lab, PreviewCosts(first, purpose, territory, names), sources
+    )
+    counts = {key: cost.works for key, cost in costs.items()}
     return BasketView(
-        preview=preview,
-        offers=offers,
-        others=others,
-        held=[w for w in preview.works if w.licences and not any(map(_is_offer, w.licences))],
-        asked=len(without) - len(unasked),
-        unasked=unasked,
-        reasons=reasons,
+        sums=sums,
+        costs=list(costs.values()),
+        offers=_offered(session, lab, [rows[key] for key in list(sums.chosen)[:most_offers]], counts, costs),
+        others=_offered(
+            session, lab, [rows[key] for key in list(sums.others)[:most_offers]], sums.others, {}
+        ),
+        rows=preview.works,
+        waiting=frozenset(_waiting(session, lab, purpose, first)),
     )
 
 
-def _is_offer(licence: str) -> bool:
-    """Whether it is one that could be accepted; what is held, an open licence too, has a version behind its number."""
-    return licence.startswith("offer_") and "@" not in licence
+def cost_of(offer: Offer, sums: Sums) -> LicenceCost:
+    """What the use of these works would cost in a quarter under an offer, by the functions that a settlement uses."""
+    tariff = None if offer.tariff is None else priced(offer.tariff)
+    units: Counter[str] = Counter()
+    for kind, (_, number) in sums.items():
+        units[remuneration.unit_under(kind, tariff)] += number
+    return remuneration.licence_cost(
+        format_id("offer", offer.public_id), tariff, sum(number for number, _ in sums.values()), units
+    )
+
+
+def _keys(session: Session, public_ids: Sequence[bytes]) -> list[int]:
+    """Private keys of offers, in the same order; what does not exist is no preference."""
+    query = select(Offer.public_id, Offer.id).where(Offer.public_id.in_(public_ids))
+    found = dict(session.execute(query).all())
+    return [found[public_id] for public_id in public_ids if public_id in found]
+
+
+def _offers(session: Session, keys: Sequence[int]) -> dict[int, Offer]:
+    query = select(Offer).options(selectinload(Offer.tariff), selectinload(Offer.licensees))
+    parts = (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+    return {offer.id: offer for part in parts for offer in session.scalars(query.where(Offer.id.in_(part)))}
+
+
+def _waiting(session: Session, lab: Actor, purpose: Purpose, public_ids: Iterable[bytes]) -> list[bytes]:
+    waiting = asked.works_asked_for(session, lab, purpose)
+    return [name for name, key in works.work_ids_by_public_id(session, public_ids).items() if key in waiting]
 
 
 def _offered(
-    session: Session, lab: Actor, found: Mapping[str, int], costs: Mapping[str, LicenceCost]
+    session: Session,
+    lab: Actor,
+    offers: Sequence[Offer],
+    counts: Mapping[int, int],
+    costs: Mapping[int, LicenceCost],
 ) -> list[Offered]:
-    """These offers, those about most of the basket first."""
-    names = sorted(found, key=lambda name: (-found[name], name))
-    ids = [parse_id("offer", name) for name in names]
-    rows = {
-        offer.public_id: offer for offer in session.scalars(select(Offer).where(Offer.public_id.in_(ids)))
-    }
-    keys = [offer.id for offer in rows.values()]
-    about = dict(
-        session.execute(
-            select(OfferWork.offer_id, func.count())
-            .where(OfferWork.offer_id.in_(keys))
-            .group_by(OfferWork.offer_id)
-        ).all()
-    )
-    public = parties.public_names(session, {offer.owner_id for offer in rows.values()})
+    about = work_counts(session, [offer.id for offer in offers])
+    public = parties.public_names(session, {offer.owner_id for offer in offers})
     return [
         Offered(
             name=format_id("offer", details.offer.public_id),
             details=details,
             owner_name=public.get(details.offer.owner_id, ""),
             about=about[details.offer.id],
-            works=found[name],
-            cost=costs.get(name),
+            works=counts[details.offer.id],
+            cost=costs.get(details.offer.id),
         )
-        for name, details in zip(
-            names, offers_seen(session, lab, [rows[public_id] for public_id in ids]), strict=True
-        )
+        for details in offers_seen(session, lab, offers)
     ]

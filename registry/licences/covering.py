@@ -49,7 +49,7 @@ def ways_to_use(
     session: Session, lab: Actor, work_ids: Collection[int], purpose: Purpose, territory: str, now: datetime
 ) -> Ways:
     """Permitted is what a check would permit now; offered what is open to this lab and covers all that it asks for."""
-    held = _held(session, lab, work_ids, purpose, territory, now)
+    held = held_ways(session, lab, work_ids, purpose, territory, now)
     found: dict[int, list[tuple[int, Way]]] = defaultdict(list)
     covered: dict[int, int] = defaultdict(int)
     ways: dict[int, Way] = {}
@@ -69,9 +69,10 @@ def ways_to_use(
     return Ways(held, offered)
 
 
-def _held(
+def held_ways(
     session: Session, lab: Actor, work_ids: Collection[int], purpose: Purpose, territory: str, now: datetime
 ) -> dict[int, list[Way]]:
+    """By which licences together the lab may use these works (private keys) already; others are missing."""
     state = works.standing(session, work_ids)
     at = int(now.timestamp())
     names = {}

@@ -108,7 +108,12 @@ def revoke_offer(session: Session, actor: Actor, public_id: bytes, sources: Sour
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
     offer = get_offer(session, actor, public_id, sources)
-    acting = access.granting_for(session, actor, offer.owner_id, offered_works(session, offer), now)
+    mine = offer.owner_id == actor.principal_id
+    acting = (
+        actor
+        if mine
+        else access.granting_for(session, actor, offer.owner_id, offered_works(session, offer), now)
+    )
     if acting is None:
         raise access.not_yours("offer", public_id)
     if offer.superseded_at is None:

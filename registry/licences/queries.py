@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from registry.base.actor import Actor
@@ -31,7 +32,10 @@ def get_offer(session: Session, actor: Actor | None, public_id: bytes, sources: 
         _is_addressed(offer, actor)
         or (
             actor is not None
-            and access.granting_for(session, actor, offer.owner_id, offered_works(session, offer), now)
+            and (
+                offer.owner_id == actor.principal_id
+                or access.granting_for(session, actor, offer.owner_id, offered_works(session, offer), now)
+            )
         )
     ):
         raise NotFound(f"There is no {format_id('offer', public_id)} that was made to you.")
@@ -69,12 +73,85 @@ def offered_works(session: Session, offer: Offer) -> list[Work]:
     return [work for _, work in sorted(works.works_by_id(session, ids).items())]
 
 
+@dataclass(frozen=True, slots=True)
+class WorksLeft:
+    """The works of an offer that a licence would cover: those that were not withdrawn."""
+
+    works: int
+    contested: int
+    """Those of them that may not be used before it is decided whose they are."""
+
+
+def keys_of(offer: Offer) -> Select[int]:
+    """A query for the private keys of the works that an offer is about."""
+    return select(OfferWork.work_id).where(OfferWork.offer_id == offer.id)
+
+
+def works_left(session: Session, offer: Offer) -> WorksLeft:
+    """Counted by the database: an offer may be about a whole repertoire."""
+    contested = func.count().filter(Work.contested_since.is_not(None))
+    query = select(func.count(), contested).select_from(OfferWork).join(Work, Work.id == OfferWork.work_id)
+    every, doubtful = session.execute(
+        query.where(OfferWork.offer_id == offer.id, Work.withdrawn_at.is_(None))
+    ).one()
+    return WorksLeft(every, doubtful)
+
+
+def names_left(session: Session, offer: Offer) -> list[str]:
+    """Public ids of those works, as text, in the order of their keys."""
+    return _names(session, offer, Work.withdrawn_at.is_(None))
+
+
+def exceptions_of(session: Session, offer: Offer) -> tuple[list[str], list[str]]:
+    """Which works of an offer were withdrawn, and which others are contested.
+
+    What an offer is about never changes, so these say what a licence would cover.
+    """
+    contested = _names(session, offer, Work.withdrawn_at.is_(None), Work.contested_since.is_not(None))
+    return _names(session, offer, Work.withdrawn_at.is_not(None)), contested
+
+
+def first_left(session: Session, offer: Offer, limit: int) -> list[str]:
+    """The first works that a licence would cover."""
+    return _names(session, offer, Work.withdrawn_at.is_(None), limit=limit)
+
+
+def _names(
+    session: Session, offer: Offer, *which: ColumnElement[bool], limit: int | None = None
+) -> list[str]:
+    query = select(Work.public_id).join(OfferWork, OfferWork.work_id == Work.id)
+    query = query.where(OfferWork.offer_id == offer.id, *which).order_by(OfferWork.work_id).limit(limit)
+    return [format_id("work", public_id) for public_id in session.scalars(query)]
+
+
+def work_counts(session: Session, offer_ids: Collection[int]) -> dict[int, int]:
+    """How many works offers (private keys) are about, withdrawn ones too."""
+    query = select(OfferWork.offer_id, func.count()).where(OfferWork.offer_id.in_(offer_ids))
+    return {key: number for key, number in session.execute(query.group_by(OfferWork.offer_id))}  # noqa: C416
+
+
+def covered_counts(session: Session, agreement_ids: Collection[int]) -> dict[int, int]:
+    """How many works agreements (private keys) cover: without those that were withdrawn before."""
+    query = (
+        select(Agreement.id, func.count())
+        .join(OfferWork, OfferWork.offer_id == Agreement.offer_id)
+        .join(Work, Work.id == OfferWork.work_id)
+        .where(
+            Agreement.id.in_(agreement_ids),
+            or_(Work.withdrawn_at.is_(None), Work.withdrawn_at > Agreement.recorded_at),
+        )
+        .group_by(Agreement.id)
+    )
+    return {key: number for key, number in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
+
+
 def get_agreement(session: Session, actor: Actor, public_id: bytes, sources: Sources) -> Agreement:
     """One agreement; `NotFound` for all but its two sides and the owner's agents."""
     agreement = session.scalar(select(Agreement).where(Agreement.public_id == public_id))
     now = whole_second(sources.now())
     if agreement is None or not (
         agreement.licensee_id == actor.party_id
+        or agreement.owner_id == actor.principal_id
         or access.granting_for(
             session, actor, agreement.owner_id, offered_works(session, agreement.offer), now
         )
@@ -93,11 +170,42 @@ def list_agreements(
     return paginate(session, query, Agreement, after, limit)
 
 
-def newest_agreements(session: Session, actor: Actor, limit: int) -> list[Agreement]:
-    """What the actor has taken as a lab, ended ones too, the newest first."""
-    query = select(Agreement).where(Agreement.licensee_id == actor.party_id)
+def newest_agreements(
+    session: Session,
+    lab: Actor,
+    now: datetime,
+    limit: int,
+    *,
+    over: bool = False,
+    before: bytes | None = None,
+) -> list[Agreement]:
+    """What a lab may use by now or later, or with `over` could; the newest first, from the one before `before` on."""
+    query = select(Agreement).where(_of_lab(lab), _is_over(now) if over else ~_is_over(now))
+    if before is not None:
+        last = select(Agreement.id).where(Agreement.public_id == before, _of_lab(lab)).scalar_subquery()
+        query = query.where(Agreement.id < last)
     query = query.options(selectinload(Agreement.offer), selectinload(Agreement.tariff))
     return list(session.scalars(query.order_by(Agreement.id.desc()).limit(limit)))
+
+
+def agreement_counts(session: Session, lab: Actor, now: datetime) -> tuple[int, int]:
+    """How many licences a lab has that are not over, and how many that are."""
+    over = func.count().filter(_is_over(now))
+    every, ended = session.execute(
+        select(func.count(), over).where(_of_lab(lab)).select_from(Agreement)
+    ).one()
+    return every - ended, ended
+
+
+def _of_lab(lab: Actor) -> ColumnElement[bool]:
+    return Agreement.licensee_id == lab.party_id
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        and_(Agreement.valid_to.is_not(None), Agreement.valid_to <= now),
+        and_(Agreement.ends_at.is_not(None), Agreement.ends_at <= now),
+    )
 
 
 def agreements_on(

@@ -5,7 +5,6 @@ Every act takes the log head first, so that an offer cannot be accepted while it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +29,7 @@ from registry.licences.details import (
     tariffs_seen,
 )
 from registry.licences.models import Agreement, Offer
-from registry.licences.offers import CreateOffer, create_offer, names_of, new_salt, revoke_offer
+from registry.licences.offers import CreateOffer, create_offer, new_salt, revoke_offer
 from registry.licences.pricing import (
     CreateTariff,
     create_tariff,
@@ -39,14 +38,19 @@ from registry.licences.pricing import (
     tariff_of,
 )
 from registry.licences.queries import (
+    agreement_counts,
     agreements_by_id,
     agreements_on,
     agreements_with_figures,
+    covered_counts,
     get_agreement,
     get_offer,
+    keys_of,
     list_agreements,
     list_offers,
-    offered_works,
+    names_left,
+    newest_agreements,
+    works_left,
 )
 from registry.licences.requests import (
     AnswerRequest,
@@ -74,7 +78,6 @@ from registry.licences.terms import (
 )
 from registry.log import service as log
 from registry.parties import service as parties
-from registry.works.service import Work
 
 __all__ = [
     "AboutWork",
@@ -94,7 +97,7 @@ __all__ = [
     "Ways",
     "about_work",
     "accept_offer",
-    "acceptable",
+    "agreement_counts",
     "agreement_for_claim",
     "agreement_name",
     "agreements_by_id",
@@ -104,6 +107,7 @@ __all__ = [
     "answer_with_offer",
     "ask_for_terms",
     "basket_size",
+    "covered_counts",
     "create_offer",
     "create_tariff",
     "decline_request",
@@ -116,6 +120,7 @@ __all__ = [
     "list_offers",
     "list_requests",
     "list_tariffs",
+    "newest_agreements",
     "offers_seen",
     "permitted",
     "priced",
@@ -159,7 +164,7 @@ def accept_offer(session: Session, actor: Actor, command: AcceptOffer, sources: 
     now = whole_second(sources.now())
     change_seq = log.next_change_seq(session)
     offer = get_offer(session, actor, command.offer, sources)
-    covered = acceptable(session, actor, offer, now)
+    check_acceptable(session, actor, offer, now)
     agreement = Agreement(
         public_id=sources.new_id(),
         offer_id=offer.id,
@@ -178,7 +183,7 @@ def accept_offer(session: Session, actor: Actor, command: AcceptOffer, sources: 
         change_seq=change_seq,
     )
     agreement.terms_digest = bytes.fromhex(
-        commitment(agreement.salt, terms_of(agreement).as_json(names_of(covered)))
+        commitment(agreement.salt, terms_of(agreement).as_json(names_left(session, offer)))
     )
     agreement.log_index = journal.agreed(session, agreement, now)
     session.add(agreement)
@@ -203,31 +208,26 @@ def end_agreement(session: Session, actor: Actor, command: EndAgreement, sources
     return agreement
 
 
-def acceptable(session: Session, actor: Actor, offer: Offer, now: datetime) -> Sequence[Work]:
-    """The works that a licence by this offer would cover: those that were not withdrawn.
-
-    `Conflict` says why the offer cannot be accepted by this lab now; its detail `reason` says so to programs.
-    """
+def check_acceptable(session: Session, actor: Actor, offer: Offer, now: datetime) -> None:
+    """`Conflict` says why the offer cannot be accepted by this lab now; its detail `reason` says so to programs."""
     _check_open(session, actor, offer, now)
-    covered = [work for work in offered_works(session, offer) if work.withdrawn_at is None]
-    if not any(work.contested_since is None for work in covered):
+    sound = works_left(session, offer)
+    if not sound.works > sound.contested:
         raise Conflict(
             "All works of this offer were withdrawn or are contested; there is nothing to license.",
             reason="nothing-left",
         )
     if offer.repertoire:
-        _check_mandates(session, offer, covered, now)
-    return covered
+        _check_mandates(session, offer, sound.works, now)
 
 
-def _check_mandates(session: Session, offer: Offer, covered: Sequence[Work], now: datetime) -> None:
+def _check_mandates(session: Session, offer: Offer, number: int, now: datetime) -> None:
     """A society licenses nobody's work after its mandate has ended."""
     society = parties.actor_of(parties.parties_by_id(session, [offer.owner_id])[offer.owner_id])
-    granted = {work.id for work in access.repertoire_of(session, society, now)}
-    lost = sum(work.id not in granted for work in covered)
+    lost = access.not_granted(session, society, keys_of(offer), now)
     if lost:
         raise Conflict(
-            f"The society may no longer grant {lost:,} of the {len(covered):,} works of this offer. Ask it to offer "
+            f"The society may no longer grant {lost:,} of the {number:,} works of this offer. Ask it to offer "
             "its repertoire again.",
             reason="mandate-ended",
         )

@@ -61,7 +61,7 @@ def terms_of_works(
             open_to_all[key] += found
         if licensee_id is not None:
             for agreement, key in session.execute(_agreements_about(licensee_id, chunk, at)):
-                agreed[key].append(_from_agreement(agreement))
+                agreed[key].append(licence_of(agreement))
     return {
         key: (
             _public_terms_of(work, open_to_all[key], denials.get(key, ()), at),
@@ -153,7 +153,7 @@ def permitted(
             .join(OfferWork, OfferWork.offer_id == Agreement.offer_id)
             .where(OfferWork.work_id == work_id, Agreement.licensee_id == licensee_id)
         )
-        agreed = [_from_agreement(a) for a in session.scalars(query.order_by(Agreement.id))]
+        agreed = [licence_of(a) for a in session.scalars(query.order_by(Agreement.id))]
         personal = _terms(work, _covering(work, agreed), (), as_of or at, known)
     return list(rules.permitted(public, personal, purpose, territory, int(at.timestamp())))
 
@@ -214,7 +214,7 @@ def _agreed_by_work(
     by_offer: dict[int, list[Licence]] = defaultdict(list)
     for agreement in agreements:
         if at is None or agreement.ends_at is None or agreement.ends_at > at:
-            by_offer[agreement.offer_id].append(_from_agreement(agreement))
+            by_offer[agreement.offer_id].append(licence_of(agreement))
     found: dict[int, list[Licence]] = defaultdict(list)
     for offer_id, licences in by_offer.items():
         for work_id in session.scalars(select(OfferWork.work_id).where(OfferWork.offer_id == offer_id)):
@@ -241,7 +241,7 @@ def agreement_for_claim(session: Session, licensee_id: int, licence: str, at: da
     )
     if agreement is None:
         raise access.not_yours("agreement", public_id)
-    stated = _from_agreement(agreement)
+    stated = licence_of(agreement)
     if stated.name != licence_name("agreement", public_id, version):
         raise InvalidInput(
             f"This agreement is {stated.name}; the claim names version {version} of its tariff."
@@ -255,7 +255,7 @@ def works_covered(session: Session, agreement: Agreement, work_ids: Collection[i
     """Which of these works (private keys) an agreement covers, whatever the time."""
     query = select(OfferWork.work_id).where(OfferWork.offer_id == agreement.offer_id)
     offered = set(session.scalars(query)) & set(work_ids)
-    licence = _from_agreement(agreement)
+    licence = licence_of(agreement)
     state = works.standing(session, offered)
     return {work_id for work_id in offered if _covering(state[work_id], [licence])}
 
@@ -288,7 +288,8 @@ def _from_offer(offer: Offer) -> Licence:
     )
 
 
-def _from_agreement(agreement: Agreement) -> Licence:
+def licence_of(agreement: Agreement) -> Licence:
+    """An agreement as the rules take it."""
     return Licence(
         name=agreement_name(agreement),
         terms=terms_of(agreement),

@@ -22,7 +22,7 @@ from registry.core.decisions import Purpose
 from registry.core.decisions.terms import check_territory
 from registry.core.errors import Forbidden, InvalidInput
 from registry.core.settlement.periods import Period
-from registry.core.settlement.rules import Deductions, Pool, Use, apportion, distribute
+from registry.core.settlement.rules import apportion, round_half_up
 from registry.core.tariffs import (
     Component,
     Figure,
@@ -31,7 +31,7 @@ from registry.core.tariffs import (
     Tariff,
     Unit,
     amount_due,
-    component_costs,
+    costs_of_totals,
     declared_components,
     flat_amounts,
 )
@@ -223,45 +223,59 @@ def _work_cost(
         return WorkCost(public_id, units, None, (), _refused(work) or "no-offer")
     names = [way.licence for way in several]
     others = [way.licence for way in ways.offered.get(work.id, ()) if way.licence not in names]
-    return WorkCost(public_id, units, _unit(work, several[0]), names, None, others)
-
-
-def _unit(work: Work, way: Way) -> str:
-    """As a claim under this licence would count them."""
-    components = way.tariff.components if way.tariff is not None else ()
-    return usage.unit_of(work.kind, {c.unit for c in components if isinstance(c, PerUnit)})
+    return WorkCost(public_id, units, unit_under(work.kind, several[0].tariff), names, None, others)
 
 
 # -- licences ----------------------------------------------------------------------------------------------
 def _licence_cost(
     session: Session, way: Way, rows: Sequence[WorkCost], figures: Mapping[Figure, int], now: datetime
 ) -> LicenceCost:
-    if way.tariff is None:
-        return LicenceCost(way.licence, None, len(rows), (), 0)
-    period = Period.of(now)
-    charged = way.agreement_id is not None and flat_was_charged(session, way.agreement_id, period)
-    uses = [
-        Use(0, n, row.work.hex(), row.units, row.unit or "", 1, contested=False, shares=())
-        for n, row in enumerate(rows)
-    ]
-    pool = Pool(way.licence, way.tariff, "", period, {} if charged else flat_amounts(way.tariff), uses)
-    total = distribute(pool, Deductions()).total_minor
-    components = _use_costs(pool, total)
-    for place, figure in declared_components(way.tariff).items():
-        components.append(_declared_cost(way.tariff, place, figure, figures.get(figure)))
+    units: Counter[str] = Counter()
+    for row in rows:
+        units[row.unit or ""] += row.units
+    charged = way.agreement_id is not None and flat_was_charged(session, way.agreement_id, Period.of(now))
+    return licence_cost(way.licence, way.tariff, len(rows), units, figures, flat=not charged)
+
+
+def licence_cost(
+    licence: str,
+    tariff: Tariff | None,
+    number: int,
+    units: Mapping[str, int],
+    figures: Mapping[Figure, int] | None = None,
+    *,
+    flat: bool = True,
+) -> LicenceCost:
+    """What is due for the use of so many works, each named once: what it costs depends on the sums alone.
+
+    `units` says how many of each unit of the tariff; `flat` charges what is due however much is used.
+    """
+    if tariff is None:
+        return LicenceCost(licence, None, number, (), 0)
+    totals = {unit: units.get(unit.value, 0) for unit in Unit} | {Unit.WORK: number}
+    exact = costs_of_totals(tariff, flat_amounts(tariff) if flat else {}, totals)
+    total = round_half_up(sum(exact.values(), Fraction(0)))
+    components = _use_costs(tariff, exact, total)
+    for place, figure in declared_components(tariff).items():
+        components.append(_declared_cost(tariff, place, figure, (figures or {}).get(figure)))
         total += components[-1].amount_minor or 0
     ordered = sorted(components, key=lambda each: each.component)
-    return LicenceCost(way.licence, way.tariff.currency, len(rows), ordered, total, way.tariff)
+    return LicenceCost(licence, tariff.currency, number, ordered, total, tariff)
 
 
-def _use_costs(pool: Pool, total: int) -> list[ComponentCost]:
+def unit_under(kind: str, tariff: Tariff | None) -> str:
+    """What the uses of a work of this kind count, as a claim under this tariff would count them."""
+    components = tariff.components if tariff is not None else ()
+    return usage.unit_of(kind, {c.unit for c in components if isinstance(c, PerUnit)})
+
+
+def _use_costs(tariff: Tariff, exact: Mapping[int, Fraction], total: int) -> list[ComponentCost]:
     """The components of the pool of use: their exact costs, and the rounded total split by them."""
-    exact = component_costs(pool.tariff, pool.fixed, pool.uses)
     scale = math.lcm(*(cost.denominator for cost in exact.values()))
     amounts = apportion(total, [int(cost * scale) for cost in exact.values()])
     return [
         ComponentCost(
-            place, pool.tariff.components[place].TYPE, str(cost), amount, decimal(amount, pool.currency)
+            place, tariff.components[place].TYPE, str(cost), amount, decimal(amount, tariff.currency)
         )
         for (place, cost), amount in zip(exact.items(), amounts, strict=True)
     ]

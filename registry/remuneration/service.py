@@ -12,8 +12,10 @@ from registry.remuneration.costs import (
     LicenceCost,
     PreviewCosts,
     WorkCost,
+    licence_cost,
     preview_costs,
     summed,
+    unit_under,
 )
 from registry.remuneration.earned import earned_by_work
 from registry.remuneration.held import HeldMoney, list_held
@@ -106,6 +108,7 @@ __all__ = [
     "issue_invoices",
     "issuer_of",
     "lapse_unclaimed",
+    "licence_cost",
     "list_held",
     "list_runs",
     "list_settlements",
@@ -135,4 +138,5 @@ __all__ = [
     "take_back",
     "take_reply",
     "unclaimed_works",
+    "unit_under",
 ]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from registry.base.actor import Actor, Role
 from registry.base.context import reading, sources
 from registry.base.paging import MAX_LIMIT
+from registry.base.periods import whole_second
 from registry.core.decisions import Purpose
 from registry.core.records.runs import RunManifest
 from registry.licences import service as licences
@@ -25,6 +26,7 @@ from registry.works import service as works
 blueprint = Pages("lab_pages", __name__)
 
 _RUNS = 20
+_LICENCES = 10
 _DENIED = 50
 _PRICED = 2_000
 
@@ -44,17 +46,16 @@ def show() -> str:
     actor, now = current_visitor().actor, sources().now()
     with reading() as session:
         keys = parties.list_api_keys(session, actor, limit=MAX_LIMIT).items
-        agreements = licences.list_agreements(session, actor, limit=MAX_LIMIT).items
-        in_force = [
-            a for a in agreements if a.superseded_at is None and (a.valid_to is None or a.valid_to > now)
-        ]
+        newest = licences.newest_agreements(session, actor, whole_second(now), _LICENCES)
         return render_template(
             "lab.html",
             keys=[k for k in keys if k.revoked_at is None and (k.expires_at is None or k.expires_at > now)],
             state=publishing.state(session),
             now=now,
             runs=[_reported(run) for run in usage.newest_runs(session, actor, _RUNS)],
-            agreements=licences.agreements_seen(session, in_force, works=True),
+            agreements=licences.agreements_seen(session, newest),
+            works_of=licences.covered_counts(session, [each.id for each in newest]),
+            in_force=licences.agreement_counts(session, actor, whole_second(now))[0],
             in_basket=licences.basket_size(session, actor),
         )
 

@@ -15,7 +15,7 @@ from registry.core.tariffs.components import (
     Unit,
     parse_components,
 )
-from registry.core.tariffs.costs import component_costs, row_costs
+from registry.core.tariffs.costs import component_costs, costs_of_totals, row_costs
 from registry.core.tariffs.distribution import Distribution, Rule, kind_of
 from registry.core.tariffs.figures import Figure, amount_due, declared_components, figure_of, flat_amounts
 
@@ -33,6 +33,7 @@ __all__ = [
     "Unit",
     "amount_due",
     "component_costs",
+    "costs_of_totals",
     "declared_components",
     "figure_of",
     "flat_amounts",

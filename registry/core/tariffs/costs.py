@@ -68,12 +68,20 @@ def component_costs(
     tariff: Tariff, fixed: Mapping[int, int], uses: Sequence[Used], *, metered: bool = True
 ) -> dict[int, Fraction]:
     """What each charged component costs, exactly, in minor units, by its place; together what the rows bear."""
+    priced = {component.unit for component in tariff.components if isinstance(component, PerUnit)}
+    totals = {unit: sum(_counted(unit, uses)) for unit in priced} if metered else None
+    return costs_of_totals(tariff, fixed, totals)
+
+
+def costs_of_totals(
+    tariff: Tariff, fixed: Mapping[int, int], totals: Mapping[Unit, int] | None
+) -> dict[int, Fraction]:
+    """The same from how much was used of each unit, works among them; `None`: what is metered is not charged."""
     costs = {place: Fraction(amount) for place, amount in fixed.items()}
-    if metered:
-        for place, component in enumerate(tariff.components):
-            if isinstance(component, PerUnit):
-                price = Fraction(component.amount_minor, component.per_units)
-                costs[place] = price * sum(_counted(component.unit, uses))
+    for place, component in enumerate(tariff.components if totals is not None else ()):
+        if totals is not None and isinstance(component, PerUnit):
+            price = Fraction(component.amount_minor, component.per_units)
+            costs[place] = price * totals.get(component.unit, 0)
     return dict(sorted(costs.items()))
 
 
