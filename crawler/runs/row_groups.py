@@ -1,9 +1,8 @@
 """A table of a run with some of its row groups replaced: the others are copied as they are, without being read.
 
 A row group does not know where in its file it lies. Only the footer states that, as offsets of pages; so the footer is
-walked through, and those of groups that have moved are stated anew. It is a Thrift struct in the compact protocol
-(https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md), and the numbers of its fields are
-those of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
+walked through, and those of groups that have moved are stated anew. It is a Thrift struct, and the numbers of its
+fields are those of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from crawler.runs.code_index import group_bounds
 from crawler.runs.papers import open_writer
+from crawler.sources.thrift import Cursor
 
 _MAGIC: Final = b"PAR1"
 _ROW_GROUPS: Final = 4
@@ -30,8 +30,6 @@ _CHUNK_OFFSET, _METADATA = 2, 3
 """Fields of ColumnChunk."""
 _PAGE_OFFSETS: Final = frozenset({9, 10, 11})
 """Fields of ColumnMetaData: where its data, its index and its dictionary begin."""
-_BYTE, _DOUBLE, _BINARY, _LIST, _STRUCT = 3, 7, 8, 9, 12
-_BOOLEANS, _INTEGERS = frozenset({1, 2}), frozenset({4, 5, 6})
 
 
 def replace_row_groups(old: Path, new: Path, schema: pa.Schema, groups: Mapping[int, pa.Table]) -> None:
@@ -106,7 +104,7 @@ class _Footer:
     def __init__(self, footer: bytes) -> None:
         self._footer = footer
         self.groups: list[_Group] = []
-        at = _Cursor(footer)
+        at = Cursor(footer)
         for number, kind in at.fields():
             if number != _ROW_GROUPS:
                 at.skip(kind)
@@ -123,93 +121,40 @@ class _Footer:
         return b"".join([self._footer[:begin], *stated, self._footer[end:]])
 
 
-@dataclass(slots=True)
-class _Cursor:
-    """Walks through a Thrift struct."""
-
-    data: bytes
-    at: int = 0
-
-    def varint(self) -> int:
-        """An unsigned number, seven bits a byte."""
-        value = shift = 0
-        while True:
-            byte = self.data[self.at]
-            self.at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
-
-    def number(self, *, is_ordinal: bool = False) -> _Number:
-        """A signed one, and where it stands."""
-        begin, value = self.at, self.varint()
-        return _Number(begin, self.at, (value >> 1) ^ -(value & 1), is_ordinal)
-
-    def fields(self) -> Iterator[tuple[int, int]]:
-        """Number and type of each field of a struct; whoever asks for the next has walked over this one."""
-        number = 0
-        while byte := self.data[self.at]:
-            self.at += 1
-            number = number + (byte >> 4) if byte >> 4 else self.number().value
-            yield number, byte & 15
-        self.at += 1
-
-    def list_header(self) -> tuple[int, int]:
-        """How many elements follow, and of which type."""
-        byte = self.data[self.at]
-        self.at += 1
-        return (self.varint() if byte >> 4 == 15 else byte >> 4), byte & 15
-
-    def skip(self, kind: int) -> None:
-        """Over a value."""
-        if kind in _INTEGERS:
-            self.varint()
-        elif kind == _BINARY:
-            size = self.varint()
-            self.at += size
-        elif kind == _LIST:
-            size, element = self.list_header()
-            for _ in range(size):
-                self.skip(_BYTE if element in _BOOLEANS else element)
-        elif kind == _STRUCT:
-            for _, inner in self.fields():
-                self.skip(inner)
-        elif kind in (_BYTE, _DOUBLE):
-            self.at += 1 if kind == _BYTE else 8
-        elif kind not in _BOOLEANS:
-            raise ValueError(f"A parquet footer has no values of type {kind}.")
-
-
-def _numbers_of_group(at: _Cursor) -> Iterator[_Number]:
+def _numbers_of_group(at: Cursor) -> Iterator[_Number]:
     """Walks over a RowGroup."""
     for number, kind in at.fields():
         if number == _COLUMNS:
             for _ in range(at.list_header()[0]):
                 yield from _numbers_of_column(at)
         elif number in (_GROUP_OFFSET, _ORDINAL):
-            yield at.number(is_ordinal=number == _ORDINAL)
+            yield _number(at, is_ordinal=number == _ORDINAL)
         else:
             at.skip(kind)
 
 
-def _numbers_of_column(at: _Cursor) -> Iterator[_Number]:
+def _numbers_of_column(at: Cursor) -> Iterator[_Number]:
     """Walks over a ColumnChunk."""
     for number, kind in at.fields():
         if number == _CHUNK_OFFSET:
-            yield at.number()
+            yield _number(at)
         elif number == _METADATA:
             for inner, inner_kind in at.fields():
                 if inner in _PAGE_OFFSETS:
-                    yield at.number()
+                    yield _number(at)
                 else:
                     at.skip(inner_kind)
         else:
             at.skip(kind)
 
 
+def _number(at: Cursor, *, is_ordinal: bool = False) -> _Number:
+    begin, value = at.at, at.number()
+    return _Number(begin, at.at, value, is_ordinal)
+
+
 def _packed(value: int) -> bytes:
-    """Inverse of `_Cursor.number`, for what is not negative."""
+    """Inverse of `Cursor.number`, for what is not negative."""
     value <<= 1
     found = bytearray()
     while value >= 0x80:

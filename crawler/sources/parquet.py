@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -30,12 +30,15 @@ from crawler.sources.metadata import (
     read_row,
     require_columns,
 )
+from crawler.sources.parquet_footer import is_encrypted, longest_repeated
 from crawler.sources.parquet_sink import ParquetSink, Row
 from crawler.sources.places import Place, Watch, at_hand, state_of
 from registry.core.errors import InvalidInput
 
 _BATCH_BYTES = 8 << 20
 _BATCH_ROWS = 1_024
+_MOST_REPEATED = 64 << 20
+"""Bytes of a batch if all of its rows have the longest value that their file has once."""
 _STATED_ROWS = 32_768
 """Of a batch that is read for what its rows state: they are small."""
 _READ_AHEAD = 1 << 20
@@ -67,25 +70,21 @@ class ParquetShard:
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Row by row; what is left of a row group that is damaged is one broken item."""
         with at_hand(self.place, watch) as path:
-            try:
-                file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
-            except (pa.ArrowException, OSError):
+            if (file := _opened(path)) is None:
                 yield self._no_table()
                 return
-            with file:
-                yield from self._rows(file, max_bytes)
+            with file, path.open("rb") as raw:
+                yield from self._rows(file, raw, max_bytes)
 
     def tables(self, watch: Watch) -> Iterator[tuple[Batch, Stated] | Sample]:
         """Of a file that is read for what its rows state: the same in whole batches, broken items between them."""
         with at_hand(self.place, watch) as path:
-            try:
-                file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
-            except (pa.ArrowException, OSError):
+            if (file := _opened(path)) is None:
                 yield self._no_table()
                 return
-            with file:
+            with file, path.open("rb") as raw:
                 stated = find_stated(file.schema_arrow, self.columns, self.name)
-                for piece in _StatedRows(file, self.name, stated).pieces():
+                for piece in _StatedRows(file, raw, self.name, stated).pieces():
                     yield piece if isinstance(piece, Sample) else (piece, stated)
 
     def _no_table(self) -> Sample:
@@ -98,11 +97,11 @@ class ParquetShard:
         else:
             find_columns(schema, self.columns, self.name)
 
-    def _rows(self, file: pq.ParquetFile, max_bytes: int) -> Iterator[Sample]:
+    def _rows(self, file: pq.ParquetFile, raw: BinaryIO, max_bytes: int) -> Iterator[Sample]:
         schema = file.schema_arrow
         if self.metadata_only:
-            return iter(_StatedRows(file, self.name, find_stated(schema, self.columns, self.name)))
-        return iter(_Rows(file, self.name, find_columns(schema, self.columns, self.name), max_bytes))
+            return iter(_StatedRows(file, raw, self.name, find_stated(schema, self.columns, self.name)))
+        return iter(_Rows(file, raw, self.name, find_columns(schema, self.columns, self.name), max_bytes))
 
     def sink(self, data: Path) -> Sink:
         """Kept rows go to a file of the same name."""
@@ -112,6 +111,19 @@ class ParquetShard:
         """One file for all rows."""
         del row
         return data / self.name
+
+
+def _opened(path: Path) -> pq.ParquetFile | None:
+    """A table; `None` if it cannot be opened as parquet, or is encrypted."""
+    try:
+        file = pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False)
+        with path.open("rb") as raw:
+            if not is_encrypted(raw):
+                return file
+        file.close()
+    except (pa.ArrowException, OSError):
+        pass
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +155,11 @@ class _Rows:
 
     most_rows = _BATCH_ROWS
 
-    def __init__(self, file: pq.ParquetFile, name: str, columns: Sequence[Column], max_bytes: int) -> None:
+    def __init__(
+        self, file: pq.ParquetFile, raw: BinaryIO, name: str, columns: Sequence[Column], max_bytes: int
+    ) -> None:
         self._file = file
+        self._raw = raw
         self._name = name
         self._columns = columns
         self._max_bytes = max_bytes
@@ -194,7 +209,9 @@ class _Rows:
     def _batch_rows(self, group: int) -> int:
         facts = self._file.metadata.row_group(group)
         average: int = max(1, facts.total_byte_size // max(1, facts.num_rows))
-        return max(1, min(self.most_rows, _BATCH_BYTES // average))
+        rows: int = max(1, min(self.most_rows, facts.num_rows, _BATCH_BYTES // average))
+        repeated = longest_repeated(self._raw, facts, _MOST_REPEATED // rows)
+        return max(1, min(rows, _MOST_REPEATED // max(1, repeated)))
 
     def _sample(self, row: int, key: str, contents: Any, origin: Row) -> Sample:
         """One part goes as the item's own bytes; a cell that cannot be checked is the whole item's gap."""
@@ -215,8 +232,8 @@ class _StatedRows(_Rows):
 
     most_rows = _STATED_ROWS
 
-    def __init__(self, file: pq.ParquetFile, name: str, stated: Stated) -> None:
-        super().__init__(file, name, (), 0)
+    def __init__(self, file: pq.ParquetFile, raw: BinaryIO, name: str, stated: Stated) -> None:
+        super().__init__(file, raw, name, (), 0)
         self._stated = stated
 
     def _contents(self, batch: pa.RecordBatch) -> Callable[[int], Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawler.sources.parquet_footer import is_encrypted
 from crawler.sources.places import Place
 from registry.core.errors import InvalidInput
 
@@ -34,6 +35,8 @@ class Layout:
         """
         try:
             with place.open() as raw, pq.ParquetFile(raw) as file:
+                if is_encrypted(raw):
+                    return None
                 return cls(file.schema_arrow, _options(file, name), _rows_per_group(file))
         except (pa.ArrowException, OSError) as problem:
             if getattr(problem, "errno", None) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -13,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.parquet import encryption
 
+from crawler.sources import parquet
 from crawler.sources.base import Sample
 from crawler.sources.columns import find_columns
 from crawler.sources.parquet import ParquetShard
@@ -305,3 +308,60 @@ def test_one_huge_row_group_is_never_held_whole(tmp_path: Path) -> None:
     assert peak < rows * cell // 3, f"{peak:,} bytes of {rows * cell:,}"
     out = pq.ParquetFile(tmp_path / "data" / "big.parquet")
     assert out.read(["n"]).column("n").to_pylist() == list(range(0, rows, 7))
+
+
+# -- before Arrow may be let loose ---------------------------------------------------------------------------
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip", "brotli", "lz4"])
+@pytest.mark.parametrize("shape", ["plain", "struct", "list"])
+def test_a_long_value_that_a_file_has_once_is_not_held_as_often_as_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, shape: str
+) -> None:
+    monkeypatch.setattr(parquet, "_MOST_REPEATED", LIMIT)
+    values, rows = [b"short", os.urandom(100_000)], [n % 50 == 3 for n in range(1_000)]
+    cells = pa.array([values[long] for long in rows])
+    if shape == "struct":
+        cells = pa.StructArray.from_arrays([cells, pa.nulls(1_000, pa.string())], fields=list(PICTURE))
+    elif shape == "list":
+        cells = pa.ListArray.from_arrays(pa.array(range(0, 1_001, 2), pa.int32()), cells)
+    one = shard(tmp_path, pa.table({"jpg": cells}), compression=codec)
+    assert one.place.size < 130_000
+    found = read(one)
+    assert [s.sha256 for s in found] == [None] * len(cells)
+    assert len(found) == len(cells)
+    assert max(s.origin.batch.num_rows for s in found) == (5 if shape == "list" else 10)
+
+
+def test_what_is_often_used_and_short_is_read_as_before(tmp_path: Path) -> None:
+    one = shard(tmp_path, pa.table({"text": ["the same, " * 20] * 5_000, "n": range(5_000)}))
+    assert max(s.origin.batch.num_rows for s in read(one)) == 1_024
+
+
+class _Keys(encryption.KmsClient):
+    """Hides nothing."""
+
+    def __init__(self, _: object) -> None:
+        super().__init__()
+
+    def wrap_key(self, key: bytes, _: str) -> bytes:
+        """As text."""
+        return b64encode(key)
+
+    def unwrap_key(self, key: str, _: str) -> bytes:
+        """The same again."""
+        return b64decode(key)
+
+
+@pytest.mark.parametrize("plain_footer", [False, True])
+@pytest.mark.parametrize("what", [{"column_keys": {"k": ["text"]}}, {"uniform_encryption": True}], ids=str)
+def test_an_encrypted_table_is_one_broken_item(
+    tmp_path: Path, what: dict[str, Any], plain_footer: bool
+) -> None:
+    asked = encryption.EncryptionConfiguration(footer_key="k", plaintext_footer=plain_footer, **what)
+    factory = encryption.CryptoFactory(_Keys)
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), asked)
+    table = pa.table({"text": ["a text"], "n": [1]})
+    one = shard(tmp_path, table, encryption_properties=properties)
+    assert [(s.key, s.gap) for s in read(one)] == [("t.parquet#…", "error.malformed")]
+    with one.sink(tmp_path / "data") as sink:
+        pass
+    assert sink.written == ()
