@@ -45,13 +45,13 @@ def statement_pdf(statement: Statement) -> bytes:
         _("Work"),
         _("Right and use"),
         _("Log entry, row"),
-        _("Report"),
+        _("Claim"),
         _("Use"),
         _("Share"),
         _("Amount"),
     )
     proof = _(
-        "Every line comes from a report in the public log. Whoever has its receipt can check it without us."
+        "Every line comes from a claim in the public log. Whoever has its receipt can check it without us."
     )
     return to_pdf(
         Paper(

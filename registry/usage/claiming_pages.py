@@ -83,17 +83,17 @@ class UnderLicence:
 
 
 # -- the pages ----------------------------------------------------------------------------------------------
-@blueprint.get("/reports/new")
+@blueprint.get("/claims/new")
 @signed_in(Role.LAB)
 def ask() -> str:
     """The form for a run and what was used of it."""
     return _form(Form())
 
 
-@blueprint.post("/reports/new")
+@blueprint.post("/claims/new")
 @signed_in(Role.LAB)
 def take() -> Response | str | tuple[str, int]:
-    """Check the report; record it, if that is what the button says."""
+    """Check the claim; record it, if that is what the button says."""
     form, actor = Form.sent(), current_visitor().actor
     spend(Rate.WRITE, account=actor.public_id)
     papers = _papers(form)
@@ -130,7 +130,7 @@ def _checked(papers: Papers, actor: Actor) -> str:
         batch = service.submit_claim(session, actor, papers.command, sources())
         under, model = _under_licences(session, batch), parties.models_by_id(session, [batch.model_id])
     return render_template(
-        "usage/claim_checked.html",
+        "usage/report_checked.html",
         papers=papers,
         batch=batch,
         model=model[batch.model_id],
@@ -160,7 +160,7 @@ def _under_licences(session: Session, batch: ClaimBatch) -> list[UnderLicence]:
 def _wrong_rows(papers: Papers, error: InvalidInput) -> str:
     wrong = [WrongRow(papers.lines[r["row"]], r["code"], r["message"]) for r in error.details["rows"]]
     return render_template(
-        "usage/claim_refused.html", papers=papers, wrong=wrong, faults=error.details["faults"]
+        "usage/report_refused.html", papers=papers, wrong=wrong, faults=error.details["faults"]
     )
 
 
@@ -168,7 +168,7 @@ def _form(form: Form, **shown: object) -> str:
     with reading() as session:
         models = parties.list_models(session, current_visitor().actor, limit=MAX_LIMIT).items
     named = [(format_id("model", m.public_id), f"{m.name} {m.version}") for m in models]
-    return render_template("usage/claim.html", form=form, models=named, **shown)
+    return render_template("usage/report_use.html", form=form, models=named, **shown)
 
 
 # -- what was sent ------------------------------------------------------------------------------------------

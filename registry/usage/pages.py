@@ -1,4 +1,4 @@
-"""A lab's reports: which runs it reported for which models, what they said, and the receipts."""
+"""A lab's claims: which runs it reported for which models, what they said, and the receipts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ROWS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ShownClaim:
     """A claim batch with the run and the model that it is about."""
 
     batch: ClaimBatch
@@ -39,7 +39,7 @@ class Report:
     state: remuneration.ClaimState
 
 
-@blueprint.get("/reports")
+@blueprint.get("/claims")
 @signed_in(Role.LAB)
 def show_all() -> str:
     """What my lab has reported."""
@@ -48,20 +48,20 @@ def show_all() -> str:
         actor = current_visitor().actor
         page = service.list_claims(session, actor, parse_id("claim", after) if after else None)
         return render_template(
-            "usage/reports.html", reports=_reports(session, page.items), next=page.next, now=sources().now()
+            "usage/claims.html", claims=_shown(session, page.items), next=page.next, now=sources().now()
         )
 
 
-@blueprint.get("/reports/<id(claim):public_id>")
+@blueprint.get("/claims/<id(claim):public_id>")
 @signed_in(Role.LAB)
 def show(public_id: bytes) -> str:
-    """One report: the run behind it, its rows, its place in the log."""
+    """One claim: the run behind it, its rows, its place in the log."""
     with reading() as session:
         batch = service.get_claim(session, current_visitor().actor, public_id)
         rows = service.rows_of(session, batch)
         return render_template(
-            "usage/report.html",
-            report=_reports(session, [batch])[0],
+            "usage/claim.html",
+            claim=_shown(session, [batch])[0],
             pools=remuneration.pools_of_claim(session, batch),
             now=sources().now(),
             quarter=Period.of(batch.submitted_at),
@@ -70,16 +70,16 @@ def show(public_id: bytes) -> str:
         )
 
 
-@blueprint.get("/reports/<id(claim):public_id>/receipt")
+@blueprint.get("/claims/<id(claim):public_id>/receipt")
 @signed_in(Role.LAB)
 def receipt(public_id: bytes) -> Response:
-    """The receipt as a file, signed now if no checkpoint covers the report yet."""
+    """The receipt as a file, signed now if no checkpoint covers the claim yet."""
     actor = current_visitor().actor
     text = service.receipt_now(database(), actor, public_id, lambda: part(LogKey), sources())
     return _download(text.encode(), "text/plain; charset=utf-8", format_id("claim", public_id) + SUFFIX)
 
 
-@blueprint.get("/reports/<id(claim):public_id>/run.json")
+@blueprint.get("/claims/<id(claim):public_id>/run.json")
 @signed_in(Role.LAB)
 def manifest(public_id: bytes) -> Response:
     """The run's manifest as it was reported."""
@@ -93,11 +93,11 @@ def _download(data: bytes, content_type: str, name: str) -> Response:
     return Response(data, content_type=content_type, headers=headers)
 
 
-def _reports(session: Session, batches: Sequence[ClaimBatch]) -> list[Report]:
+def _shown(session: Session, batches: Sequence[ClaimBatch]) -> list[ShownClaim]:
     models = parties.models_by_id(session, {batch.model_id for batch in batches})
     states = remuneration.claim_states(session, batches)
     return [
-        Report(
+        ShownClaim(
             batch,
             models[batch.model_id],
             RunManifest.parse(service.run_of(session, batch).manifest),

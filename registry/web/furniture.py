@@ -82,7 +82,7 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
         "lab": [
             ("lab_pages.show", _("Overview"), "lab_pages."),
             ("accepting_pages.licences", _("Licences"), licensing),
-            ("usage_pages.show_all", _("Reports"), ("usage_pages.", "claiming_pages.")),
+            ("usage_pages.show_all", _("Claims"), ("usage_pages.", "claiming_pages.")),
             ("declaring_pages.show", _("Declarations"), "declaring_pages."),
             ("cost_pages.show", _("Costs"), "cost_pages."),
             ("models.show_all", _("Models"), "models."),

@@ -150,8 +150,8 @@ PAGES = (
     ),
     *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares", "/file")),
     *(("maker", page) for page in ("/statements", "/statements/{period}", "/payouts", "/mandates")),
-    *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/reports")),
-    *(("lab", page) for page in ("/reports", "/reports/{claim}", "/reports/new", "/models", "/account")),
+    *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/claims")),
+    *(("lab", page) for page in ("/claims", "/claims/{claim}", "/claims/new", "/models", "/account")),
     *(("lab", page) for page in ("/lab", "/runs/{run}", "/costs", "/costs?run={run}", "/declarations")),
     *(
         ("lab", f"/declarations/{{shared}}/{{quarter}}/{figure}")
@@ -178,7 +178,7 @@ def test_every_page(visit: Visits, server: Any, story: dict[str, Any], who: str,
         _looks_well(shown, width, scheme)
     made.open(f"/en{page.format(**story)}")
     _looks_well(shown, *SIZES[0])  # what axe looks at is the same in both languages
-    if page in {"/not-there", "/reports"} and who in {"", "rival"}:
+    if page in {"/not-there", "/claims"} and who in {"", "rival"}:
         made.complaints.clear()  # the browser notes every answer that is not 2xx
 
 
@@ -215,7 +215,7 @@ def test_a_lab_declares_and_reports_step_by_step(visit: Visits, server: Any, sto
     expect(page.get_by_role("rowheader", name=f"Nettoeinnahmen, {story['quarter']}")).to_be_visible()
 
     def choose(rows: str) -> None:
-        made.open("/de/reports/new")
+        made.open("/de/claims/new")
         page.set_input_files(
             "#run", {"name": "run.json", "mimeType": "application/json", "buffer": story["unreported"]}
         )

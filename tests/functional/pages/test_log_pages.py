@@ -226,7 +226,7 @@ def test_a_receipt_and_one_of_a_row_are_told_in_plain_words(browser: Browser, st
         rows = session.scalars(select(ClaimBatch.rows)).one()
         said = send(browser, logs.row_receipt(session, story.claim, rows, 0))
 
-    assert "This row is part of that report, unchanged" in said
+    assert "This row is part of that claim, unchanged" in said
     assert "300" in said
     assert re.search(r"work_[0-9a-z]{26}", said)
 

@@ -91,7 +91,7 @@ def test_pages_for_people_who_are_signed_in(
             ),
         ],
         lab: [
-            *("lab", "reports", "models", "account", "works"),
+            *("lab", "claims", "models", "account", "works"),
             *("licences", "basket", "basket?purpose=search", "requests", asked, "requests/new?basket=1"),
         ],
         society: ["requests", "works", "uses", "uses/sample?seed=", "mandates", "statements", "account"],
@@ -113,7 +113,7 @@ def test_pages_about_a_quarter(
     one = f"declarations/{quarter.shared.partition('@')[0]}/{quarter.period}"
     pages = {
         quarter.trade.lab: [
-            *("lab", f"runs/{quarter.runs[0]}", "reports", f"reports/{quarter.claims[1]}", "reports/new"),
+            *("lab", f"runs/{quarter.runs[0]}", "claims", f"claims/{quarter.claims[1]}", "claims/new"),
             *("declarations", f"{one}/net_income", f"{one}/model_versions"),
             *("costs", f"costs?run={quarter.runs[0]}"),
         ],

@@ -67,11 +67,11 @@ def market(app: Flask, database: Database, sources: Sources, clock: Clock) -> Ma
 
 # -- reports --------------------------------------------------------------------------------------------------
 def test_a_lab_sees_its_reports_and_takes_receipts_home(market: Market) -> None:
-    listed = market.lab.read("/en/reports")
+    listed = market.lab.read("/en/claims")
     assert "heron 1" in listed
     assert f"#{market.index}" in listed
 
-    address = f"/en/reports/{market.report}"
+    address = f"/en/claims/{market.report}"
     text = market.lab.read(address)
     assert "uses reported 1" in text
     assert "Training generative AI" in text
@@ -87,10 +87,10 @@ def test_a_lab_sees_its_reports_and_takes_receipts_home(market: Market) -> None:
 def test_other_labs_and_makers_see_none_of_it(market: Market, person: Callable[..., Person]) -> None:
     rival = person(Role.LAB, "Rival").browser
 
-    assert "Noch kein Lauf." in rival.read("/de/reports")
+    assert "Noch kein Lauf." in rival.read("/de/claims")
     for page in ("", "/receipt", "/run.json"):
-        assert rival.open(f"/en/reports/{market.report}{page}").status_code == 404
-        assert market.maker.open(f"/en/reports/{market.report}{page}").status_code == 403
+        assert rival.open(f"/en/claims/{market.report}{page}").status_code == 404
+        assert market.maker.open(f"/en/claims/{market.report}{page}").status_code == 403
 
 
 # -- statements -----------------------------------------------------------------------------------------------

@@ -74,13 +74,13 @@ def scene(app: Flask, database: Database, sources: Sources, clock: Clock) -> Sce
 def sent(scene: Scene, rows: str | bytes, run: bytes | None = None, **fields: str) -> Any:
     """The form with these files."""
     data = rows.encode() if isinstance(rows, str) else rows
-    scene.lab.open("/en/reports/new")
+    scene.lab.open("/en/claims/new")
     form = {
         "model": scene.model,
         "run": (io.BytesIO(run or scene.run), "run.json"),
         "rows": (io.BytesIO(data), "rows.csv"),
     }
-    return scene.lab.send("/en/reports/new", form | fields)
+    return scene.lab.send("/en/claims/new", form | fields)
 
 
 def hidden(page: str) -> dict[str, str]:
@@ -107,23 +107,23 @@ def test_a_report_is_checked_shown_and_then_recorded(scene: Scene) -> None:
 
     kept = hidden(checked.text)
     assert kept.keys() == {"csrf", "model", "run", "rows"}
-    reported = scene.lab.send("/en/reports/new", kept | {"act": "report"}, content_type="multipart/form-data")
+    reported = scene.lab.send("/en/claims/new", kept | {"act": "report"}, content_type="multipart/form-data")
     assert reported.status_code == 303
     assert scene.counts() == (before[0] + 1, before[1] + 1, before[2], before[3] + 1)
     assert "uses reported 2" in scene.lab.read(reported.headers["Location"])
 
     fresh = scene.lab.read(reported.headers["Location"])
     assert "reported It is settled after the end of the quarter" in fresh
-    old = [scene.lab.read(f"/en/reports/{claim}") for claim in scene.quarter.claims]
+    old = [scene.lab.read(f"/en/claims/{claim}") for claim in scene.quarter.claims]
     assert "settled Settled with 2026-Q3" in old[0]
     assert "2026-Q3 use €72.00" in old[0]
     assert "a figure is missing Settled with 2026-Q3" in old[1]
     assert "Part of the price rests on figures that you have not declared." in old[1]
     assert "All of these uses are under licences without a price." in old[2]
-    assert scene.lab.read("/en/reports").count("a figure is missing") == 1
+    assert scene.lab.read("/en/claims").count("a figure is missing") == 1
 
     again = sent(scene, rows)
-    assert "This report is on record already" in text_of(again.text)
+    assert "This claim is on record already" in text_of(again.text)
     other = sent(scene, f"{heron}\t5\t{licence}\t2\n")
     assert other.status_code == 409
     assert "Other rows were reported for this run and this model already." in text_of(other.text)
@@ -163,7 +163,7 @@ def test_every_wrong_row_is_named_by_its_line(scene: Scene) -> None:
     assert scene.counts() == before
     assert "6 Zeilen sind falsch" in text_of(
         scene.lab.send(
-            "/de/reports/new",
+            "/de/claims/new",
             {
                 "model": scene.model,
                 "run": (io.BytesIO(scene.run), "run.json"),
@@ -199,10 +199,10 @@ def test_what_is_no_report_is_refused(scene: Scene) -> None:
 
 
 def test_only_labs_report_and_a_lab_needs_a_model(scene: Scene, person: Callable[..., Person]) -> None:
-    assert "Name a model first." in person(Role.LAB, "New").browser.read("/en/reports/new")
-    for address in ("/en/reports/new", "/en/declarations", "/en/costs"):
+    assert "Name a model first." in person(Role.LAB, "New").browser.read("/en/claims/new")
+    for address in ("/en/claims/new", "/en/declarations", "/en/costs"):
         assert person(Role.CREATOR, "Maker").browser.open(address).status_code == 403
-    assert scene.lab.client.post("/en/reports/new", data={"act": "report"}).status_code == 403  # no token
+    assert scene.lab.client.post("/en/claims/new", data={"act": "report"}).status_code == 403  # no token
 
 
 # -- declarations -------------------------------------------------------------------------------------------

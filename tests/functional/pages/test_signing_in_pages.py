@@ -253,7 +253,7 @@ def test_what_is_for_one_person_is_kept_by_no_cache(person: Callable[..., Person
 
 def test_signed_in_pages_lead_nobody_astray(person: Callable[..., Person]) -> None:
     anna = person()
-    page = anna.browser.open("/en/reports")
+    page = anna.browser.open("/en/claims")
 
     assert page.status_code == 403
     assert "Your account may not do this." in text_of(page.text)
