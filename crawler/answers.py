@@ -37,6 +37,10 @@ _RETRIES = urllib3.Retry(
 )
 
 
+class TooSlow(DownloadError):
+    """Something comes, but too little: asking the same again would only cost the same time again."""
+
+
 class Answer:
     """What an address answers with: status and headers at once, then the body, as it is sent."""
 
@@ -84,7 +88,7 @@ class Answer:
             found = self._arrived.get(timeout=max(seconds, 0.001))
         except queue.Empty:
             self.give_up()
-            raise DownloadError(
+            raise TooSlow(
                 f"{self.url} {trouble}: it was too slow, and was given up after {PATIENCE:.0f} s"
             ) from None
         if isinstance(

@@ -23,7 +23,7 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
-from crawler.answers import Answer
+from crawler.answers import Answer, TooSlow
 from crawler.connections import check_address, check_key, pool, user_agent
 from registry.core.errors import InvalidInput
 from registry.core.snapshots.licences import PREFIX
@@ -212,7 +212,7 @@ class Fetcher(FetcherInterface):
             try:
                 self._append(url, part, size, length)
                 return
-            except DownloadLengthMismatchError:
+            except (DownloadLengthMismatchError, TooSlow):
                 raise
             except DownloadError:
                 headway = part.is_file() and part.stat().st_size > size
@@ -233,6 +233,8 @@ class Fetcher(FetcherInterface):
                         f"{url} has more than the {limit} bytes that are signed"
                     )
                 out.write(chunk)
+                if size == limit:  # whoever has more to say is not listened to
+                    break
             out.flush()
             os.fsync(out.fileno())
 

@@ -56,13 +56,7 @@ def _slow_chunk(handler: BaseHTTPRequestHandler) -> None:
     _dripping(handler, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", repeat(b"x"))
 
 
-def _endless_end(handler: BaseHTTPRequestHandler) -> None:
-    """After the last chunk come fields, and no end of them."""
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ny\r\n0\r\n"
-    _dripping(handler, head, (b"X-%d: y\r\n" % i for i in count()))
-
-
-SLOW = [_slow_head, _slow_body, _slow_refusal, _slow_chunk, _endless_end]
+SLOW = [_slow_head, _slow_body, _slow_refusal, _slow_chunk]
 
 
 @pytest.mark.parametrize("slow", SLOW)
@@ -77,6 +71,22 @@ def test_a_mirror_that_is_slow_for_ever_holds_nobody_up(
     (note,) = result.notes
     assert mirror.url in note
     assert NAME in note
+
+
+def test_a_file_that_is_whole_is_not_waited_for(lab: Lab, registry: Registry, served: Served) -> None:
+    """After the last chunk come fields, and no end of them: nobody listens."""
+    (path,) = [path for path in registry.published_files().values() if path.name.endswith(NAME)]
+    data = path.read_bytes()
+
+    def endless_end(handler: BaseHTTPRequestHandler) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(data), data)
+        _dripping(handler, head, (b"X-%d: y\r\n" % i for i in count()))
+
+    with serve(registry.store) as mirror:
+        mirror.answers[NAME] = endless_end
+        notes = lab.sync(mirrors=[f"{mirror.url}/v1/snapshot"], root_sha256=registry.root_sha256).notes
+    assert not notes
+    assert not [path for path, _ in served.requests if path.endswith(NAME)]
 
 
 @pytest.mark.parametrize("name", ["metadata/timestamp.json", NAME])
