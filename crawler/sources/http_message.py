@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from crawler.sources.unpacking import NotUnpacked, packing_of, unpack
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_END = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*\r\n)*\s*")
+"""What may stand behind the last chunk: trailer fields (RFC 9112, 7.1.2)."""
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "brotli", "zstd": "zstd"}
 _MOST_CODINGS = 4
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -60,12 +62,17 @@ def _headers(head: bytes) -> tuple[tuple[str, str], ...]:
 
 
 def _joined(body: bytes) -> bytes:
-    """The chunks as one; a body that does not begin with a chunk is one already."""
+    """The chunks as one; a body that does not begin with a chunk is one already.
+
+    Something behind the last chunk would be read by programs that do not join, and by no other.
+    """
     pieces: list[bytes] = []
     at = 0
     while (found := _CHUNK.match(body, at)) is not None:
         size = int(found[1], 16)
         if size == 0:
+            if _END.fullmatch(body, found.end()) is None:
+                raise NotUnpacked("error.trailing-data")
             return b"".join(pieces)
         start = found.end()
         at = start + size + 2

@@ -20,6 +20,7 @@ import orjson
 
 from crawler.sources.attributes import AttributeLines
 from crawler.sources.base import Sample, Sink, Written
+from crawler.sources.json_names import has_twice
 from crawler.sources.metadata import METADATA, addresses_in, addresses_of_row, read_row, stated_columns
 from crawler.sources.places import Output, Place, Watch, codec_of, reading, state_of
 
@@ -104,12 +105,16 @@ class JsonLinesShard:
         key = str(name) if isinstance(name, (str, int)) and not isinstance(name, bool) else str(row + 1)
         if self.stated is not None:
             columns = stated_columns(tuple(record), self.stated)
+            if has_twice(body, columns.columns):
+                return Sample(row, key, line, len(line), gap="error.duplicate-key")
             codes, gap = read_row(record, columns)
             addresses = addresses_of_row(record, columns)
             return Sample(row, key, line, len(line), stated=codes, gap=gap, addresses=addresses)
         text = record.get(self.column)
         if not isinstance(text, str):
             return Sample(row, key, line, len(line), gap="error.no-text")
+        if has_twice(body, (self.column,)):
+            return Sample(row, key, line, len(line), gap="error.duplicate-key")
         return Sample(row, key, line, len(line), text=text, addresses=addresses_in(record))
 
 

@@ -256,13 +256,14 @@ def stated_in(sources: Sequence[Source]) -> str | None:
 
 
 def _try_columns(sources: Sequence[Source]) -> None:
-    """Ask of the first table now, before anything is done, whether it is clear what to compare."""
+    """Ask of the tables now, before anything is done, whether it is clear what to compare; in buckets, of the first."""
+    is_asked = False
     for source in sources:
         if isinstance(source, FileSource) and isinstance(source.shard, ParquetShard):
-            if (schema := _schema(source.shard)) is None:
-                continue  # it will be counted as broken
+            if (is_asked and source.shard.place.path is None) or (schema := _schema(source.shard)) is None:
+                continue  # one that cannot be read will be counted as broken
             source.shard.check_columns(schema)
-            return
+            is_asked = True
 
 
 def _schema(shard: ParquetShard) -> pa.Schema | None:

@@ -174,6 +174,10 @@ class _Captures:
             return "unchecked.revisit"
         if main.kind not in _CAPTURED and not self._metadata_only:
             return "unchecked.no-content"
+        if any("warc-segment-number" in record.fields for record in capture.records):
+            return (
+                "unchecked.no-content"  # a part of what was captured; the others are `continuation` records
+            )
         return None
 
     def _contents(self, capture: _Capture) -> Iterator[tuple[Record, Payload | None, Part]]:

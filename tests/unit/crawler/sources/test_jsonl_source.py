@@ -55,6 +55,18 @@ def test_whatever_the_file_every_line_is_an_item_and_no_byte_is_lost(
         (b'{"text": "\xff"}', "1", "error.malformed"),
         (b'{"text": "\\ud800"}', "1", "error.malformed"),
         (b'{"text": "T"} {"text": "U"}', "1", "error.malformed"),
+        (b'{"text": "U", "text": "T"}', "1", "error.duplicate-key"),
+        (b'{"text": "T", "id": "a", "text": "T"}', "a", "error.duplicate-key"),
+        (b'{"text": "U", "\\u0074ext": "T"}', "1", "error.duplicate-key"),
+        (b'{"\\u0074ex\\u0074": "U", "text": "T"}', "1", "error.duplicate-key"),
+        (b'{"text": "T", "x": {"text": 1, "text": 2}}', "1", "error.duplicate-key"),
+        (
+            b'{"text": "T", "x": {"text": 1}, "y": "text", "z": "\\u0041", "m": 12345678901234567890123}',
+            "1",
+            None,
+        ),
+        (b'{"text": "T", "text ": "U", "Text": "U"}', "1", None),
+        (b'{"text": "T", "a": "text", "b": ' + b"[" * 30 + b"]" * 30 + b"}", "1", None),
     ],
 )
 def test_a_line_has_its_key_or_the_reason_why_it_has_no_text(

@@ -169,13 +169,14 @@ def test_json_lines_state_each_for_itself(tmp_path: Path) -> None:
         "[1]",
         '{"url": "\\ud800"}',
         json.dumps({"url": "ftp://anna.example/"}),
+        '{"url": "https://other.example/", "url": "https://bert.example/"}',
     ]
     path.write_text("\n".join(lines))
     found = samples(path)
-    assert [s.key for s in found] == ["a", "2", "3", "4", "5", "6"]
+    assert [s.key for s in found] == ["a", "2", "3", "4", "5", "6", "7"]
     assert [s.stated for s in found[:2]] == [fingerprint_url(URL)] * 2
     assert gaps(found)[:4] == [None, None, "unchecked.no-address", "error.malformed"]
-    assert gaps(found)[4:] == ["error.malformed"] * 2
+    assert gaps(found)[4:] == ["error.malformed", "error.malformed", "error.duplicate-key"]
     assert found[0].raw == lines[0].encode() + b"\n"
 
 

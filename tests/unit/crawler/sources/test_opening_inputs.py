@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,6 +123,11 @@ def test_columns_are_tried_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has no column picture"):
         open_sources([table], column="picture")
     assert [s.format for s in open_sources([table], column=" image")] == ["parquet"]
+    write(tmp_path / "set/0.parquet", pa.table({"text": ["a"]}))
+    write(tmp_path / "set/1.parquet", b"broken")
+    write(tmp_path / "set/2.parquet", pa.table({"body": ["a"], "title": ["b"]}))
+    with pytest.raises(InvalidInput, match=r"2\.parquet: any of the columns body, title"):
+        open_sources([tmp_path / "set"])
     lines = write(tmp_path / "t.jsonl", b"")
     with pytest.raises(InvalidInput, match="one column"):
         open_sources([lines], column="a,b")
