@@ -204,7 +204,7 @@ def _facts(
     facts = _Facts(quarter, now, _taken(session, by_id), {}, defaultdict(set), set(), set(), set())
     for start in range(0, len(claims), _CHUNK):
         _add_lines(session, facts, {c.id: c for c in claims[start : start + _CHUNK]}, stated)
-    facts.uneven = _uneven(session, {pool for _, pool, _ in facts.pools})
+    facts.uneven = uneven_pools(session, {pool for _, pool, _ in facts.pools})
     agreements = {agreement for claim in claims for agreement, _ in claim.rows.values()}
     facts.held = _held(session, quarter, agreements)
     for key, agreement in licences.agreements_by_id(session, agreements).items():
@@ -265,7 +265,7 @@ def _add_lines(
             trail.others_minor += line.amount_minor
 
 
-def _uneven(session: Session, pools: Collection[int]) -> set[int]:
+def uneven_pools(session: Session, pools: Collection[int]) -> set[int]:
     """The pools of which lines and deductions together are not the total."""
     ids, found = sorted(pools), set[int]()
     deducted = SettlementPool.management_minor + SettlementPool.social_minor

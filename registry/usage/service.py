@@ -28,6 +28,7 @@ from registry.log import service as log
 from registry.notices import service as notices
 from registry.parties import service as parties
 from registry.usage import checks, rules
+from registry.usage.by_lab import LabUsage, usage_by_lab
 from registry.usage.changes import ChangesPage, changes_of_run
 from registry.usage.declarations import (
     Declare,
@@ -84,6 +85,7 @@ __all__ = [
     "ClaimRow",
     "Declaration",
     "Declare",
+    "LabUsage",
     "OwnClaim",
     "Run",
     "RunDetails",
@@ -119,6 +121,7 @@ __all__ = [
     "submit_claim",
     "submit_run",
     "unit_of",
+    "usage_by_lab",
     "uses_of_work",
     "works_reported",
     "works_reported_under",

@@ -90,9 +90,11 @@ def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
         "operator": [
             ("title_pages.show_all", _("Titles"), "title_pages."),
             ("operating.show", _("State"), "operating."),
+            reconciled,
         ],
         "auditor": [
             ("audit_pages.show", _("Audit"), "audit_pages."),
+            reconciled,
             ("log_pages.show", _("Public log"), "log_pages."),
             ("receipt_pages.show", _("Check a receipt"), "receipt_pages."),
         ],

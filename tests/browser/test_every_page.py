@@ -47,6 +47,7 @@ def story(server: Any) -> dict[str, Any]:
     with server.database.writing() as session:
         trade = open_trade(session, sources, clock)
         society = parties.register_party(session, parties.RegisterParty(Role.SOCIETY, "VG"), sources)
+        auditor = parties.register_on_server(session, parties.RegisterParty(Role.AUDITOR, "Audit"), sources)
         quarter = go_through(trade, parties.actor_of(society))  # and the clock is at now
         work = register(session, trade.anna, sources, "Clouds", content=fingerprint_image(png(21)))
         free = register(session, trade.anna, sources, "Dunes", content=fingerprint_image(png(22)))
@@ -67,6 +68,7 @@ def story(server: Any) -> dict[str, Any]:
         "rival": trade.bert,
         "lab": trade.lab,
         "society": parties.actor_of(society),
+        "auditor": parties.actor_of(auditor),
     }
     with server.database.writing() as session:
         cookies = {
@@ -78,6 +80,7 @@ def story(server: Any) -> dict[str, Any]:
         "work": format_id("work", work.public_id),
         "contested": format_id("work", contested.public_id),
         "claim": format_id("claim", claim),
+        "reporter": format_id("party", trade.lab.public_id),
         "member": format_id("party", trade.anna.public_id),
         "period": period,
         "settlement": settlement,
@@ -161,6 +164,7 @@ PAGES = (
     *(("lab", page) for page in ("/requests", "/requests/new?basket=1", "/requests/{answered}")),
     *(("maker", page) for page in ("/requests", "/requests/{asked}")),
     *(("society", page) for page in ("/uses", "/reconciliation?period={quarter}")),
+    ("auditor", "/reconciliation?period={quarter}&lab={reporter}"),
     *(
         ("society", page)
         for page in ("/mandates", "/works", "/works?owner={member}", "/statements?party={member}")

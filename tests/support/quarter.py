@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Session
+
 from registry.base.actor import Actor
 from registry.core.ids import format_id
 from registry.core.records.runs import Counts
@@ -128,3 +131,15 @@ def _pay(trade: Trade) -> None:
     (payment,) = payouts.payouts_in(session, run)
     amount = remuneration.decimal(payment.amount_minor, "EUR")
     take_reply(session, trade.operator, booked(("DBIT", payment.end_to_end_id, amount)), sources)
+
+
+def without_safeguards(session: Session) -> None:
+    """Let statement lines be changed, as somebody could who has the database."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sql("ALTER TABLE statement_line DISABLE TRIGGER USER"))
+        return
+    names = session.scalars(
+        sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'statement_line'")
+    ).all()
+    for name in names:
+        session.execute(sql(f'DROP TRIGGER "{name}"'))

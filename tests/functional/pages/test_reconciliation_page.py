@@ -21,7 +21,7 @@ from registry.remuneration import service as remuneration
 from registry.remuneration.reconciliation import Reconciliation, reconcile
 from tests.factories import Clock, make_actor
 from tests.support.browsing import Browser, signed_in
-from tests.support.quarter import Quarter, go_through
+from tests.support.quarter import Quarter, go_through, without_safeguards
 from tests.support.usage import open_trade, row
 
 Person = Any
@@ -104,7 +104,7 @@ def test_nobody_sees_what_is_not_theirs(scene: Scene, person: Callable[..., Pers
     text = stranger.read(f"/en/reconciliation?period={scene.quarter.period}")
     assert "No claim names a work of your members in this quarter." in text
     assert "A lab" not in text
-    for role in (Role.CREATOR, Role.LAB, Role.OPERATOR):
+    for role in (Role.CREATOR, Role.LAB):
         assert person(role, role).browser.open("/en/reconciliation").status_code == 403
         assert person(role, role).browser.open("/en/reconciliation.csv").status_code == 403
 
@@ -113,7 +113,7 @@ def test_what_the_registry_gets_wrong_is_a_fault(scene: Scene, database: Databas
     """As somebody with the database might do it: the triggers that forbid it are off."""
     assert not any(claim.is_fault for claim in scene.reconciled().claims)
     with database.writing() as session:
-        _without_safeguards(session)
+        without_safeguards(session)
         session.execute(sql("UPDATE statement_line SET amount_minor = amount_minor + 1 WHERE id = 1"))
     (wrong,) = [claim for claim in scene.reconciled().claims if claim.is_fault]
     assert wrong.findings[0] == "sum"
@@ -122,17 +122,6 @@ def test_what_the_registry_gets_wrong_is_a_fault(scene: Scene, database: Databas
     (wrong,) = [claim for claim in scene.reconciled().claims if claim.is_fault]
     assert wrong.findings[0] == "missing"
     assert "Write to the operator of this registry" in scene.society.read("/en/reconciliation?period=2026-Q3")
-
-
-def _without_safeguards(session: Any) -> None:
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sql("ALTER TABLE statement_line DISABLE TRIGGER USER"))
-        return
-    names = session.scalars(
-        sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'statement_line'")
-    ).all()
-    for name in names:
-        session.execute(sql(f'DROP TRIGGER "{name}"'))
 
 
 def test_what_waits_says_for_what(scene: Scene, database: Database) -> None:
