@@ -8,7 +8,7 @@ does not have the expected shape is `Corrupt`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from registry.core.errors import Corrupt
 from registry.core.matching import ListColumns
+
+_Number = TypeVar("_Number", np.uint8, np.uint32, np.uint64)
 
 
 def _list_schema(width: int) -> Any:
@@ -55,9 +57,9 @@ def read_list(path: Path, rows: int, width: int) -> ListColumns:
     batch = _read(path, _list_schema(width), rows)
     return ListColumns(
         codes=_bytes(batch.column(0), rows, width),
-        work_rows=_numbers(batch.column(1)),
-        kinds=_numbers(batch.column(2)),
-        aux=_numbers(batch.column(3)),
+        work_rows=_numbers(batch.column(1), np.uint32),
+        kinds=_numbers(batch.column(2), np.uint8),
+        aux=_numbers(batch.column(3), np.uint64),
     )
 
 
@@ -72,8 +74,7 @@ def write_works(
 def read_works(path: Path, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.bool_]]:
     """Map the works table: ids (rows, 16), terms rows, and which works are withdrawn."""
     batch = _read(path, _WORKS_SCHEMA, rows)
-    withdrawn: NDArray[np.bool_] = batch.column(2).to_numpy(zero_copy_only=False)
-    return _bytes(batch.column(0), rows, 16), _numbers(batch.column(1)), withdrawn
+    return _bytes(batch.column(0), rows, 16), _numbers(batch.column(1), np.uint32), _bits(batch.column(2))
 
 
 def _fixed(values: NDArray[np.uint8]) -> Any:
@@ -112,6 +113,16 @@ def _bytes(column: Any, rows: int, width: int) -> NDArray[np.uint8]:
     return flat[start : start + rows * width].reshape(rows, width)
 
 
-def _numbers(column: Any) -> NDArray[Any]:
-    values: NDArray[Any] = column.to_numpy(zero_copy_only=True)
-    return values
+def _numbers(column: Any, kind: type[_Number]) -> NDArray[_Number]:
+    """The column where it lies. Arrow's own `to_numpy` loads pandas, if it is there, for ten times the work."""
+    if not len(column):
+        return np.empty(0, kind)
+    return np.frombuffer(column.buffers()[1], kind)[column.offset : column.offset + len(column)]
+
+
+def _bits(column: Any) -> NDArray[np.bool_]:
+    if not len(column):
+        return np.empty(0, np.bool_)
+    flat = np.frombuffer(column.buffers()[1], np.uint8)
+    bits = np.unpackbits(flat, count=column.offset + len(column), bitorder="little")
+    return bits[column.offset :].view(np.bool_)
