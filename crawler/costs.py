@@ -59,28 +59,55 @@ def ask(
 
 
 def lines(answer: Mapping[str, Any]) -> list[str]:
-    """The answer for people: what is due under which licence, what waits for a figure, what has no offer."""
-    found = []
+    """The answer for people: what is due in all, and under which licence for what; and which works have no offer."""
+    found = [_headline(answer)]
     for licence in answer["licences"]:
-        free = licence["currency"] is None
-        price = "free of charge" if free else f"{licence['total']} {licence['currency']}"
-        found.append(f"{licence['licence']}: {price} for {words.amount(licence['works'], 'work')}")
-        found += [f"    {_component(each, licence['currency'])}" for each in licence["components"]]
-    for reason, count in sorted(
-        Counter(each["reason"] for each in answer["works"] if each["reason"]).items()
-    ):
+        works = words.amount(licence["works"], "work")
+        if (currency := licence["currency"]) is None:
+            found += ["", f"{works}, free of charge: {licence['licence']}"]
+            continue
+        found += ["", f"{works} for {licence['total']} {currency}: {licence['licence']}"]
+        rows = [_component(each, currency) for each in licence["components"]]
+        width = max((len(price) for price, _ in rows), default=0)
+        found += [f"    {price:>{width}}  {what}" for price, what in rows]
+    reasons = Counter(each["reason"] for each in answer["works"] if each["reason"])
+    if reasons:
+        found.append("")
+    for reason, count in sorted(reasons.items()):
         found.append(f"{words.amount(count, 'work')} without a price: {_REASONS.get(reason, reason)}")
     return found
 
 
-def _component(component: Mapping[str, Any], currency: str) -> str:
-    if component["amount_minor"] is None:
-        least = component["minimum_minor"]
-        floor = f", at least {words.money(least, currency)}" if least else ""
-        return f"{component['type']}: depends on your {component['figure']}{floor}"
-    return f"{component['type']}: {component['amount']} {currency}"
+def figures_missing(answer: Mapping[str, Any]) -> list[str]:
+    """The figures that the lab has to give before all of it has a price."""
+    components = (each for licence in answer["licences"] for each in licence["components"])
+    return sorted({each["figure"] for each in components if each["amount_minor"] is None})
 
 
+def _headline(answer: Mapping[str, Any]) -> str:
+    totals = [words.money(minor, currency) for currency, minor in sorted(answer["totals"].items())]
+    if figures_missing(answer):
+        known = " and ".join(totals) or "nothing that is known yet"
+        return f"In a quarter: {known}, and what depends on your figures"
+    return f"In a quarter: {' and '.join(totals) or 'nothing to pay'}"
+
+
+def _component(component: Mapping[str, Any], currency: str) -> tuple[str, str]:
+    """What one component of a tariff comes to, and for what that is."""
+    what = _COMPONENTS.get(component["type"], component["type"].replace("_", " "))
+    if component["amount_minor"] is not None:
+        return f"{component['amount']} {currency}", what
+    least = component["minimum_minor"]
+    return "?", f"{what}, at least {words.money(least, currency)}" if least else what
+
+
+_COMPONENTS = {
+    "per_unit": "for what is used, piece by piece",
+    "flat_per_period": "flat for the quarter",
+    "per_model_version": "for each version of a model",
+    "revenue_share": "as a share of your net income",
+    "downstream_share": "as a share of what others earn with the output",
+}
 _REASONS = {
     "no-offer": "nobody offers them for this; ask their makers for terms (POST /v1/requests)",
     "contested": "two claim to be their maker",

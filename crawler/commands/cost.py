@@ -48,7 +48,7 @@ def cost(
     recorded.
     """
     from crawler.client import Client
-    from crawler.costs import ask, lines, works_of_run
+    from crawler.costs import ask, figures_missing, lines, works_of_run
 
     told = {
         "net_income": net_income,
@@ -64,5 +64,6 @@ def cost(
         return
     for line in lines(answer):
         click.echo(line)
-    if any(c["amount_minor"] is None for each in answer["licences"] for c in each["components"]):
-        note("Say what you expect to declare, and the rest is priced too: see --help.")
+    if missing := figures_missing(answer):
+        options = ", ".join(f"--{figure.replace('_', '-')}" for figure in missing)
+        note(f"\nSay what you expect to declare, and the rest has a price too: {options}")

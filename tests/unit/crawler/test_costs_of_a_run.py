@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
 
+from crawler import costs
 from crawler.cli import cli
+from crawler.commands.cost import cost
 from crawler.costs import works_of_run
 from crawler.engines.local import run_filter
 from registry.core.errors import InvalidInput, VerificationFailed
+from registry.core.tariffs import Component, Figure
 from tests.unit.crawler import lab
 from tests.unit.crawler.answering import Answer, Asked, serving
 
@@ -84,13 +87,35 @@ def test_the_answer_in_words(finished_run: Path) -> None:
     with serving(lambda asked: Answer(200, ANSWER)) as server:
         result = run_command(finished_run, server.url)
     assert result.stdout.splitlines() == [
-        "offer_x: 10.40 EUR for 2 works",
-        "    per_unit: 0.40 EUR",
-        "    revenue_share: depends on your net_income, at least 5.00 EUR",
-        "offer_y@1: free of charge for 1 work",
+        "In a quarter: 10.40 EUR, and what depends on your figures",
+        "",
+        "2 works for 10.40 EUR: offer_x",
+        "    0.40 EUR  for what is used, piece by piece",
+        "           ?  as a share of your net income, at least 5.00 EUR",
+        "",
+        "1 work, free of charge: offer_y@1",
+        "",
         "1 work without a price: nobody offers them for this; ask their makers for terms (POST /v1/requests)",
     ]
-    assert "Say what you expect to declare" in result.stderr
+    assert "Say what you expect to declare, and the rest has a price too: --net-income\n" in result.stderr
+
+
+def test_every_component_and_figure_has_its_words() -> None:
+    assert costs._COMPONENTS.keys() == {kind.TYPE for kind in get_args(Component)}
+    options = {option for param in cost.params for option in param.opts}
+    assert {f"--{figure.replace('_', '-')}" for figure in Figure} <= options
+
+
+def test_nothing_to_pay_is_said_so(finished_run: Path) -> None:
+    free = ANSWER | {"totals": {}, "licences": ANSWER["licences"][1:], "works": []}
+    with serving(lambda asked: Answer(200, free)) as server:
+        result = run_command(finished_run, server.url)
+    assert result.stdout.splitlines() == [
+        "In a quarter: nothing to pay",
+        "",
+        "1 work, free of charge: offer_y@1",
+    ]
+    assert result.stderr == ""
 
 
 def test_an_answer_that_is_none_is_refused(finished_run: Path) -> None:
