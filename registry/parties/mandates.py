@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role, Scope
@@ -16,7 +16,7 @@ from registry.base.clock import Sources
 from registry.base.paging import DEFAULT_LIMIT, Page, paginate
 from registry.base.periods import whole_second
 from registry.core.errors import Forbidden, InvalidInput, NotFound
-from registry.core.ids import format_id
+from registry.core.ids import format_id, parse_id
 from registry.parties import rules
 from registry.parties.accounts import own_party, party_by_public_id
 from registry.parties.models import Mandate, MandateVersion, Party
@@ -112,6 +112,69 @@ def list_mandates(
     check_scopes(actor, _ACCOUNT)
     mine = or_(Mandate.principal_id == actor.party_id, Mandate.agent_id == actor.party_id)
     return paginate(session, select(Mandate).where(mine), Mandate, after, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Some of the mandates that an agent holds, the newest first, and how many there are."""
+
+    items: Sequence[Mandate]
+    found: int
+    """That have the words that were looked for."""
+    members: int
+    """Principals of those that are not over, each once."""
+    next: bytes | None
+
+
+def held_mandates(
+    session: Session,
+    agent: Actor,
+    now: datetime,
+    limit: int,
+    words: str = "",
+    before: bytes | None = None,
+) -> Held:
+    """The mandates that the agent was given, by name or number of who gave them; from the one before `before` on."""
+    check_scopes(agent, _ACCOUNT)
+    mine = Mandate.agent_id == agent.party_id
+    query = select(Mandate).where(mine)
+    for word in words.split()[:10]:
+        query = query.where(_names(word))
+    found = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    if before is not None:
+        last = select(Mandate.id).where(mine, Mandate.public_id == before).scalar_subquery()
+        query = query.where(Mandate.id < last)
+    items = session.scalars(query.order_by(Mandate.id.desc()).limit(limit + 1)).unique().all()
+    in_force = (
+        select(func.count(Mandate.principal_id.distinct()))
+        .join(MandateVersion, MandateVersion.mandate_id == Mandate.id)
+        .where(
+            mine,
+            MandateVersion.superseded_at.is_(None),
+            or_(MandateVersion.valid_to.is_(None), MandateVersion.valid_to > now),
+        )
+    )
+    shown = items[:limit]
+    more = shown[-1].public_id if len(items) > limit else None
+    return Held(shown, found, session.scalar(in_force) or 0, more)
+
+
+def _names(word: str) -> ColumnElement[bool]:
+    """A word of the principal's name, or its number."""
+    try:
+        number = parse_id("party", word)
+    except InvalidInput:
+        named = select(Party.id).where(Party.name.icontains(word, autoescape=True))
+    else:
+        named = select(Party.id).where(Party.public_id == number)
+    return Mandate.principal_id.in_(named)
+
+
+def given_mandates(session: Session, principal: Actor, limit: int) -> Sequence[Mandate]:
+    """The mandates that somebody has given, the newest first."""
+    check_scopes(principal, _ACCOUNT)
+    query = select(Mandate).where(Mandate.principal_id == principal.party_id).order_by(Mandate.id.desc())
+    return session.scalars(query.limit(limit)).unique().all()
 
 
 def acting_for(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from registry.base.actor import Role
@@ -13,7 +10,7 @@ from registry.base.context import reading, sources, writing
 from registry.core.errors import InvalidInput, NotFound
 from registry.core.ids import parse_id
 from registry.parties import rules, service
-from registry.parties.models import Mandate, Party
+from registry.parties.mandates_table import mandates_csv
 from registry.parties.rules import May, Repertoire
 from registry.web.forms import Form
 from registry.web.furniture import Pages
@@ -21,6 +18,9 @@ from registry.web.i18n import gettext as _
 from registry.web.visitors import current_visitor, signed_in
 
 blueprint = Pages("mandates", "registry.parties")
+
+_LISTED = 50
+_GIVEN = 200
 
 
 @blueprint.get("/mandates")
@@ -75,19 +75,29 @@ def _repertoire(form: Form) -> Repertoire:
 
 def _page(form: Form) -> str:
     me, now = current_visitor(), sources().now()
+    words, before = request.args.get("q", "").strip()[:200], request.args.get("before")
     with reading() as session:
-        mandates = service.list_mandates(session, me.actor, limit=500).items
-        given = [m for m in mandates if m.principal_id == me.actor.party_id]
-        held = [m for m in mandates if m.agent_id == me.actor.party_id]
+        number = parse_id("mandate", before) if before else None
         return render_template(
             "parties/mandates.html",
             form=form,
-            given=given,
-            held=held,
-            members=_members(held, now),
+            given=service.given_mandates(session, me.actor, _GIVEN),
+            held=service.held_mandates(session, me.actor, now, _LISTED, words, number),
+            words=words,
+            before=before,
             now=now,
             actions=_actions(),
         )
+
+
+@blueprint.get("/mandates.csv")
+@signed_in(Role.CREATOR, Role.SOCIETY)
+def table() -> Response:
+    """All mandates that I hold, as a table."""
+    with reading() as session:
+        text = mandates_csv(session, current_visitor().actor, sources().now())
+    headers = {"Content-Disposition": 'attachment; filename="mandates.csv"'}
+    return Response(text, content_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
 def _actions() -> dict[str, str]:
@@ -97,14 +107,3 @@ def _actions() -> dict[str, str]:
         May.WITHDRAW: _("withdraw works"),
         May.COLLECT: _("read statements and collect money"),
     }
-
-
-def _members(held: Sequence[Mandate], now: datetime) -> list[tuple[Party, set[May]]]:
-    """Whose whole repertoire somebody acts for now, each once, and what all mandates together permit."""
-    found: dict[bytes, tuple[Party, set[May]]] = {}
-    for mandate in held:
-        current = mandate.current
-        if current.repertoire.get("all") and (current.valid_to is None or current.valid_to > now):
-            _, may = found.setdefault(mandate.principal.public_id, (mandate.principal, set()))
-            may |= {May(action) for action in current.may}
-    return list(found.values())

@@ -93,7 +93,7 @@ def test_a_mandate_is_given_seen_by_both_and_ended(person: Callable[..., Person]
     assert "Ended" in anna.browser.read("/en/mandates")
 
 
-def test_a_member_stands_once_with_all_that_their_mandates_permit(person: Callable[..., Person]) -> None:
+def test_each_mandate_leads_to_what_it_lets_the_society_see(person: Callable[..., Person]) -> None:
     anna, society = person(), person(Role.SOCIETY, "VG Musterkunst")
     anna.browser.open("/en/mandates")
     for may in ("register", "collect"):
@@ -102,7 +102,11 @@ def test_a_member_stands_once_with_all_that_their_mandates_permit(person: Callab
     links = re.findall(
         r'href="/en/(works\?owner|statements\?party)=', society.browser.open("/en/mandates").text
     )
-    assert links == ["works?owner", "statements?party"]
+    assert links == ["statements?party", "works?owner"]  # the newest first
+    assert "No mandate has these words." in society.browser.read("/en/mandates?q=Nobody")
+    assert "1 person, the newest mandate first." in society.browser.read(f"/en/mandates?q={anna.id}")
+    table = society.browser.open("/en/mandates.csv").text.splitlines()
+    assert [line.split(",")[3:5] for line in table[1:]] == [["collect", "all"], ["register", "all"]]
 
 
 @pytest.mark.parametrize(
