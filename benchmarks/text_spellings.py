@@ -12,15 +12,16 @@ import argparse
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks._measuring import machine
-from benchmarks._texts import excerpt, page_around, read_texts
+from benchmarks._texts import Text, excerpt, page_around, read_texts
 from registry.core.decisions import Grade
 from registry.core.fingerprints import WINNOW32, Fingerprint, fingerprint_text
+from registry.core.fingerprints.text_disguises import DISGUISED
 from registry.core.matching import Matcher, by_algorithm, lists_of
 
 AROUND = 500
@@ -65,28 +66,38 @@ def main() -> None:
         )
         return
     novels = [text for text in read_texts(asked.texts) if text.long and text.language == "de"]
-    rows = [(n, n, WINNOW32, "whole", _code(novel.text).code, 0) for n, novel in enumerate(novels)]
-    matcher = Matcher(lists_of(by_algorithm(rows)))
     print(f"machine    {machine()}; {asked.trials} excerpts each, {len(novels)} novels")
-    print(f"{'found, in %':<36}" + "".join(f"{length:>5} words" for length in LENGTHS))
-    for name, spelled in SPELLINGS.items():
-        shares = []
+    print_found(SPELLINGS, novels, asked.trials)
+
+
+def print_found(rewritten: Mapping[str, Callable[[str], str]], novels: Sequence[Text], trials: int) -> None:
+    """How many excerpts are found if one of these things is done to them, a line each; of how many pages notes tell."""
+    rows = [(n, n, WINNOW32, "whole", _codes(novel.text)[0].code, 0) for n, novel in enumerate(novels)]
+    matcher = Matcher(lists_of(by_algorithm(rows)))
+    print(f"{'found, in %':<52}" + "".join(f"{length:>5} words" for length in LENGTHS) + "  disguised")
+    for name, rewrite in rewritten.items():
+        shares, told = [], 0
         for length in LENGTHS:
             chance = np.random.default_rng(length)
             found = 0
-            for _ in range(asked.trials):
+            for _ in range(trials):
                 work, host = (int(n) for n in chance.permutation(len(novels))[:2])
-                passage = spelled(excerpt(novels[work], length, chance))
+                passage = rewrite(excerpt(novels[work], length, chance))
                 page = page_around(passage, novels[host], AROUND, chance)
-                (matches,) = matcher.match([[_code(page)]])
+                codes, is_told = _codes(page)
+                (matches,) = matcher.match([[codes]])
+                told += is_told
                 found += any(m.work_row == work and m.grade >= Grade.MATCH for m in matches)
-            shares.append(100 * found / asked.trials)
-        print(f"{name:<36}" + "".join(f"{share:>11.1f}" for share in shares))
+            shares.append(100 * found / trials)
+        shares.append(100 * told / trials / len(LENGTHS))
+        print(f"{name:<52}" + "".join(f"{share:>11.1f}" for share in shares), flush=True)
 
 
-def _code(text: str) -> Fingerprint:
-    (code,) = (f for f in fingerprint_text(text).fingerprints if f.algorithm == WINNOW32)
-    return code
+def _codes(text: str) -> tuple[Fingerprint, bool]:
+    """The fingerprints of a text, and whether it is said that they mean little."""
+    found = fingerprint_text(text)
+    (code,) = (f for f in found.fingerprints if f.algorithm == WINNOW32)
+    return code, DISGUISED in found.notes
 
 
 if __name__ == "__main__":

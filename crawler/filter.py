@@ -56,6 +56,7 @@ from registry.core.fingerprints.algorithms import (
     SHA256,
     SOURCE_URL,
 )
+from registry.core.fingerprints.text_disguises import DISGUISED, is_disguised
 from registry.core.matching import Match
 from registry.core.records.claims import How
 from registry.core.signals import Media, Subject, embedded
@@ -79,7 +80,8 @@ _GAPS: tuple[tuple[type[errors.InvalidInput], str], ...] = (
 _LAST = frozenset({ANCHORS256, DEEP256})
 """Codes of parts of pictures: the dearest to make and to search for."""
 _Codes = Sequence[Fingerprint]
-_LOW_QUALITY = "image.low-quality"
+_NOTES = {"image.low-quality": "unchecked.low-quality", DISGUISED.code: "unchecked.disguised"}
+"""What is said of an item's codes that makes it a gap that nothing is found by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,8 @@ def _of_text(
     if isinstance(codes, errors.InvalidInput):
         return Reading(None, hashlib.sha256(data).hexdigest(), gap=_gap(codes))
     later = ((len(codes), LaterSignature(partial(signature_of, text))),) if lazy else ()
-    return Reading("text", codes[0].code.hex(), codes, later=later)
+    gap = _NOTES[DISGUISED.code] if is_disguised(text) else None
+    return Reading("text", codes[0].code.hex(), codes, gap, later=later)
 
 
 def _with_lazy_signature(reading: Reading) -> Reading:
@@ -322,8 +325,7 @@ def _read_part(part: Part, limits: Limits, deep: bool, exact_decode: bool) -> Re
         found = look_up_bytes(part.data, limits=limits, deep=deep, exact_decode=exact_decode)
     except errors.InvalidInput as error:
         return Reading(None, hashlib.sha256(part.data).hexdigest(), gap=_gap(error))
-    faint = any(note.code == _LOW_QUALITY for note in found.notes)
-    gap = "unchecked.low-quality" if faint else None
+    gap = next((_NOTES[note.code] for note in found.notes if note.code in _NOTES), None)
     later = ((len(found.fingerprints), found.later),) if found.later else ()
     return Reading(found.media, _sha256_of(found.fingerprints), found.fingerprints, gap, later=later)
 

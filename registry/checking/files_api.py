@@ -22,7 +22,8 @@ from registry.core.fingerprints.digests import digests
 
 MAX_FILES: Final = 20
 _MAX_NAME: Final = 200
-_FAINT: Final = "image.low-quality"
+_NOTES: Final = {"image.low-quality": "unchecked.low-quality", "text.disguised": "unchecked.disguised"}
+"""Of a file that cannot be compared by its codes, why."""
 """The note on a picture so worn that not finding it says nothing."""
 _GAPS: Final[tuple[tuple[type[InvalidInput], str], ...]] = (
     (Undecodable, "error.undecodable"),
@@ -117,9 +118,9 @@ def _read(name: str, data: bytes) -> _File:
     except InvalidInput as error:
         gap = next(reason for kind, reason in _GAPS if isinstance(error, kind))
         return _File(name, digest, digests(data), Gap(gap), error.message)
-    faint = next((note for note in found.notes if note.code == _FAINT), None)
-    if faint is not None:
-        return _File(name, digest, found.fingerprints, Gap("unchecked.low-quality"), faint.message)
+    note = next((note for note in found.notes if note.code in _NOTES), None)
+    if note is not None:
+        return _File(name, digest, found.fingerprints, Gap(_NOTES[note.code]), note.message)
     return _File(name, digest, found.fingerprints)
 
 

@@ -16,6 +16,7 @@ from registry.core.fingerprints import (
     WINNOW32,
     FileFingerprints,
 )
+from registry.core.fingerprints.text_disguises import DISGUISED
 from registry.core.matching import MIN_WORDS, Match
 from registry.web.fingerprint_svg import Cells, cells
 from registry.web.i18n import gettext as _
@@ -65,6 +66,8 @@ def answer_for(name: str, found: FileFingerprints, checked: Checked) -> Answer:
         lines = (_likeness(matches[0][1]), *lines)
     elif not is_text and not codes:
         lines = (_no_fingerprint(found), *lines)
+    elif DISGUISED in found.notes:
+        lines = (_disguised(), *lines)
     return Answer(
         file=name,
         media=found.media,
@@ -235,6 +238,12 @@ def how_seen(variant: str) -> str:
         "part_mirrored": _("a mirrored part of it, or turned, or part of something larger"),
     }[change]
     return _("%(turned)s, compared without its border", turned=words) if frame == TRIMMED else words
+
+
+def _disguised() -> str:
+    return _(
+        "Within its words stand letters of other alphabets, or invisible ones: that nothing was found says little."
+    )
 
 
 def _no_fingerprint(found: FileFingerprints) -> str:

@@ -231,6 +231,10 @@ def note_in_words(code: str) -> str:
             "This picture is very regular. It is compared by outlines and colours; strongly altered copies may be "
             "missed."
         ),
+        "text.disguised": _(
+            "Within its words stand letters of other alphabets, or invisible ones. Copies with the usual letters will "
+            "not be recognised."
+        ),
     }.get(code, _("Some fingerprints could not be made of this file."))
 
 

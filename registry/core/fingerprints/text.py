@@ -11,6 +11,7 @@ from registry.core.errors import InvalidInput, TooLarge, TooShort, Undecodable
 from registry.core.fingerprints.algorithms import MINHASH128, WINNOW32
 from registry.core.fingerprints.digests import digests, sha256_of
 from registry.core.fingerprints.model import DEFAULT_LIMITS, WHOLE, FileFingerprints, Fingerprint, Limits
+from registry.core.fingerprints.text_disguises import DISGUISED, is_disguised
 from registry.core.fingerprints.text_engines import many_codes
 from registry.core.fingerprints.winnow_records import GUARANTEED
 
@@ -28,7 +29,8 @@ def fingerprint_text(
     data = _utf8(text) if raw is None else raw
     if (refusal := _too_large(data, limits)) is not None:
         raise refusal
-    made = many_codes([text.encode("utf-8", "surrogatepass")])
+    encoded = text.encode("utf-8", "surrogatepass")
+    made = many_codes([encoded])
     ((passages, length),), (signature,) = made.stored_fingerprints(), made.stored_signatures()
     if (too_short := _too_short(length)) is not None:
         raise too_short
@@ -42,6 +44,7 @@ def fingerprint_text(
         "text/plain",
         len(data),
         codes,
+        (DISGUISED,) if is_disguised(encoded) else (),
         facts=MappingProxyType({"characters": len(text), "normalised_bytes": length}),
     )
 

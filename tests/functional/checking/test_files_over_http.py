@@ -19,6 +19,7 @@ from registry.base.settings import Settings
 from tests.functional.checking.test_check_over_http import offer, register
 from tests.functional.conftest import Account, Client
 from tests.support.pictures import png
+from tests.unit.crawler import lab
 
 Make = Callable[..., Account]
 TERMS = {"purpose": "train_genai", "policy": "consent-first"}
@@ -70,6 +71,7 @@ def test_what_cannot_be_read_is_never_kept(client: Client, account: Make) -> Non
         b"": "error.undecodable",
         png(1)[:200]: "error.undecodable",
         b"short": "unchecked.too-short",
+        lab.prose(1).replace("a", "а").encode(): "unchecked.disguised",  # Cyrillic
         b"\x00\x01\x02\x03" * 200: "error.",
     }
     answer = send(client, account(Role.LAB), *unreadable, png(4), terms={"policy": "eu-art4"})

@@ -35,6 +35,7 @@ SMALL: dict[str, str] = {
     "snapshot_sync": "20000",
     "spark_digests": "--rows 20000 --registered 20000 --matches 10",
     "text_accuracy": "--trials 2 --peer-trials 1",
+    "text_disguises": "--trials 1",
     "text_filter": "--passages 2000 --signatures 2000 --documents 20 --rounds 1",
     "text_phrases": "--most 3",
     "text_signature": "--documents 10 --rounds 1",

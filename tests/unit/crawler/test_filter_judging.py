@@ -33,6 +33,7 @@ def _sample(raw: bytes, text: str | None = None, gap: str | None = None) -> Samp
         (b"\x00\x01\x02" * 50, "error.undecodable"),
         (lab.pixel_bomb(), "error.too-large"),
         (b"Too short.", "unchecked.too-short"),
+        (lab.prose(1).replace("a", "а").encode(), "unchecked.disguised"),  # Cyrillic
         (lab.encoded(lab.picture(1).resize((1, 1)).resize((64, 64))), "unchecked.low-quality"),
         (lab.encoded(lab.picture(1)), None),
         (lab.prose(1).encode(), None),
