@@ -152,9 +152,8 @@ class Database:
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._write = sessionmaker(writer, expire_on_commit=False)
         reader, single = self.engine, self.engine.execution_options(sqlite_begin=None)
-        if (
-            self.engine.dialect.name == "postgresql"
-        ):  # whose usual transactions see what others commit meanwhile
+        if self.engine.dialect.name == "postgresql":
+            # Its usual transactions see what others commit meanwhile.
             reader = reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             single = single.execution_options(isolation_level="AUTOCOMMIT")
         self._read = sessionmaker(reader, expire_on_commit=False, info={_SINGLE: single})

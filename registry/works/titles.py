@@ -157,9 +157,8 @@ def _search(session: Session, codes: Sequence[Sequence[Fingerprint]]) -> list[li
     known = _known_to(session)
     begun = session.get_transaction()
     with known.lock:
-        if (
-            session.info.get(_OWN) is not begun
-        ):  # so far it has recorded nothing: all that it sees is committed
+        if session.info.get(_OWN) is not begun:
+            # So far it has recorded nothing: all that it sees is committed.
             _learn(session, known)
             session.info[_OWN] = begun
         found = known.index.search(codes)
