@@ -183,13 +183,17 @@ def note(text: str) -> None:
 
 
 def _folded(text: str, out: TextIO) -> str:
-    """Folded between words for a terminal; one line for programs."""
+    """Folded between words for a terminal, what follows a little further in; for programs as it is."""
     if not out.isatty():
         return text
     width = shutil.get_terminal_size().columns
-    return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-        for line in text.split("\n")
+    return "\n".join(_fold(line, width) for line in text.split("\n"))
+
+
+def _fold(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())] + "  "
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.base import Command, api_key_option, emit, examples, json_option, note, server_option
+from crawler.commands.base import (
+    Command,
+    api_key_option,
+    emit,
+    examples,
+    json_option,
+    note,
+    say,
+    server_option,
+)
 
 _FIGURE = click.IntRange(0, 10**15)
 
@@ -62,8 +71,7 @@ def cost(
     if as_json:
         emit(answer)
         return
-    for line in lines(answer):
-        click.echo(line)
+    say("\n".join(lines(answer)))
     if missing := figures_missing(answer):
         options = ", ".join(f"--{figure.replace('_', '-')}" for figure in missing)
         note(f"\nSay what you expect to declare, and the rest has a price too: {options}")

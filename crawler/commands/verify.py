@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.base import Command, emit, examples, json_option, snapshot_option
+from crawler.commands.base import Command, emit, examples, json_option, say, snapshot_option
 from registry.core.tlog.notes import VerifierKey
 
 
@@ -40,10 +40,8 @@ def verify(run: Path, snapshot: Path | None, papers_only: bool, key: str | None,
         return
     click.echo(f"Run {verified.manifest.run_id} holds:")
     for line in verified.checked:
-        click.echo(f"  ✓ {line}")
+        say(f"  ✓ {line}")
     if signed_by is None:
-        click.echo("  – it is not signed, so anybody could have made it")
+        say("  – it is not signed, so anybody could have made it")
     elif expected is None:
-        click.echo(
-            "  – whose key that is, the papers cannot tell; --key KEY makes sure that it is the one you know"
-        )
+        say("  – whose key that is, the papers cannot tell; --key KEY makes sure that it is the one you know")
