@@ -84,8 +84,9 @@ class _Demo:
             run = self.filter(lab, address)
             due = self.price(lab, address, run)
             claim = self.report(lab, address, run)
-            self.settle(wanda, jonas, due)
-            self.verify(lab, run, claim, address)
+            period = str(Period.of(datetime.now(UTC)))
+            self.settle(wanda, jonas, due, period)
+            self.verify(lab, run, claim, address, period)
             self.where(run)
             if keep_serving:
                 self.console.print(f"The registry is running: [bold]{address}[/bold]  (Ctrl+C stops it)")
@@ -260,9 +261,8 @@ class _Demo:
         )
         return claim
 
-    def settle(self, wanda: Person, jonas: Person, due: int) -> None:
+    def settle(self, wanda: Person, jonas: Person, due: int, period: str) -> None:
         """The quarter is settled; each maker sees every cent with its claim, and together they get what was shown."""
-        period = _period()
         self.operator.run("vorbehalt-server", "settle", "--period", period)
         lines, paid = [], 0
         for person in (wanda, jonas):
@@ -281,7 +281,7 @@ class _Demo:
         self.say(f"Settled: {period}. What is owed to whom", *lines)
 
     # -- verify -----------------------------------------------------------------------------------------------
-    def verify(self, lab: Person, run: Path, claim: dict[str, Any], address: str) -> None:
+    def verify(self, lab: Person, run: Path, claim: dict[str, Any], address: str, period: str) -> None:
         """Receipt and run are checked without the registry; log and settlement from what is published, by anyone."""
         policy = self.folder / "log.policy"
         policy.write_text(lab.api.call("GET", "/v1/log/policy"), "utf-8")
@@ -289,7 +289,7 @@ class _Demo:
         lab.shell.run("vorbehalt", "verify", run, "--snapshot", self.folder / "snapshot")
         if receipt["index"] != claim["log_index"]:
             raise StepFailed("The receipt is for another entry than the claim.")
-        audit = lab.shell.run("vorbehalt", "audit", address, "--policy", policy, "--recompute", _period())
+        audit = lab.shell.run("vorbehalt", "audit", address, "--policy", policy, "--recompute", period)
         self.say(
             "Verified",
             f"the receipt: entry {receipt['index']} of {receipt['size']} in {receipt['origin']}",
@@ -309,11 +309,6 @@ class _Demo:
         ):
             table.add_row(what, os.path.relpath(path))
         self.console.print(table)
-
-
-def _period() -> str:
-    """The present quarter."""
-    return str(Period.of(datetime.now(UTC)))
 
 
 def _euros(cents: int) -> str:
