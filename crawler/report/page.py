@@ -247,13 +247,14 @@ def _setting_rows(manifest: RunManifest, texts: Texts) -> list[_Row]:
     settings = [name for name in _SWITCHES if stated.get(name)]
     settings += [f"{name}={stated[name]}" for name in _VALUES if stated.get(name) is not None]
     steps = stated.get("grades", {}).get(f"{PHASH256}/full", [])
+    reach = {grade: at for at, grade, *_ in steps}  # of one that has several steps, the furthest
     tools = [(manifest.tool.name, manifest.tool.version), *sorted(manifest.decoders.items())]
     return [
         (texts("settings"), ", ".join(settings) or "–", True),
         *([(texts("sites-file"), stated["sites"]["sha256"], True)] if stated.get("sites") else []),
         (
             texts("thresholds"),
-            ", ".join(f"{texts('grade.' + grade)} ≤ {at}" for at, grade, *_ in steps),
+            ", ".join(f"{texts('grade.' + grade)} ≤ {at}" for grade, at in reach.items()),
             False,
         ),
         (texts("tool"), ", ".join(f"{name} {version}" for name, version in tools), True),
