@@ -192,8 +192,8 @@ _DE = {
     "how-note": "{n} Einträge gleichen einem verzeichneten Werk; jeder zählt bei dem Code, der entschied.",
     "code": "Code",
     "close": "Wie nah die Treffer waren",
-    "close-note": "Die Skala ist logarithmisch. Gestrichelt: die Schwellen dieses Laufs; jenseits einer ohne Namen musste "
-    "ein zweiter Code zustimmen.",
+    "close-note": "Die Skala ist logarithmisch. Gestrichelt: die Schwellen dieses Laufs; jenseits einer ohne Namen "
+    "musste ein zweiter Code zustimmen.",
     "close-phash": "Bilder: verschiedene Bits von 256",
     "close-minhash": "Texte: verschiedene Proben von 128",
     "close-desc": "{n} Treffer; {nearest} davon liegen im nächsten Bereich, {low} bis {high}.",
