@@ -25,7 +25,8 @@ one survives.
 **Region-blocked batches.** With many queries the buckets are visited in the order of their place in memory, stretch
 after stretch of the size of a level 1 cache, and all queries that look into a stretch do so before the next is
 read. Each list then comes from memory once a batch instead of once a probe, and only its first column: what is
-near there is written down and tested in full a little later.
+near there is written down and tested in full a little later. The next stretch is asked for while this one is compared,
+a few cache lines at each visit.
 
 **Families.** The nine variants of a picture (`dihedral.VARIANTS`) differ by inverted quarters, since each quarter holds
 the bits that change their sign together (`permutation`). A quarter that several of them have in common is looked for
@@ -43,9 +44,9 @@ damaged can give wrong answers if nobody checks their digests, but cannot make t
 (`tables`).
 
 Cost for N codes, with p probes a query (`budget.probes`): p * N / 65,536 postings to test, 32 at a time. At 10
-million codes a posting list is 153 long and a batch of queries costs about 20 ns a probe on one core: 7
+million codes a posting list is 153 long and a batch of 20,000 queries costs about 20 ns a probe on one core: 5
 microseconds a query at radius 31, 55 at 47, 600 at 63; one query alone about 70 ns a probe. A picture in all its
-variants at radius 33 costs 67 microseconds in a batch of 1,000, 40 in one of 10,000. Memory: 16 * 2 * (ring
+variants at radius 33 costs 43 microseconds in a batch of 1,000, 33 in one of 10,000. Memory: 16 * 2 * (ring
 - 1) bytes inline, 2.3 * 16 / ring for ids, 32 - 2 * ring for the rest: 129 bytes a code for whole quarters
 (`WIDE`), 78 for pairs (`COMPACT`). Brute force remains the fastest way for few codes and for radii beyond 63;
 `costs` chooses.

@@ -36,7 +36,7 @@ _PROBE_EACH, _BLOCK_EACH = 38.0, 13.0
 _PROBE_REGION, _BLOCK_REGION = 5.5, 2.1
 _REGION: Final = 4.0
 """Looking for queries in a region, for each upper half of a probe."""
-_WAIT, _WAIT_BLOCK, _STREAM_BLOCK = 30.0, 10.0, 5.0
+_WAIT, _WAIT_BLOCK, _STREAM_BLOCK = 30.0, 10.0, 2.0
 """A list that is read by regions for the first time, and each block of it: where few lists of a table are read, and
 where all are, one after the other."""
 _SURVIVOR_EACH, _SURVIVOR_REGION = 45.0, 160.0
