@@ -107,8 +107,8 @@ def closeness(algorithm: str, distance: int) -> str:
 
 
 def passage(shared: int, begin: int, end: int) -> str:
-    """How much of a text is shared, and where: places are counted in its letters and digits alone."""
-    return f"about {amount(shared, 'word')}, from letter {begin + 1:,} to {end:,}"
+    """How much of a text is shared, and where. A Latin letter is one byte, a Cyrillic one two, a Chinese one three."""
+    return f"about {amount(shared, 'word')}, from byte {begin + 1:,} to {end:,} of its letters and digits"
 
 
 _TURNS = {

@@ -168,7 +168,7 @@ def test_an_explanation_says_how_much_is_shared_and_where_but_not_what(
     (excerpt,) = explain(tmp_path / "run", "excerpt", snapshot)
     told = " ".join(excerpt.sentences)
     assert f"about {rows['excerpt']['shared_words']} words" in told
-    assert f"from letter {rows['excerpt']['shared_begin'] + 1:,}" in told
+    assert f"from byte {rows['excerpt']['shared_begin'] + 1:,}" in told
     assert NOVEL[920] not in told
     (short,) = explain(tmp_path / "run", "short", snapshot)
     assert "too little to decide" in " ".join(short.sentences)
