@@ -67,6 +67,8 @@ class Fetcher(FetcherInterface):
         self.base_url = base_url
         self.name = base_url.removesuffix(_BELOW)
         """The registry, or whatever stands for it, as people know it."""
+        self.doubt = f"Is {self.name} the address of a registry, and is it up?"
+        """What to ask oneself if it answers in an unexpected way."""
         self.licensee_url = f"{base_url}licensee"
         """Where the server tells whose API key this is."""
         self.received = 0
@@ -251,6 +253,7 @@ class OfflineFetcher(Fetcher):
             )
         self.base_url = f"{folder.resolve().as_uri()}/"
         self.name = str(folder)
+        self.doubt = f"Is {folder} a whole copy of what a registry publishes?"
         self._folder = folder
 
     def _open(self, url: str, start: int = 0, tag: str | None = None) -> Body:  # noqa: ARG002

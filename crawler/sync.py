@@ -120,16 +120,17 @@ def _digest(text: str) -> str:
 
 def what_stays(folder: Path, now: datetime) -> str:
     """After a sync that failed: which copy is in use now, and for how long; empty if there is none that can be read."""
+    seconds = to_seconds(now)
     try:
         edition = Editions(folder).current()
-        expires = 0 if edition is None else read_trust(edition).expires
+        chain = None if edition is None else read_trust(edition)
     except (Corrupt, TrustRefused):
         return ""
-    if edition is None:
+    if edition is None or chain is None or clock_is_behind(chain, seconds):
         return ""
-    if expires <= to_seconds(now):
-        return f"Edition {edition.name}, which is here, is out of date since {to_text(expires)}."
-    return f"Edition {edition.name}, which is here, stays in use until {to_text(expires)}."
+    if chain.expires <= seconds:
+        return f"Edition {edition.name}, which is here, is out of date since {to_text(chain.expires)}."
+    return f"Edition {edition.name}, which is here, stays in use until {to_text(chain.expires)}."
 
 
 def _source(

@@ -82,7 +82,9 @@ class Bringing:
         try:
             files = [self._steps_file(steps[name]) for name in found]
         except (DownloadError, RepositoryError) as problem:
-            self.notes.append(f"The steps from edition {start} could not be had ({problem}).")
+            self.notes.append(
+                f"The steps from edition {start} could not be had: {problem}. Whole files came instead."
+            )
             return list(missing)
         return [name for name in missing if name not in here or not self._followed(name, files, start)]
 
@@ -107,5 +109,7 @@ class Bringing:
         except Corrupt as refused:
             problem = refused.message
         path.unlink(missing_ok=True)
-        self.notes.append(f"The steps from edition {start} could not be used for {name}: {problem}.")
+        self.notes.append(
+            f"The steps from edition {start} were of no use for {name}, which came whole: {problem.rstrip('.')}."
+        )
         return False

@@ -91,7 +91,7 @@ def refusals(source: Fetcher, now: datetime) -> Iterator[None]:
     except DownloadLengthMismatchError as problem:
         raise TrustRefused(f"{source.name} sends more than was signed: {problem}. {_NOTHING}") from problem
     except DownloadError as problem:
-        raise NetworkFailed(f"{problem}. Is {source.name} a registry, and is all of it there?") from problem
+        raise NetworkFailed(f"{problem}. {source.doubt}") from problem
     except RepositoryError as problem:
         raise TrustRefused(
             f"What {source.name} offers does not verify: {str(problem) or type(problem).__name__}. {_NOTHING}"

@@ -73,6 +73,8 @@ def sync(
     download that broke off goes on where it stopped. With an API key, your own licences come along; without --licensee
     the registry is asked whose key it is.
     """
+    from rich.filesize import decimal
+
     from crawler.sync import sync as run_sync
     from crawler.sync import what_stays
     from registry.core.snapshots.times import to_text
@@ -90,7 +92,9 @@ def sync(
             witness_policy=witness_policy.read_bytes() if witness_policy else None,
             now=present,
         )
-    except (VorbehaltError, OSError):
+    except (VorbehaltError, OSError) as problem:
+        if isinstance(problem, OSError) and problem.filename is None:  # a full disk does not say where
+            problem.filename = str(snapshot)
         note(what_stays(snapshot, present))
         raise
     for remark in result.notes:
@@ -112,6 +116,7 @@ def sync(
         return
     state = "is here now" if result.changed else "was here already"
     say(f"Edition {result.sequence} {state}; good until {to_text(result.expires)}.")
+    say(f"Downloaded: {decimal(result.received)}.")
     if result.licences is not None:
         say(f"Your own licences cover {words.amount(result.licences, 'work')}.")
     if result.witnessed is not None:

@@ -359,6 +359,6 @@ def test_a_registry_that_has_published_nothing_yet(lab: Lab, registry: Registry,
     with pytest.raises(NotReady, match="published nothing yet"):
         lab.sync()
     served.answers["licensee"] = lambda handler: answer(handler, None)
-    with pytest.raises(NetworkFailed, match="a registry, and is all of it there"):
+    with pytest.raises(NetworkFailed, match="the address of a registry"):
         lab.sync()
     assert not lab.folder.joinpath("anchor.json").exists()

@@ -82,6 +82,7 @@ def test_what_stays_in_use_after_a_failure_is_told(lab: Lab) -> None:
     lab.sync()
     assert what_stays(lab.folder, NOW) == "Edition 1, which is here, stays in use until 2026-08-03T09:30:00Z."
     assert "out of date since 2026-08-03" in what_stays(lab.folder, NOW + timedelta(days=1))
+    assert what_stays(lab.folder, NOW - timedelta(days=1)) == ""
     (lab.folder / "editions/1/trust.json").write_bytes(b"{}")
     assert what_stays(lab.folder, NOW) == ""
 
