@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -191,6 +191,8 @@ class _Facts:
     """Agreements that a figure is missing for."""
     figures_only: set[int]
     """Agreements all of whose price rests on figures."""
+    of_claim: dict[int, dict[tuple[int, int, bool], PoolTrail]] = field(default_factory=dict)
+    """The pools of each claim."""
 
 
 def _facts(
@@ -204,7 +206,9 @@ def _facts(
     facts = _Facts(quarter, now, _taken(session, by_id), {}, defaultdict(set), set(), set(), set())
     for start in range(0, len(claims), _CHUNK):
         _add_lines(session, facts, {c.id: c for c in claims[start : start + _CHUNK]}, stated)
-    facts.uneven = uneven_pools(session, {pool for _, pool, _ in facts.pools})
+    for place, pool in facts.pools.items():
+        facts.of_claim.setdefault(place[0], {})[place] = pool
+    facts.uneven = uneven_pools(session, {number for _, number, _ in facts.pools})
     agreements = {agreement for claim in claims for agreement, _ in claim.rows.values()}
     facts.held = _held(session, quarter, agreements)
     for key, agreement in licences.agreements_by_id(session, agreements).items():
@@ -295,7 +299,7 @@ def _held(session: Session, quarter: Period, agreements: Collection[int]) -> set
 def _trail(
     claim: OwnClaim, lines: Sequence[MemberLine], facts: _Facts, lab: bytes, lab_name: str
 ) -> ClaimTrail:
-    pools = {key: pool for key, pool in facts.pools.items() if key[0] == claim.id}
+    pools = facts.of_claim.get(claim.id, {})
     for line in lines:
         entry = line.entry
         for pool in pools.values():

@@ -19,7 +19,7 @@ from registry.web.visitors import current_visitor, signed_in
 
 blueprint = Pages("reconciliation_pages", "registry.remuneration")
 
-_SHOWN = 200
+_SHOWN = 100
 
 
 @blueprint.get("/reconciliation")

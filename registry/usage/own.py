@@ -7,13 +7,14 @@ sample is drawn by the asker's seed (`registry.core.records.samples`), never by 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
+from typing import Any
 
-from sqlalchemy import and_, or_, select, tuple_
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role, Scope
 from registry.base.auth import check_scopes
@@ -22,9 +23,10 @@ from registry.base.paging import DEFAULT_LIMIT
 from registry.base.periods import whole_second
 from registry.core.errors import Forbidden, InvalidInput
 from registry.core.records.samples import Place, draw
+from registry.core.settlement.periods import Period
 from registry.log import service as log
 from registry.parties import service as parties
-from registry.parties.service import May, WorkRef
+from registry.parties.service import May, Repertoire, WorkRef
 from registry.usage.models import ClaimBatch, ClaimRow, Run
 from registry.works.service import Work
 
@@ -33,6 +35,10 @@ MAKERS = frozenset({Role.CREATOR, Role.SOCIETY})
 _READ = frozenset({Scope.STATEMENTS_READ})
 _STREAM = 10_000
 _CHUNK = 500
+_LARGE = 20_000
+_LONGEST = 100_000
+_WINDOW = 100
+"""So many rows are read for the first page; a bounded question lets the database begin at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ class OwnUse:
     row: int
     """Its number in the claim, from 0."""
     lab: bytes
+    lab_name: str
     work: bytes
+    title: str
     licence: str
     units: int
     unit: str
@@ -79,6 +87,8 @@ class Span:
 
     start: int = 0
     stop: int | None = None
+    period: Period | None = None
+    """If given, only what was reported in this quarter."""
 
 
 def list_uses(
@@ -91,10 +101,18 @@ def list_uses(
 ) -> UsePage:
     """The rows in the order of the log, without their receipts."""
     start, stop = _public_span(session, actor, span)
-    found = _places(session, actor, (start, stop), whole_second(sources.now()), after)
+    found = _places(session, actor, (start, stop), whole_second(sources.now()), after, span.period)
     places = list(islice(found, limit + 1))
     more = len(places) > limit
     return UsePage(_described(session, places[:limit]), places[limit - 1] if more else None)
+
+
+def every_use(session: Session, actor: Actor, span: Span, sources: Sources) -> Iterator[OwnUse]:
+    """All of them, in the order of the log, without their receipts."""
+    start, stop = _public_span(session, actor, span)
+    places = list(_places(session, actor, (start, stop), whole_second(sources.now()), None, span.period))
+    for first in range(0, len(places), _CHUNK):
+        yield from _described(session, places[first : first + _CHUNK])
 
 
 def sample_uses(
@@ -102,7 +120,7 @@ def sample_uses(
 ) -> Sample:
     """`count` of the rows, drawn by `seed`, each with its receipt."""
     start, stop = _public_span(session, actor, span)
-    places = list(_places(session, actor, (start, stop), whole_second(sources.now())))
+    places = list(_places(session, actor, (start, stop), whole_second(sources.now()), None, span.period))
     drawn = draw(seed, places, count)
     return Sample(start, stop, len(places), _described(session, drawn, receipts=True))
 
@@ -148,48 +166,66 @@ def own_claims(
 ) -> list[OwnClaim]:
     """The claims that were submitted in [start, end), or have these log indices, in the order of the log."""
     check_maker(actor)
+    is_seen = _Seen(actor, parties.repertoires(session, actor, May.COLLECT, now))
+    owner = _owner_column(session, actor)
     wanted = [and_(ClaimBatch.submitted_at >= start, ClaimBatch.submitted_at < end)]
     more = sorted(log_indices)
     wanted += [ClaimBatch.log_index.in_(more[n : n + _CHUNK]) for n in range(0, len(more), _CHUNK)]
     found: dict[int, OwnClaim] = {}
     for chosen in wanted:
         query = (
-            select(ClaimBatch, Run.run_id, ClaimRow, Work.owner_id, Work.kind, Work.public_id)
-            .join(Run, Run.id == ClaimBatch.run_id)
+            select(
+                ClaimBatch.log_index, ClaimRow.batch_id, ClaimRow.n, ClaimRow.agreement_id,
+                ClaimRow.tariff.is_not(None), ClaimRow.unit, ClaimRow.units,
+                Work.owner_id, Work.kind, Work.public_id,
+            )
             .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
             .join(Work, Work.id == ClaimRow.work_id)
             .where(
                 chosen,
-                or_(Work.owner_id == actor.party_id, Work.owner_id.in_(parties.principals(actor))),
+                or_(owner == actor.party_id, owner.in_(parties.principals(actor))),
             )
-            .order_by(ClaimBatch.log_index, ClaimRow.n)
             .execution_options(yield_per=_STREAM)
-        )
-        with session.execute(query.options(defer(ClaimBatch.rows))) as rows:
-            _gather(session, actor, now, rows, found)
+        )  # fmt: skip
+        claims = _claims(session, chosen)
+        with session.execute(query) as rows:
+            _gather(rows, is_seen, claims, found)
+    for claim in found.values():
+        claim.rows = dict(sorted(claim.rows.items()))
     return [found[key] for key in sorted(found)]
 
 
+def _claims(session: Session, chosen: ColumnElement[bool]) -> dict[int, OwnClaim]:
+    """The claims themselves, by private key, still without their rows."""
+    columns = (ClaimBatch.id, ClaimBatch.public_id, ClaimBatch.log_index, Run.run_id, ClaimBatch.lab_id)
+    query = select(*columns, ClaimBatch.submitted_at).join(Run, Run.id == ClaimBatch.run_id).where(chosen)
+    return {line[0]: OwnClaim(*line) for line in session.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Which works the actor is paid for, or may collect for."""
+
+    actor: Actor
+    represented: Mapping[int, Sequence[Repertoire]]
+
+    def __call__(self, owner: int, kind: str, work: bytes) -> bool:
+        if owner == self.actor.party_id:
+            return True
+        held = self.represented.get(owner, ())
+        return any(r.all for r in held) or any(r.contains(WorkRef(kind, work)) for r in held)
+
+
 def _gather(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    rows: Iterable[tuple[ClaimBatch, str, ClaimRow, int, str, bytes]],
-    found: dict[int, OwnClaim],
+    rows: Iterable[Any], is_seen: _Seen, claims: Mapping[int, OwnClaim], found: dict[int, OwnClaim]
 ) -> None:
     """Those of the rows that the actor may see, to their claims, by log index."""
-    represented = parties.repertoires(session, actor, May.COLLECT, now)
-    for batch, run_id, row, owner, kind, work in rows:
-        held = represented.get(owner, ())
-        if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
-            if batch.log_index not in found:
-                found[batch.log_index] = OwnClaim(
-                    batch.id, batch.public_id, batch.log_index, run_id, batch.lab_id, batch.submitted_at
-                )
-            claim = found[batch.log_index]
-            if row.n not in claim.rows:
-                claim.rows[row.n] = (row.agreement_id, row.tariff is not None)
-                claim.units[row.unit] += row.units
+    for log_index, batch, n, agreement, costs, unit, units, owner, kind, work in rows:
+        if is_seen(owner, kind, work):
+            claim = found.setdefault(log_index, claims[batch])
+            if n not in claim.rows:
+                claim.rows[n] = (agreement, costs)
+                claim.units[unit] += units
 
 
 def _public_span(session: Session, actor: Actor, span: Span) -> tuple[int, int]:
@@ -204,30 +240,54 @@ def _public_span(session: Session, actor: Actor, span: Span) -> tuple[int, int]:
 
 
 def _places(
-    session: Session, actor: Actor, span: tuple[int, int], now: datetime, after: Place | None = None
+    session: Session,
+    actor: Actor,
+    span: tuple[int, int],
+    now: datetime,
+    after: Place | None = None,
+    period: Period | None = None,
 ) -> Iterator[Place]:
     """The places of the rows that the actor may see, in the order of the log."""
-    represented = parties.repertoires(session, actor, May.COLLECT, now)
+    is_seen = _Seen(actor, parties.repertoires(session, actor, May.COLLECT, now))
+    owner = _owner_column(session, actor)
     query = (
         select(ClaimBatch.log_index, ClaimRow.n, Work.owner_id, Work.kind, Work.public_id)
         .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
         .join(Work, Work.id == ClaimRow.work_id)
         .where(
-            ClaimBatch.log_index >= span[0],
-            ClaimBatch.log_index < span[1],
-            or_(Work.owner_id == actor.party_id, Work.owner_id.in_(parties.principals(actor))),
+            ClaimBatch.log_index < span[1], or_(owner == actor.party_id, owner.in_(parties.principals(actor)))
         )
         .order_by(ClaimBatch.log_index, ClaimRow.n)
-        .execution_options(yield_per=_STREAM)
     )
-    if after is not None:
-        later = and_(ClaimBatch.log_index == after.log_index, ClaimRow.n > after.row)
-        query = query.where(or_(ClaimBatch.log_index > after.log_index, later))
-    with session.execute(query) as found:  # closed also for a reader who stops at the end of a page
-        for log_index, n, owner, kind, work in found:
-            held = represented.get(owner, ())
-            if owner == actor.party_id or any(r.contains(WorkRef(kind, work)) for r in held):
-                yield Place(log_index, n)
+    if period is not None:
+        query = query.where(ClaimBatch.submitted_at >= period.start, ClaimBatch.submitted_at < period.end)
+    last, size = after or Place(span[0], -1), _WINDOW
+    while True:
+        later = and_(ClaimBatch.log_index == last.log_index, ClaimRow.n > last.row)
+        window = query.where(
+            ClaimBatch.log_index >= max(span[0], last.log_index),
+            or_(ClaimBatch.log_index > last.log_index, later),
+        )
+        found = session.execute(window.limit(size)).all()
+        for log_index, n, owner_id, kind, work in found:
+            last = Place(log_index, n)
+            if is_seen(owner_id, kind, work):
+                yield last
+        if len(found) < size:
+            return
+        size = min(4 * size, _LONGEST)
+
+
+def _owner_column(session: Session, actor: Actor) -> ColumnElement[int]:
+    """Whose a work is, so that the database finds the rows from the side on which there are fewer.
+
+    Of few works it begins with these. Of a large repertoire it would go through all of it, and sort, for the first
+    page; an expression, which no index is over, lets it walk along the log instead, and stop.
+    """
+    mine = or_(Work.owner_id == actor.party_id, Work.owner_id.in_(parties.principals(actor)))
+    some = select(Work.id).where(mine).limit(_LARGE).subquery()
+    large = session.scalar(select(func.count()).select_from(some)) == _LARGE
+    return func.coalesce(Work.owner_id, 0) if large else Work.owner_id.expression
 
 
 def _described(session: Session, places: Sequence[Place], *, receipts: bool = False) -> list[OwnUse]:
@@ -237,7 +297,7 @@ def _described(session: Session, places: Sequence[Place], *, receipts: bool = Fa
     query = (
         select(
             ClaimBatch.public_id, ClaimBatch.log_index, ClaimBatch.lab_id, ClaimBatch.submitted_at,
-            ClaimRow.n, ClaimRow.licence, ClaimRow.units, ClaimRow.unit, ClaimRow.how, Work.public_id,
+            ClaimRow.n, ClaimRow.licence, ClaimRow.units, ClaimRow.unit, ClaimRow.how, Work.public_id, Work.title,
         )
         .join(ClaimRow, ClaimRow.batch_id == ClaimBatch.id)
         .join(Work, Work.id == ClaimRow.work_id)
@@ -247,10 +307,22 @@ def _described(session: Session, places: Sequence[Place], *, receipts: bool = Fa
     labs = parties.parties_by_id(session, {line[2] for line in found})
     proofs = _receipts(session, places) if receipts else {}
     uses = {}
-    for claim, log_index, lab, at, n, licence, units, unit, how, work in found:
+    for claim, log_index, lab, at, n, licence, units, unit, how, work, title in found:
         place = Place(log_index, n)
         uses[place] = OwnUse(
-            claim, log_index, n, labs[lab].public_id, work, licence, units, unit, how, at, proofs.get(place)
+            claim=claim,
+            log_index=log_index,
+            row=n,
+            lab=labs[lab].public_id,
+            lab_name=labs[lab].name,
+            work=work,
+            title=title,
+            licence=licence,
+            units=units,
+            unit=unit,
+            how=how,
+            submitted_at=at,
+            receipt=proofs.get(place),
         )
     return [uses[place] for place in places]
 

@@ -19,6 +19,7 @@ from registry.parties import service as parties
 from registry.parties.service import Model
 from registry.remuneration import service as remuneration
 from registry.usage import service
+from registry.usage.claims_table import claims_csv
 from registry.usage.models import ClaimBatch, ClaimRow
 from registry.web.furniture import Pages
 from registry.web.visitors import current_visitor, signed_in
@@ -27,6 +28,8 @@ from registry.works import service as works
 blueprint = Pages("usage_pages", "registry.usage")
 
 _ROWS_SHOWN = 200
+_LISTED = 50
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,28 @@ class ShownClaim:
 @blueprint.get("/claims")
 @signed_in(Role.LAB)
 def show_all() -> str:
-    """What my lab has reported."""
-    after = request.args.get("after")
+    """What my lab has reported, the newest first."""
+    before = request.args.get("before")
     with reading() as session:
-        actor = current_visitor().actor
-        page = service.list_claims(session, actor, parse_id("claim", after) if after else None)
+        actor, number = current_visitor().actor, parse_id("claim", before) if before else None
+        found, every = service.newest_claims(session, actor, _LISTED + 1, number)
         return render_template(
-            "usage/claims.html", claims=_shown(session, page.items), next=page.next, now=sources().now()
+            "usage/claims.html",
+            claims=_shown(session, found[:_LISTED]),
+            every=every,
+            next=found[_LISTED - 1].public_id if len(found) > _LISTED else None,
+            now=sources().now(),
         )
+
+
+@blueprint.get("/claims.csv")
+@signed_in(Role.LAB)
+def table() -> Response:
+    """All of them as a table."""
+    with reading() as session:
+        found, _ = service.newest_claims(session, current_visitor().actor, _MOST)
+        text = claims_csv(session, found)
+    return _download(text.encode(), "text/csv; charset=utf-8; header=present", "claims.csv")
 
 
 @blueprint.get("/claims/<id(claim):public_id>")

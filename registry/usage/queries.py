@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from registry.base.actor import Actor
 from registry.base.clock import Sources
@@ -43,6 +43,22 @@ def list_claims(
 ) -> Page[ClaimBatch]:
     """The acting lab's batches, or all of them for the operator and auditors."""
     return paginate(session, _visible(actor), ClaimBatch, after, limit)
+
+
+def newest_claims(
+    session: Session, lab: Actor, limit: int, before: bytes | None = None
+) -> tuple[Sequence[ClaimBatch], int]:
+    """A lab's batches, the newest first, from the one before `before` on, without their rows; and how many it has."""
+    check_lab(lab)
+    mine = ClaimBatch.lab_id == lab.party_id
+    query = select(ClaimBatch).where(mine)
+    if before is not None:
+        last = select(ClaimBatch.id).where(mine, ClaimBatch.public_id == before).scalar_subquery()
+        query = query.where(ClaimBatch.id < last)
+    found = session.scalars(
+        query.order_by(ClaimBatch.id.desc()).limit(limit).options(defer(ClaimBatch.rows))
+    ).all()
+    return found, session.scalar(select(func.count()).select_from(ClaimBatch).where(mine)) or 0
 
 
 def claim_details(session: Session, batches: Sequence[ClaimBatch]) -> list[ClaimDetails]:

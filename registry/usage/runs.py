@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from registry.log import service as log
 from registry.parties import service as parties
 from registry.usage import checks
 from registry.usage.models import ClaimBatch, ClaimRow, Run
+
+_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +135,15 @@ def _visible(actor: Actor) -> Select[Run]:
         return select(Run)
     checks.check_lab(actor)
     return select(Run).where(Run.lab_id == actor.party_id)
+
+
+def run_numbers(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """Hex SHA-256 of runs' manifests, by private key."""
+    wanted = sorted(ids)
+    return {
+        key: run_id
+        for start in range(0, len(wanted), _CHUNK)
+        for key, run_id in session.execute(
+            select(Run.id, Run.run_id).where(Run.id.in_(wanted[start : start + _CHUNK]))
+        )
+    }

@@ -55,6 +55,7 @@ from registry.usage.queries import (
     first_claims,
     get_claim,
     list_claims,
+    newest_claims,
     receipt_now,
     receipt_of,
     row_facts,
@@ -72,7 +73,7 @@ from registry.usage.runs import (
     submit_run,
     works_reported,
 )
-from registry.usage.uses import UseOfWork, uses_of_work
+from registry.usage.uses import UsedWorks, UseOfWork, used_works, uses_of_work
 from registry.works import service as works
 from registry.works.service import Work
 
@@ -91,6 +92,7 @@ __all__ = [
     "RunDetails",
     "SubmitClaim",
     "UseOfWork",
+    "UsedWorks",
     "changes_of_run",
     "claim_details",
     "claim_places",
@@ -109,6 +111,7 @@ __all__ = [
     "list_declarations",
     "list_runs",
     "models_reported",
+    "newest_claims",
     "newest_runs",
     "own_claims",
     "receipt_now",
@@ -122,6 +125,7 @@ __all__ = [
     "submit_run",
     "unit_of",
     "usage_by_lab",
+    "used_works",
     "uses_of_work",
     "works_reported",
     "works_reported_under",

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from registry.core.errors import NotReady
 from registry.log import service as log
 from registry.parties import service as parties
 from registry.usage.models import ClaimBatch, ClaimRow, Run
+from registry.works.service import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,25 @@ def uses_of_work(session: Session, work_id: int, limit: int) -> Sequence[UseOfWo
         )
         for row, batch, run in found
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedWorks:
+    """What labs reported of one owner's works, in two figures."""
+
+    works: int
+    labs: int
+
+
+def used_works(session: Session, owner_id: int) -> UsedWorks:
+    """How many of an owner's (private key) works labs reported, and how many labs did. Signed or not yet."""
+    query = (
+        select(func.count(ClaimRow.work_id.distinct()), func.count(ClaimBatch.lab_id.distinct()))
+        .join(ClaimBatch, ClaimBatch.id == ClaimRow.batch_id)
+        .join(Work, Work.id == ClaimRow.work_id)
+        .where(Work.owner_id == owner_id)
+    )
+    return UsedWorks(*session.execute(query).one())
 
 
 def _receipt(session: Session, batch: ClaimBatch, n: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from datetime import timedelta
 
 from flask import Response, render_template, request
 
@@ -13,9 +14,11 @@ from registry.core.errors import InvalidInput, NotFound, NotReady
 from registry.core.ids import format_id
 from registry.core.records.receipts import SUFFIX
 from registry.core.records.samples import Place
+from registry.core.settlement.periods import Period
 from registry.core.tlog.encodings import from_decimal
 from registry.log.service import LogKey
 from registry.usage import own, service
+from registry.usage.uses_table import uses_csv
 from registry.web.forms import Form
 from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
@@ -24,6 +27,7 @@ from registry.web.visitors import current_visitor, signed_in
 blueprint = Pages("uses_pages", "registry.usage")
 
 _PAGE = 25
+_QUARTERS = 12
 _ROWS = 2**31
 _LONGEST_SEED = 200
 
@@ -31,14 +35,25 @@ _LONGEST_SEED = 200
 @blueprint.get("/uses")
 @signed_in(Role.CREATOR, Role.SOCIETY)
 def show_all() -> str:
-    """All rows that name these works, in the order of the log."""
+    """All rows that name these works, in the order of the log; of one quarter, if it is asked for."""
     after = _place(request.args.get("after", ""))
     with reading() as session:
         try:
-            page = own.list_uses(session, current_visitor().actor, own.Span(), sources(), after, _PAGE)
+            page = own.list_uses(session, current_visitor().actor, _span(), sources(), after, _PAGE)
         except NotReady:
             page = own.UsePage((), None)
     return _page(page.items, next=page.next, form=Form.of(n="20"))
+
+
+@blueprint.get("/uses.csv")
+@signed_in(Role.CREATOR, Role.SOCIETY)
+def table() -> Response:
+    """The same, whole, as a table."""
+    with reading() as session:
+        text = uses_csv(own.every_use(session, current_visitor().actor, _span(), sources()))
+    name = "-".join(filter(None, ("uses", _period(request.args.get("period", "")))))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, content_type="text/csv; charset=utf-8; header=present", headers=headers)
 
 
 @blueprint.get("/uses/sample")
@@ -53,7 +68,7 @@ def sample() -> str | tuple[str, int]:
     if seed is None or number is None:
         return _page((), form=form), 422
     with reading() as session:
-        drawn = own.sample_uses(session, current_visitor().actor, own.Span(), sources(), seed, number)
+        drawn = own.sample_uses(session, current_visitor().actor, _span(), sources(), seed, number)
     return _page(drawn.items, form=form, drawn=drawn, seed=seed, quoted=shlex.quote(seed))
 
 
@@ -74,7 +89,37 @@ def receipt(public_id: bytes, row: int) -> Response:
 
 
 def _page(uses: Sequence[own.OwnUse], **shown: object) -> str:
-    return render_template("usage/uses.html", uses=uses, address=request.host_url.rstrip("/"), **shown)
+    return render_template(
+        "usage/uses.html",
+        uses=uses,
+        address=request.host_url.rstrip("/"),
+        period=_period(request.args.get("period", "")),
+        periods=_quarters(),
+        **shown,
+    )
+
+
+def _quarters() -> list[str]:
+    """The last ones, this one first."""
+    last = Period.of(sources().now())
+    found = [last]
+    while len(found) < _QUARTERS:
+        found.append(Period.of(found[-1].start - timedelta(days=1)))
+    return [str(period) for period in found]
+
+
+def _span() -> own.Span:
+    """All of the public log, or what was reported in the quarter of the address."""
+    name = _period(request.args.get("period", ""))
+    return own.Span(period=Period.parse(name) if name else None)
+
+
+def _period(text: str) -> str:
+    """The quarter of this name; nothing for what is none."""
+    try:
+        return str(Period.parse(text))
+    except InvalidInput:
+        return ""
 
 
 def _place(text: str) -> Place | None:

@@ -144,6 +144,11 @@ def test_uses_are_listed_and_sampled_with_receipts_that_hold(
             assert proved.row is not None
             assert proved.row.work in first + second
         assert f"/en/log/{market.index}" in first
+        table = reader.open("/en/uses.csv").text.splitlines()
+        assert len(table) == 1 + 3
+        assert all(f",{market.index}," in line for line in table[1:])
+        assert "No row was reported in this quarter." in reader.read("/en/uses?period=2020-Q1")
+        assert len(reader.open("/en/uses.csv?period=2020-Q1").text.splitlines()) == 1
 
     def drawn(query: str) -> list[str]:
         return re.findall(

@@ -65,11 +65,14 @@ def market(app: Flask, database: Database, sources: Sources, clock: Clock) -> Ma
     )
 
 
-# -- reports --------------------------------------------------------------------------------------------------
-def test_a_lab_sees_its_reports_and_takes_receipts_home(market: Market) -> None:
+# -- claims ---------------------------------------------------------------------------------------------------
+def test_a_lab_sees_its_claims_and_takes_receipts_home(market: Market) -> None:
     listed = market.lab.read("/en/claims")
     assert "heron 1" in listed
     assert f"#{market.index}" in listed
+    (line,) = market.lab.open("/en/claims.csv").text.splitlines()[1:]
+    assert line.startswith(market.report)
+    assert line.endswith(f"heron 1,1,{market.index},reported,")
 
     address = f"/en/claims/{market.report}"
     text = market.lab.read(address)
