@@ -26,7 +26,7 @@ from registry.base.files import Store, open_store
 from registry.base.schema import ensure_current
 from registry.base.sealing import SealingKey
 from registry.base.settings import PUBLIC, Settings
-from registry.core.errors import NotReady, OutputExists
+from registry.core.errors import InvalidInput, NotReady, OutputExists
 from registry.core.ids import format_id, parse_id
 from registry.core.snapshots.trust import Publisher
 from registry.core.snapshots.trust import init_trust as make_trust
@@ -69,8 +69,15 @@ def sealing_key(settings: Settings) -> SealingKey:
 def init_trust(settings: Settings, offline_keys: Path, now: datetime, passphrase: bytes | None = None) -> str:
     """Make every signing key of a new registry; returns the SHA-256 of the root, which labs can pin.
 
-    The offline keys are encrypted if a passphrase is given. `OutputExists` if there are keys already.
+    The offline keys are encrypted if a passphrase is given. `OutputExists` if there are keys already; `InvalidInput` if
+    the offline ones would lie in the home folder, where backups and the server's account find them.
     """
+    offline, online = offline_keys.resolve(), settings.home.resolve()
+    if offline.is_relative_to(online) or online.is_relative_to(offline):
+        raise InvalidInput(
+            f"{offline_keys} and {settings.home} lie one in the other. The offline keys need a folder of their own, best "
+            "on a medium that you can remove."
+        )
     if (log_keys(settings) / KEY_FILE).exists():
         raise OutputExists(f"{log_keys(settings)} has a key already; a registry keeps its keys.")
     root = make_trust(offline_keys, trust_keys(settings), now, passphrase=passphrase)

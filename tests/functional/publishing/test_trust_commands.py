@@ -231,3 +231,12 @@ def test_keys_are_made_once(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(OutputExists):
         registry.at_home("trust", "init", f"--offline-keys={tmp_path}/more")
     assert not (tmp_path / "more").exists()
+
+
+def test_offline_keys_and_the_home_folder_are_not_one_in_the_other(tmp_path: Path) -> None:
+    for home, offline in (("home", "home/offline"), ("home", "home"), ("stick/home", "stick")):
+        arguments = ["trust", "init", f"--home={tmp_path / home}", f"--offline-keys={tmp_path / offline}"]
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 1
+        assert "folder of their own" in result.output
+    assert not list(tmp_path.iterdir())
