@@ -136,7 +136,8 @@ def filter_command(
     from crawler.engines.local import Job, run_filter
     from crawler.engines.spark import for_all_machines, spark_engine
     from crawler.runs.plan import Settings, begun_at
-    from crawler.sources import local_paths, open_sources, stated_in
+    from crawler.sources import local_paths, open_sources
+    from crawler.sources.remarks import remarks
     from crawler.sync import open_snapshot
     from registry.core.fingerprints import selftest
 
@@ -146,8 +147,8 @@ def filter_command(
         inputs, out = for_all_machines(inputs), out.absolute()
     present = now()
     sources = open_sources(inputs, column=column, metadata_only=metadata_only, limit=limit)
-    if (stated := stated_in(sources)) is not None:
-        note(f"Compared are the columns of {stated}")
+    for remark in remarks(sources):
+        note(remark)
     opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
     moment = moment_asked(at, present, opened.created, begun_at(out) if resume else None)
     sites = sites_for(sources, domain_signals, moment, domain_signals_max_age)

@@ -40,6 +40,16 @@ class Column:
         return _cells(batch.column(batch.schema.get_field_index(self.name)))
 
 
+def comparable_columns(schema: pa.Schema) -> list[str]:
+    """The names of all columns of pictures, bytes or texts."""
+    hidden = _other_features(schema)
+    return [
+        field.name
+        for field in schema
+        if field.name not in hidden and any(k(_element(field.type)) for k in (_is_struct, _is_bytes, is_text))
+    ]
+
+
 def find_columns(schema: pa.Schema, asked: Sequence[str], where: str) -> list[Column]:
     """The columns asked for, or the only one that can be meant.
 

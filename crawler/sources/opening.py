@@ -250,7 +250,11 @@ def stated_in(sources: Sequence[Source]) -> str | None:
     for source in sources:
         shard = next(iter(source.shards(1)), None)
         inner = shard.shard if isinstance(shard, LimitedShard) else shard
-        if isinstance(inner, ParquetShard) and inner.metadata_only and (schema := _schema(inner)) is not None:
+        if (
+            isinstance(inner, ParquetShard)
+            and inner.metadata_only
+            and (schema := schema_of(inner)) is not None
+        ):
             return f"{source.name}: {find_stated(schema, inner.columns, inner.name)}"
     return None
 
@@ -260,13 +264,14 @@ def _try_columns(sources: Sequence[Source]) -> None:
     is_asked = False
     for source in sources:
         if isinstance(source, FileSource) and isinstance(source.shard, ParquetShard):
-            if (is_asked and source.shard.place.path is None) or (schema := _schema(source.shard)) is None:
+            if (is_asked and source.shard.place.path is None) or (schema := schema_of(source.shard)) is None:
                 continue  # one that cannot be read will be counted as broken
             source.shard.check_columns(schema)
             is_asked = True
 
 
-def _schema(shard: ParquetShard) -> pa.Schema | None:
+def schema_of(shard: ParquetShard) -> pa.Schema | None:
+    """The columns of a table; `None` if it cannot be opened."""
     try:
         with shard.place.open() as file:
             return pq.read_schema(file)
