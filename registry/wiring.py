@@ -75,8 +75,8 @@ def init_trust(settings: Settings, offline_keys: Path, now: datetime, passphrase
     offline, online = offline_keys.resolve(), settings.home.resolve()
     if offline.is_relative_to(online) or online.is_relative_to(offline):
         raise InvalidInput(
-            f"{offline_keys} and {settings.home} lie one in the other. The offline keys need a folder of their own, best "
-            "on a medium that you can remove."
+            f"{offline_keys} and {settings.home} lie one in the other. The offline keys need a folder of their own, "
+            "best on a medium that you can remove."
         )
     if (log_keys(settings) / KEY_FILE).exists():
         raise OutputExists(f"{log_keys(settings)} has a key already; a registry keeps its keys.")
