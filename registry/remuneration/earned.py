@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -27,3 +30,11 @@ def earned_by_work(session: Session, actor: Actor, work_id: int) -> dict[str, di
     for period, currency, amount in session.execute(query):
         found.setdefault(period, {})[currency] = int(amount)
     return found
+
+
+def in_total(by_quarter: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """The sum over all quarters for each currency, in minor units; currencies are never added up."""
+    sums: Counter[str] = Counter()
+    for amounts in by_quarter.values():
+        sums.update(amounts)
+    return dict(sorted(sums.items()))

@@ -17,7 +17,7 @@ from registry.remuneration.costs import (
     summed,
     unit_under,
 )
-from registry.remuneration.earned import earned_by_work
+from registry.remuneration.earned import earned_by_work, in_total
 from registry.remuneration.held import HeldMoney, list_held
 from registry.remuneration.invoice_models import Invoice
 from registry.remuneration.invoicing import IssueInvoices, issue_invoices, take_back
@@ -104,6 +104,7 @@ __all__ = [
     "export_ledger",
     "file_of",
     "get_settlement",
+    "in_total",
     "invoice_by_number",
     "issue_invoices",
     "issuer_of",

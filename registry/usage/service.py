@@ -64,6 +64,7 @@ from registry.usage.queries import (
 )
 from registry.usage.rules import MAX_ROWS, unit_of
 from registry.usage.runs import (
+    count_runs,
     RunDetails,
     get_run,
     list_runs,
@@ -95,6 +96,7 @@ __all__ = [
     "UsedWorks",
     "changes_of_run",
     "claim_details",
+    "count_runs",
     "claim_places",
     "claims_between",
     "claims_by_id",

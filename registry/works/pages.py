@@ -24,6 +24,7 @@ from registry.web.furniture import Pages
 from registry.web.i18n import gettext as _
 from registry.web.visitors import current_visitor, signed_in
 from registry.works import overview, previews, rules, service, share_form, uploading
+from registry.works.glance import at_a_glance
 from registry.works.portrait import licensed_now, portrait
 from registry.works.rules import Disclosure, MadeBy
 
@@ -49,6 +50,8 @@ def show_all() -> str:
         drawn = previews.with_preview(session, actor, [work.id for work, _state in found.works])
         asking = 0 if owner else licences.requests_waiting(session, actor, _now())
         name = parties.party_by_public_id(session, owner).name if owner else None
+        first = actor.role is Role.CREATOR and found.counts and search == overview.Search()
+        glance = at_a_glance(session, actor, sources()) if first else None
     view = "list" if request.args.get("view") == "list" else "grid"
     return render_template(
         "works/works.html",
@@ -59,6 +62,7 @@ def show_all() -> str:
         owner_name=name,
         previews=drawn,
         asking=asking,
+        glance=glance,
     )
 
 

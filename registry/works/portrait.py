@@ -75,6 +75,7 @@ def portrait(session: Session, actor: Actor, public_id: bytes, sources: Sources)
     work = details.work
     about = licences.about_work(session, work.id)
     held = share_form.lines_now(details.shares, now)
+    earned = remuneration.earned_by_work(session, actor, work.id)
     return {
         "details": details,
         "work": work,
@@ -87,7 +88,8 @@ def portrait(session: Session, actor: Actor, public_id: bytes, sources: Sources)
         "hints": hint_reviews.reviewed_hints(session, work.id),
         "history": _history(session, details, about),
         "uses": usage.uses_of_work(session, work.id, _USES_SHOWN),
-        "earned": remuneration.earned_by_work(session, actor, work.id),
+        "earned": earned,
+        "total": remuneration.in_total(earned),
         "now": now,
         "mine": work.owner_id == actor.party_id,
     }
