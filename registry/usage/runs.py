@@ -94,9 +94,18 @@ def list_runs(
     return RunPage(rows[:limit], rows[limit - 1].run_id if len(rows) > limit else None)
 
 
-def newest_runs(session: Session, actor: Actor, limit: int) -> Sequence[Run]:
-    """The runs that were submitted last, the newest first."""
-    return session.scalars(_visible(actor).order_by(Run.id.desc()).limit(limit)).all()
+def newest_runs(session: Session, actor: Actor, limit: int, before: str | None = None) -> Sequence[Run]:
+    """The runs that were submitted last, the newest first; from the one before `before` on."""
+    query = _visible(actor)
+    if before is not None:
+        last = query.where(Run.run_id == before).with_only_columns(func.max(Run.id)).scalar_subquery()
+        query = query.where(Run.id < last)
+    return session.scalars(query.order_by(Run.id.desc()).limit(limit)).all()
+
+
+def count_runs(session: Session, actor: Actor) -> int:
+    """How many runs the actor sees."""
+    return session.scalar(_visible(actor).with_only_columns(func.count(Run.id))) or 0
 
 
 def works_reported(session: Session, run: Run, most: int) -> dict[int, int]:

@@ -64,8 +64,8 @@ from registry.usage.queries import (
 )
 from registry.usage.rules import MAX_ROWS, unit_of
 from registry.usage.runs import (
-    count_runs,
     RunDetails,
+    count_runs,
     get_run,
     list_runs,
     newest_runs,
@@ -96,11 +96,11 @@ __all__ = [
     "UsedWorks",
     "changes_of_run",
     "claim_details",
-    "count_runs",
     "claim_places",
     "claims_between",
     "claims_by_id",
     "claims_under",
+    "count_runs",
     "current_only",
     "declaration_receipt",
     "declarations_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Response, render_template
+from flask import Response, render_template, request
 from sqlalchemy.orm import Session
 
 from registry.base.actor import Actor, Role
@@ -43,8 +43,9 @@ class ReportedRun:
 @signed_in(Role.LAB)
 def show() -> str:
     """Keys, edition, runs and licences at a glance."""
-    actor, now = current_visitor().actor, sources().now()
+    actor, now, before = current_visitor().actor, sources().now(), request.args.get("before")
     with reading() as session:
+        runs = usage.newest_runs(session, actor, _RUNS + 1, before)
         keys = parties.list_api_keys(session, actor, limit=MAX_LIMIT).items
         newest = licences.newest_agreements(session, actor, whole_second(now), _LICENCES)
         return render_template(
@@ -52,7 +53,9 @@ def show() -> str:
             keys=[k for k in keys if k.revoked_at is None and (k.expires_at is None or k.expires_at > now)],
             state=publishing.state(session),
             now=now,
-            runs=[_reported(run) for run in usage.newest_runs(session, actor, _RUNS)],
+            runs=[_reported(run) for run in runs[:_RUNS]],
+            every=usage.count_runs(session, actor),
+            older=runs[_RUNS - 1].run_id if len(runs) > _RUNS else None,
             agreements=licences.agreements_seen(session, newest),
             works_of=licences.covered_counts(session, [each.id for each in newest]),
             in_force=licences.agreement_counts(session, actor, whole_second(now))[0],

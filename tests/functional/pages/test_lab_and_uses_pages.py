@@ -168,7 +168,7 @@ def test_uses_are_listed_and_sampled_with_receipts_that_hold(
 
 def test_rows_of_others_are_nobodys_business(market: Market, person: Callable[..., Person]) -> None:
     stranger = person(Role.SOCIETY, "Another").browser
-    assert "No lab has reported any of these works." in stranger.read("/en/uses")
+    assert "The published log names none of these works." in stranger.read("/en/uses")
     refused = [stranger.open(f"/en/uses/{market.claim}/{n}/receipt").status_code for n in range(4)]
     assert refused == [404] * 4
     seen = [market.maker.open(f"/en/uses/{market.claim}/{n}/receipt").status_code for n in (*range(5), 2**40)]

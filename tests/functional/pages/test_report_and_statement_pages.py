@@ -72,7 +72,7 @@ def test_a_lab_sees_its_claims_and_takes_receipts_home(market: Market) -> None:
     assert f"#{market.index}" in listed
     (line,) = market.lab.open("/en/claims.csv").text.splitlines()[1:]
     assert line.startswith(market.report)
-    assert line.endswith(f"heron 1,1,{market.index},reported,")
+    assert line.endswith(f"heron 1,1,{market.index},settled,2026-Q3")
 
     address = f"/en/claims/{market.report}"
     text = market.lab.read(address)
