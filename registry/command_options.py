@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from registry.base.settings import Settings
+from registry.core import terminal
 
 HOME = click.option(
     "--home",
@@ -26,4 +26,4 @@ def settings_of(home: Path | None) -> Settings:
 
 def say(as_json: bool, document: dict[str, Any], text: str) -> None:
     """The document, or the sentence."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False) if as_json else text)
+    click.echo(terminal.document(document) if as_json else text)

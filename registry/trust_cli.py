@@ -6,8 +6,6 @@ What needs the offline keys works in a copied folder, on a machine that need not
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from registry.base.settings import Settings
+from registry.command_options import HOME, JSON, say, settings_of
 from registry.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -26,12 +24,6 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _ONLINE = ("publisher", "snapshot", "timestamp")
 _OFFLINE = ("root", "targets")
 
-_home = click.option(
-    "--home",
-    type=_FOLDER,
-    help="Folder of this registry (default: VORBEHALT_HOME, else the user's data folder).",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 _metadata = click.option(
     "--metadata",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -65,7 +57,7 @@ def trust() -> None:
 
 
 @trust.command("init")
-@_home
+@HOME
 @click.option(
     "--offline-keys",
     type=_FOLDER,
@@ -82,15 +74,15 @@ def init(home: Path | None, offline_keys: Path, encrypt: bool, passphrase_stdin:
     from registry.wiring import init_trust
 
     passphrase = _Passphrases(stdin=passphrase_stdin).new() if encrypt else None
-    digest = init_trust(_settings(home), offline_keys, datetime.now(UTC), passphrase)
+    digest = init_trust(settings_of(home), offline_keys, datetime.now(UTC), passphrase)
     click.echo(f"Trust begins with root {digest}.")
     click.echo("Labs can pin it: vorbehalt sync --root-sha256 " + digest)
     click.echo(f"Take {offline_keys} off this machine: give each number to another person.")
 
 
 @trust.command("status")
-@_home
-@_json
+@HOME
+@JSON
 @click.option("--metadata", type=_FOLDER, help="Look into this copy instead of the registry's own folder.")
 @click.option("--keys", "places", type=click.Path(path_type=Path, exists=True), multiple=True)
 @_stdin
@@ -107,7 +99,7 @@ def status(
     from registry.core.snapshots.trust.offline import OfflinePart
     from registry.wiring import trust_keys
 
-    part = OfflinePart.read(metadata) if metadata else OfflinePart.load(trust_keys(_settings(home)))
+    part = OfflinePart.read(metadata) if metadata else OfflinePart.load(trust_keys(settings_of(home)))
     files = key_files(places, _Passphrases(stdin=passphrase_stdin).of)
     document = _standing(part, {key.public_key.keyid: path for path, key in files.items()})
     lines = [
@@ -116,11 +108,11 @@ def status(
         for key in r["keys"]
     ]
     lines += [f"{p['role']} version {p['version']} holds until {p['expires']}" for p in document["signed"]]
-    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(lines))
+    say(as_json, document, "\n".join(lines))
 
 
 @trust.command("prepare")
-@_home
+@HOME
 @click.argument("role", type=click.Choice(_ONLINE))
 def prepare(home: Path | None, role: str) -> None:
     """Make the successor of an online key, here where it will be used. It waits until the offline keys name it.
@@ -130,7 +122,7 @@ def prepare(home: Path | None, role: str) -> None:
     from registry.core.snapshots.trust.installing import prepare_key
     from registry.wiring import trust_keys
 
-    public = prepare_key(trust_keys(_settings(home)), role)
+    public = prepare_key(trust_keys(settings_of(home)), role)
     click.echo(f"The new {role} key waits; {public} is its public half.")
     click.echo(f"Carry a copy of {public.parent} to the offline keys and run there: trust rotate {role}")
 
@@ -218,7 +210,7 @@ def revoke(
 
 
 @trust.command("install")
-@_home
+@HOME
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def install(home: Path | None, folder: Path) -> None:
     """Take over what the offline keys have signed in FOLDER, and publish under it.
@@ -229,7 +221,7 @@ def install(home: Path | None, folder: Path) -> None:
     """
     from registry.wiring import Registry
 
-    with Registry.open(_settings(home)) as registry:
+    with Registry.open(settings_of(home)) as registry:
         part, edition = registry.install_trust(folder)
     click.echo(f"Root {part.root.version} and targets {part.targets.version} are in force.")
     click.echo(f"Edition {edition.sequence} is published under them.")
@@ -295,10 +287,6 @@ def _standing(part: OfflinePart, files: dict[str, Path]) -> dict[str, Any]:
             for p in (part.root, part.targets)
         ],
     }
-
-
-def _settings(home: Path | None) -> Settings:
-    return Settings.load(os.environ, home=home)
 
 
 class _Passphrases:

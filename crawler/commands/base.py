@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import sys
 import textwrap
@@ -15,6 +14,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from crawler.exits import Exit, exit_for
+from registry.core import terminal
 from registry.core.errors import InvalidInput, VorbehaltError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,9 +166,9 @@ def run_key_options(function: F) -> F:
 
 
 # -- speaking ----------------------------------------------------------------------------------------------
-def emit(document: Any) -> None:
+def emit(value: Any) -> None:
     """The one JSON document on standard output."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(terminal.document(value))
 
 
 def say(text: str) -> None:
