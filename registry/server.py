@@ -20,6 +20,7 @@ from registry.app import create_app
 from registry.base.db import Database
 from registry.base.schema import ensure_current
 from registry.base.settings import Settings
+from registry.core.processes import settled
 from registry.models import metadata
 from registry.work import work_alone
 
@@ -72,7 +73,9 @@ class _Server(BaseApplication):
 
     def load(self) -> Flask:
         """Called once in every worker."""
-        return behind_proxies(create_app(self._settings), self._settings.proxies)
+        app = behind_proxies(create_app(self._settings), self._settings.proxies)
+        settled()
+        return app
 
 
 def behind_proxies(app: Flask, number: int) -> Flask:

@@ -25,6 +25,7 @@ from crawler.exits import ItemsFailed
 from crawler.runs.partial import Marker, Partial
 from crawler.sources.base import Shard
 from crawler.watching import Done, Tell
+from registry.core.processes import keep_to_one_processor
 
 _GIVE_UP_AFTER = 3
 _AHEAD = 2
@@ -88,6 +89,7 @@ def _pool(
     workers: int, screen: Screen, partial: Partial
 ) -> Iterator[tuple[ProcessPoolExecutor, SynchronizedArray[int]]]:
     """Fresh processes; on leaving, they stop at the end of the batch they are at, and are waited for."""
+    keep_to_one_processor()
     context = get_context("spawn")
     counters, stop = context.Array("Q", 3), context.Event()
     pool = ProcessPoolExecutor(workers, context, _enter, (screen, partial, counters, stop))
