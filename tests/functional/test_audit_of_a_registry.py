@@ -76,7 +76,7 @@ def running(database: Database, settings: Settings, tmp_path: Path) -> Iterator[
     """Its clock stands at the world's present, because what it signs expires there."""
     clock = Clock(datetime.now(UTC).replace(microsecond=0))
     sources = make_sources(clock)
-    init_trust(settings, tmp_path / "offline", sources.now())
+    init_trust(settings, tmp_path.with_name(f"{tmp_path.name}-offline"), sources.now())
     app = create_app(settings, sources=sources, database=database)
     with database.writing() as session:
         trade = open_trade(session, sources, clock)
@@ -125,7 +125,13 @@ def replace_keys(registry: Registry, folder: Path, *roles: str) -> None:
     for role in roles:
         (old,) = OfflinePart.read(carried).key_ids(role)
         new = read_public(carried / f"{role}.next.pub")
-        replace_key(carried, load_offline_keys([folder / "offline"], lambda _: b""), now, old=old, new=new)
+        replace_key(
+            carried,
+            load_offline_keys([folder.with_name(f"{folder.name}-offline")], lambda _: b""),
+            now,
+            old=old,
+            new=new,
+        )
     registry.install_trust(carried)
 
 

@@ -111,7 +111,7 @@ def clock() -> Clock:
 @pytest.fixture
 def trade(database: Database, settings: Settings, clock: Clock, tmp_path: Path) -> Iterator[Trade]:
     """Opened in a transaction that stays open until the test settles."""
-    init_trust(settings, tmp_path / "offline", clock())
+    init_trust(settings, tmp_path.with_name(f"{tmp_path.name}-offline"), clock())
     with database.writing() as session:
         yield open_trade(session, make_sources(clock), clock)
 

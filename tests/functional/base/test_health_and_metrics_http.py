@@ -29,7 +29,7 @@ Make = Callable[..., Account]
 @pytest.fixture
 def ready(settings: Settings, database: Database, tmp_path: Path) -> None:
     """Keys, and an edition of now."""
-    init_trust(settings, tmp_path / "offline", START)
+    init_trust(settings, tmp_path.with_name(f"{tmp_path.name}-offline"), START)
     with database.writing() as session:
         session.add(
             Edition(
