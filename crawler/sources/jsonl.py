@@ -10,7 +10,8 @@ line. They come out with the lines of the documents that are kept; one that does
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,18 +57,19 @@ class JsonLinesShard:
 
     def read(self, max_bytes: int, watch: Watch) -> Iterator[Sample]:
         """Line by line; a line above the limit is passed over in pieces and counted as one broken item."""
-        for row, (line, size, gap) in enumerate(self._pieces(max_bytes, watch)):
-            if gap is None:
-                yield self._parse(row, line)
-            else:
-                key = f"{row + 1}…" if gap == _TRUNCATED else str(row + 1)
-                yield Sample(row, key, b"", size, gap=gap)
+        with closing(self._pieces(max_bytes, watch)) as pieces:
+            for row, (line, size, gap) in enumerate(pieces):
+                if gap is None:
+                    yield self._parse(row, line)
+                else:
+                    key = f"{row + 1}…" if gap == _TRUNCATED else str(row + 1)
+                    yield Sample(row, key, b"", size, gap=gap)
 
     def lines(self, max_bytes: int, watch: Watch) -> Iterator[bytes]:
         """The lines without a look at what they are, for whoever knows which to write back; empty if that is none."""
         return (line for line, _, _ in self._pieces(max_bytes, watch))
 
-    def _pieces(self, max_bytes: int, watch: Watch) -> Iterator[tuple[bytes, int, str | None]]:
+    def _pieces(self, max_bytes: int, watch: Watch) -> Generator[tuple[bytes, int, str | None], None, None]:
         """Line, size, and why there is no line.
 
         Of a packed file the lines before the damage, if there is any, and one broken item for what follows.

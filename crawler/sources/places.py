@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol, cast
 import pyarrow as pa
 
 from crawler.sources.base import Written
+from registry.core.errors import InvalidInput
 
 Watch = Callable[[bytes], object]
 
@@ -115,8 +116,22 @@ def reading(place: Place, watch: Watch, *, name: str = "") -> Iterator[BinaryIO]
             yield cast("BinaryIO", io.BufferedReader(_unpacked(raw, name), CHUNK))
         except GeneratorExit:
             raw.drain()
+            _check_untouched(place)
             raise
         raw.drain()
+    _check_untouched(place)
+
+
+def _check_untouched(place: Place) -> None:
+    """`InvalidInput` if a file on this machine is no longer the one that was looked at when the run was planned.
+
+    Its digest could be that of the old content, and its items those of the new.
+    """
+    if place.path is None:
+        return  # whoever opens one from elsewhere asks for the same version throughout
+    now = LocalFile.at(place.path)
+    if (now.size, now.mtime_ns) != (place.size, place.mtime_ns):
+        raise InvalidInput(f"{place.path} was changed while it was read. Start again, into another folder.")
 
 
 def _unpacked(raw: io.RawIOBase, name: str) -> io.RawIOBase:
@@ -140,7 +155,12 @@ def at_hand(place: Place, watch: Watch) -> Iterator[Path]:
     if place.path is not None:
         with place.open() as file:
             Watched(file, watch).drain()
-        yield place.path
+        try:
+            yield place.path
+        except GeneratorExit:  # whoever reads has enough
+            _check_untouched(place)
+            raise
+        _check_untouched(place)
         return
     with NamedTemporaryFile(prefix="vorbehalt-") as spool, place.open() as file:
         while data := file.read(CHUNK):

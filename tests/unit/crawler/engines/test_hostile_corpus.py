@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import tarfile
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ from PIL import Image
 from crawler.engines.local import run_filter
 from crawler.runs.verify import verify_run
 from crawler.sources import open_sources
+from registry.core.errors import InvalidInput
 from registry.core.fingerprints.model import Limits
 from tests.unit.crawler import lab
 from tests.unit.crawler.archives import packed, response, urn
@@ -274,3 +276,28 @@ def test_web_archives_with_a_bomb_and_a_cut(tmp_path: Path, make_job: lab.MakeJo
         urn(3): KEPT,
         "a.warc.gz/…": "error.truncated",
     }
+
+
+# -- inputs that do not hold still ---------------------------------------------------------------------------
+CHANGING: dict[str, bytes | pa.Table] = {
+    "a.jsonl": lines([lab.prose(9), lab.prose(10)]),
+    "a.jsonl.gz": gzip.compress(lines([lab.prose(9), lab.prose(10)])),
+    "a.tar": tar(GOOD),
+    "a.parquet": hugging_face([jpeg(88)] * 2),
+    "a.warc.gz": packed(response(3, jpeg(88)), response(4, jpeg(88))),
+}
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_file_that_changes_while_it_is_read_ends_the_run(
+    tmp_path: Path, make_job: lab.MakeJob, name: str, limit: int | None
+) -> None:
+    path = write(tmp_path / name, CHANGING[name])
+    job = make_job(path, out=tmp_path / "run")
+    job = replace(job, sources=open_sources([path], limit=limit))
+    os.utime(path, ns=(0, 0))  # by now the file's place, size and time are known
+    with pytest.raises(InvalidInput, match="changed while it was read"):
+        run_filter(job, resume=False)
+    assert not (tmp_path / "run/run.json").exists()
+    assert not (tmp_path / "run/data").exists()
