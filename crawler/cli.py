@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -27,6 +26,8 @@ from crawler.commands.sync import sync
 from crawler.commands.verify import verify
 from crawler.commands.witness import witness
 from crawler.exits import Exit
+from registry.core.processes import keep_to_one_processor
+from registry.core.terminal import say_everything
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -63,12 +64,9 @@ for command in (
 
 
 def main() -> None:
-    """Entry point. Click's own word for misuse is 2, ours is 1: 2 means that matches were found.
-
-    Each process of a run has a processor to itself. Numpy's library for matrices would start a thread for every one
-    that there is, which wait in loops for each other: a run by two workers took nearly twice the processor time.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before anything loads numpy
+    """Entry point. Click's own word for misuse is 2, ours is 1: 2 means that matches were found."""
+    keep_to_one_processor()  # before anything loads numpy
+    say_everything()
     click.UsageError.exit_code = Exit.USAGE
     try:
         cli()

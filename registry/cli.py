@@ -11,6 +11,8 @@ from registry.base.actor import Role, Scope
 from registry.command_options import HOME, JSON, say, settings_of
 from registry.core.errors import MissingExtra, NotReady, VorbehaltError
 from registry.core.ids import format_id
+from registry.core.processes import import_much, keep_to_one_processor
+from registry.core.terminal import say_everything
 from registry.invoice_commands import invoice
 from registry.log_commands import log
 from registry.money_commands import ledger, payment, payout
@@ -338,7 +340,10 @@ def demo(home: Path, keep_serving: bool) -> None:
 
 def main() -> None:
     """Entry point: our own errors end in one line that says what to do, never in a traceback."""
+    keep_to_one_processor()  # before anything loads numpy
+    import_much()
     click.UsageError.exit_code = 1
+    say_everything()
     try:
         cli(standalone_mode=True)
     except VorbehaltError as error:
