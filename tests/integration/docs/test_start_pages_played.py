@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from registry.core.settlement.periods import Period
 from tests.support.consoles import ROOT, Line, lines
 from tests.support.pictures import png
 from tests.support.requirements import missing
@@ -134,9 +135,11 @@ def test_the_start_pages_can_be_followed(tmp_path: Path) -> None:
     """Operator, maker, lab, society; at the end money is owed to the maker for what the lab used."""
     if shutil.which("curl") is None:
         missing("curl", "apt-get install curl")
-    today = datetime.now(UTC)
-    quarter = f"{today.year}-Q{(today.month + 2) // 3}"
-    replaced = {"2026-Q4": quarter, "/srv/vorbehalt": str(tmp_path / "home"), '"…"': '"seven quiet herons"'}
+    replaced = {
+        "2026-Q4": _quarter(),
+        "/srv/vorbehalt": str(tmp_path / "home"),
+        '"…"': '"seven quiet herons"',
+    }
     replaced["/media/stick/vorbehalt-keys"] = str(tmp_path / "offline")
 
     operator = Reader(tmp_path / "operator", replaced)
@@ -145,10 +148,14 @@ def test_the_start_pages_can_be_followed(tmp_path: Path) -> None:
     operator.type("vorbehalt-server db check")
     with serving(operator, serve.text) as address:
         replaced["https://registry.example"] = address
-        _follow(tmp_path, operator, replaced, quarter)
+        _follow(tmp_path, operator, replaced)
 
 
-def _follow(folder: Path, operator: Reader, replaced: dict[str, str], quarter: str) -> None:
+def _quarter() -> str:
+    return str(Period.of(datetime.now(UTC)))
+
+
+def _follow(folder: Path, operator: Reader, replaced: dict[str, str]) -> None:
     rest = list(lines(START / "operator.md"))
     served = next(n for n, line in enumerate(rest) if " serve " in line.text)
     for line in rest[served + 1 :]:
@@ -174,7 +181,8 @@ def _follow(folder: Path, operator: Reader, replaced: dict[str, str], quarter: s
         if "party" in society.seen:
             society.environment.setdefault("SOCIETY", society.seen["party"])
 
-    operator.type(f"vorbehalt-server settle --period {quarter}")
+    replaced["2026-Q4"] = _quarter()  # another one may have begun meanwhile
+    operator.type("vorbehalt-server settle --period 2026-Q4")
     statement = maker.type(list(lines(START / "creator.md"))[-1].text)
     assert maker.seen["work"] in statement
     assert f",{lab.seen['party']}," in statement
