@@ -197,6 +197,7 @@ def register_http(app: Flask) -> None:
     register_rate_limits(app)
     register_metrics(app)
     register_health(app)
+    app.before_request(_refuse_packed)
     app.before_request(_limit_size)
     app.after_request(_harden)
     app.after_request(add_validators)
@@ -211,6 +212,14 @@ _LARGE = frozenset(
         "application/vnd.apache.parquet",
     }
 )
+
+
+def _refuse_packed() -> None:
+    """Nothing here unpacks a body. Read as it came, it would be refused for reasons that mislead."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            "Send the body as it is, without the header Content-Encoding: this server unpacks none."
+        )
 
 
 def _limit_size() -> None:

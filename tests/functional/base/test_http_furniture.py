@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -236,6 +237,17 @@ def test_a_body_must_say_that_it_is_json(client: Client, kind: str | None) -> No
     """What a form of another site can send is not taken."""
     answer = client.post("/v1/failing", data=b'{"number": 1}', content_type=kind)
     assert (answer.status_code, answer.json["code"]) == (415, "http.content-type")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "identity, gzip"])
+def test_a_packed_body_is_refused_for_being_packed(client: Client, coding: str) -> None:
+    """Not for being no JSON, which would send people looking in the wrong place."""
+    body, header = gzip.compress(b'{"number": 1}'), {"Content-Encoding": coding}
+    answer = client.post("/v1/failing", data=body, content_type="application/json", headers=header)
+    assert (answer.status_code, answer.json["code"]) == (415, "http.content-type")
+    assert "without the header Content-Encoding" in answer.json["detail"]
+    plain = client.post("/v1/failing", json={"number": 1}, headers={"Content-Encoding": "Identity"})
+    assert plain.status_code == 200
 
 
 def test_files_may_be_larger_than_json(client: Client) -> None:
