@@ -169,13 +169,15 @@ def _blocked(chosen: Sequence[Work]) -> list[Work]:
 
 
 def _questions_page(session: Session, form: Form, chosen: Sequence[Work]) -> str:
+    blocked = _blocked(chosen)
     return render_template(
         "licences/terms.html",
         form=form,
         chosen=chosen,
         names=[format_id("work", work.public_id) for work in chosen],
         questions=_questions(session, chosen),
-        blocked=_blocked(chosen),
+        blocked=blocked,
+        others=[format_id("work", work.public_id) for work in chosen if work not in blocked],
         free={work.kind for work in chosen} <= _KINDS_FREE,
     )
 

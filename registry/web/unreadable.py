@@ -25,7 +25,7 @@ def why_unreadable(error: InvalidInput, *, otherwise: str) -> str:
     if isinstance(error, UnsupportedMedia):
         return _(
             "We read pictures (JPEG, PNG, WebP, GIF, TIFF, BMP) and texts (TXT, Markdown, HTML, EPUB, PDF, DOCX). "
-            "Please save it as one of these."
+            "Please save it as one of these. Music, voices and films are not recognised yet."
         )
     if isinstance(error, Undecodable):
         return _("The file is damaged or incomplete. Does it open on your computer?")

@@ -22,7 +22,7 @@ from registry.parties import service as parties
 from registry.remuneration import service as remuneration
 from registry.wiring import log_keys
 from tests.factories import PASSWORD, Clock
-from tests.support.browsing import Browser, signed_in
+from tests.support.browsing import Browser, signed_in, text_of
 from tests.support.usage import open_trade, row
 
 Person = Any
@@ -108,6 +108,23 @@ def test_a_maker_sees_each_cent_with_its_report(market: Market) -> None:
     table = market.maker.open("/en/statements/2026-Q3/lines.csv")
     assert table.mimetype == "text/csv"
     assert re.search(r",120,1\.20,EUR,[a-z,]*reproduction,train_genai,", table.text)
+
+
+def test_what_a_work_earned_stands_at_its_head_and_above_all_works(
+    market: Market, person: Callable[..., Person]
+) -> None:
+    listing = market.maker.open("/en/works").text
+    assert "earned so far €1.20" in text_of(listing)
+    assert "work that 1 lab reported as used 1" in text_of(listing)
+    assert "earned so far" not in market.maker.read("/en/works?q=heron")
+
+    work = re.search(r"/en/works/(work_\w+)", listing)
+    assert work is not None
+    text = market.maker.read(f"/en/works/{work[1]}")
+    assert "Used: A lab has reported it. Earned so far: €1.20." in text
+    assert text.index("Earned so far") < text.index("What the registry keeps") < text.index("Money earned")
+
+    assert "earned so far" not in person().browser.read("/en/works")
 
 
 def test_a_share_of_income_is_told_from_the_use_itself(

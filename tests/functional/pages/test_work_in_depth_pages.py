@@ -202,6 +202,11 @@ def test_contested_works_are_not_asked_about(person: Callable[..., Person], put:
     ben.browser.open("/en/works/register")
     assert answer(ben, mine, search="free").status_code == 409
 
+    free = put(ben.actor, "Dunes", seed=2)
+    page = ben.browser.open(f"/en/works/terms?work={mine}&work={free}").text
+    assert "Go on with the other one" in page
+    assert f'href="/en/works/terms?work={free}"' in page
+
 
 # -- elsewhere -------------------------------------------------------------------------------------------------
 def test_the_signals_say_what_the_registry_says(person: Callable[..., Person], put: Put) -> None:
