@@ -56,7 +56,7 @@ from registry.core.fingerprints.algorithms import (
     SHA256,
     SOURCE_URL,
 )
-from registry.core.fingerprints.text_disguises import DISGUISED, is_disguised
+from registry.core.fingerprints.text_disguises import DISGUISED, are_disguised
 from registry.core.matching import Match
 from registry.core.records.claims import How
 from registry.core.signals import Media, Subject, embedded
@@ -201,7 +201,11 @@ def read_all(
     parts = [_parts(sample) for sample in samples]
     texts = [_utf8(p, sample) for sample, own in zip(samples, parts, strict=True) for p in own if _is_text(p)]
     coded = look_up_texts(texts, limits=limits, lazy_signatures=lazy_signatures)
-    made_texts = (_of_text(codes, *text, lazy_signatures) for codes, text in zip(coded, texts, strict=True))
+    disguised = are_disguised([text for text, _ in texts])
+    made_texts = (
+        _of_text(codes, *text, is_hidden, lazy_signatures)
+        for codes, text, is_hidden in zip(coded, texts, disguised, strict=True)
+    )
 
     def of_part(part: Part) -> Reading:
         if _is_text(part):
@@ -298,12 +302,16 @@ def split_parts(fingerprints: Sequence[Fingerprint]) -> list[Sequence[Fingerprin
 
 
 def _of_text(
-    codes: tuple[Fingerprint, ...] | errors.InvalidInput, text: bytes, data: bytes, lazy: bool
+    codes: tuple[Fingerprint, ...] | errors.InvalidInput,
+    text: bytes,
+    data: bytes,
+    disguised: bool,
+    lazy: bool,
 ) -> Reading:
     if isinstance(codes, errors.InvalidInput):
         return Reading(None, hashlib.sha256(data).hexdigest(), gap=_gap(codes))
     later = ((len(codes), LaterSignature(partial(signature_of, text))),) if lazy else ()
-    gap = _NOTES[DISGUISED.code] if is_disguised(text) else None
+    gap = _NOTES[DISGUISED.code] if disguised else None
     return Reading("text", codes[0].code.hex(), codes, gap, later=later)
 
 

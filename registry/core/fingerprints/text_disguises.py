@@ -8,6 +8,7 @@ alphabets as well. Such a text is fingerprinted as it stands; but that nothing i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -38,20 +39,34 @@ _KINDS: Final = bytes(
 """For each byte: L for a Latin letter, O for the beginning of another one."""
 
 
+def are_disguised(texts: Sequence[bytes]) -> list[bool]:
+    """Of many texts in UTF-8. Where all have Latin letters only, it is seen at a glance."""
+    together = b"".join(texts)
+    if together.isascii() or not (_has_others(together) or _may_have_invisible(together)):
+        return [False] * len(texts)
+    return list(map(is_disguised, texts))
+
+
 def is_disguised(text: bytes) -> bool:
-    """Of a text in UTF-8. Costs next to nothing for one that has Latin letters only."""
-    if text.isascii():
-        return False
+    """Of one."""
     places: list[int] = []
-    other = b"\xd0" in text or b"\xd1" in text or b"\xce" in text or b"\xcf" in text
-    if other and text.translate(_KINDS).count(b"LO") >= PLACES:
+    if _has_others(text) and text.translate(_KINDS).count(b"LO") >= PLACES:
         places += _other_alphabets(np.frombuffer(text, np.uint8)).tolist()
-    if b"\x85" in text or b"\xef" in text:  # one of them is in each filler
+    if _may_have_invisible(text):
         places += [match.start() for match in _INVISIBLE.finditer(text)]
     if len(places) < PLACES:
         return False
     places.sort()
     return any(last - first < WITHIN for first, last in zip(places, places[PLACES - 1 :], strict=False))
+
+
+def _has_others(text: bytes) -> bool:
+    return b"\xd0" in text or b"\xd1" in text or b"\xce" in text or b"\xcf" in text
+
+
+def _may_have_invisible(text: bytes) -> bool:
+    """Each filler has one of these bytes."""
+    return b"\x85" in text or b"\xef" in text
 
 
 def _other_alphabets(text: NDArray[np.uint8]) -> NDArray[np.intp]:

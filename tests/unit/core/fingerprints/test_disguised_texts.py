@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry.core.fingerprints import fingerprint_text
-from registry.core.fingerprints.text_disguises import DISGUISED, PLACES, is_disguised
+from registry.core.fingerprints.text_disguises import DISGUISED, PLACES, are_disguised, is_disguised
 
 GERMAN = (
     "Nun saß der alte Kapitän wieder am Fenster, schaute über das graue Wasser und erzählte leise von den Schiffen, "
@@ -73,3 +73,10 @@ def test_a_few_such_letters_leave_enough_to_be_found() -> None:
 def test_a_text_may_end_anywhere_and_have_halves_of_pairs(cut: int) -> None:
     text = "\ud800" + ("xа" * 20)[: 2 * PLACES + cut]
     assert is_disguised(text.encode("utf-8", "surrogatepass"))
+
+
+def test_of_many_texts_each_is_told_as_alone() -> None:
+    plain, russian, disguised = (text.encode() for text in (GERMAN, RUSSIAN * 20, mixed("а", 30)))
+    assert are_disguised([plain, disguised, russian, plain]) == [False, True, False, False]
+    assert are_disguised([plain, plain]) == [False, False]
+    assert are_disguised([]) == []
