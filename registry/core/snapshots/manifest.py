@@ -87,7 +87,13 @@ class Manifest:
     def parse(cls, data: bytes) -> Manifest:
         """Inverse of `to_bytes`; `Corrupt` for anything that `to_bytes` would not have written."""
         try:
-            manifest = cls._from_json(parse_canonical(data, MANIFEST))
+            facts = parse_canonical(data, MANIFEST)
+            if facts["format"] != FORMAT:
+                raise Corrupt(
+                    f"{MANIFEST} has the format {str(facts['format'])[:40]!r}, and this version of the program reads "
+                    f"{FORMAT} only. Install the newest version."
+                )
+            manifest = cls._from_json(facts)
             complete = manifest.to_bytes() == data
         except (InvalidInput, KeyError, TypeError, ValueError, AttributeError) as problem:
             raise Corrupt(f"{MANIFEST} cannot be read ({problem}); run `vorbehalt sync` again.") from problem
@@ -100,8 +106,6 @@ class Manifest:
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
-        if data["format"] != FORMAT:
-            raise ValueError(f"its format is {str(data['format'])[:40]!r}, not {FORMAT}")
         for name in data["lists"]:
             list_file(name)
         return cls(

@@ -215,3 +215,11 @@ def test_a_manifest_that_we_would_not_write_is_not_read(
     assert damage(data) != data
     with pytest.raises(Corrupt):
         Manifest.parse(damage(data))
+
+
+def test_an_edition_of_a_later_format_asks_for_a_newer_program(edition: Path) -> None:
+    """To sync again would not help."""
+    data = (edition / MANIFEST).read_bytes()
+    with pytest.raises(Corrupt, match="Install the newest version") as caught:
+        Manifest.parse(data.replace(b'"vorbehalt.edition.v1"', b'"vorbehalt.edition.v2"'))
+    assert "sync" not in caught.value.message
