@@ -223,9 +223,9 @@ class Fetcher(FetcherInterface):
 
     def _append(self, url: str, part: Path, size: int, limit: int) -> None:
         tag_file = _tag_file(part)
-        body = self._open(url, size, tag_file.read_text() if tag_file.is_file() else None)
+        body = self._open(url, size, tag_file.read_text("utf-8") if tag_file.is_file() else None)
         if not body.start:
-            tag_file.write_text(body.tag or "")
+            tag_file.write_text(body.tag or "", "utf-8")
         size = body.start
         with part.open("ab" if body.start else "wb") as out:
             for chunk in body.chunks:

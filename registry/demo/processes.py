@@ -111,7 +111,7 @@ def _address(server: subprocess.Popen[str], home: Path) -> str:
             return line.removeprefix("Serving on ").strip()
         if not line and server.poll() is not None:
             break
-    said = (home / "server.log").read_text()[-2000:]
+    said = (home / "server.log").read_text("utf-8", "replace")[-2000:]
     raise NetworkFailed(f"The registry did not start:\n{said}")
 
 

@@ -161,5 +161,5 @@ def test_receipts_are_kept_one_an_entry(tmp_path: Path, batch: Batch) -> None:
     assert save_receipt(tmp_path, first).name == "receipt.tlog-proof"
     assert save_receipt(tmp_path, second).name == "receipt-2.tlog-proof"
     assert save_receipt(tmp_path, first).name == "receipt.tlog-proof"
-    assert (tmp_path / "receipt.tlog-proof").read_text() == first
+    assert (tmp_path / "receipt.tlog-proof").read_text("utf-8") == first
     assert len(list(tmp_path.iterdir())) == 2

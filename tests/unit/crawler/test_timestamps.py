@@ -116,7 +116,7 @@ def receipt(tmp_path: Path) -> Path:
     body = TariffLeaf(tariff="tariff_x", version=1, terms="ab" * 32, at=5).body()
     note = Checkpoint(key.name, 1, merkle.leaf_hash(body)).signed(key)
     path = tmp_path / "my.tlog-proof"
-    path.write_text(build_receipt(body, 0, [], note))
+    path.write_text(build_receipt(body, 0, [], note), "utf-8")
     (tmp_path / "policy").write_text(str(Policy.of_log(key.verifier())))
     return path
 

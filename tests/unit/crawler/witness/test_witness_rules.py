@@ -101,7 +101,7 @@ def test_evidence_shows_both_histories_with_the_log_s_own_signatures(witness: Wi
     for _ in range(2):
         witness.add_checkpoint(FORK.submission(5, 5))
     (path,) = witness.evidence()
-    seen, shown = path.read_text().split("\nold 5\n")
+    seen, shown = path.read_text("utf-8").split("\nold 5\n")
     proof, _, forged = shown.partition("\n\n") if not shown.startswith("\n") else ("", "", shown[1:])
     assert not proof
     notes = [Note.parse(text) for text in (seen, forged)]
