@@ -122,7 +122,7 @@ def test_what_is_neither_address_nor_file_is_refused(asker: Asker, tmp_path: Pat
 # -- whole sites ---------------------------------------------------------------------------------------------
 def sites_file(tmp_path: Path, asker: Asker, *lines: str, **more: object) -> Path:
     """What `vorbehalt signals --domains` writes for these lines."""
-    (tmp_path / "list.txt").write_text("".join(f"{line}\n" for line in lines))
+    (tmp_path / "list.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     out = tmp_path / "sites.jsonl"
     assert write_sites(tmp_path / "list.txt", out, asked(asker, **more)) > 0  # type: ignore[arg-type]
     return out

@@ -34,7 +34,7 @@ def walk(data: bytes, max_bytes: int = 1 << 20) -> tuple[list[Member], str | Non
 
 def theirs(data: bytes) -> list[tuple[str, bytes]]:
     """The plain files that Python's `tarfile` gives, in the mode in which `webdataset` uses it."""
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r|") as archive:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r|", encoding="utf-8") as archive:
         return [
             (info.name, body.read())
             for info in archive
@@ -107,7 +107,7 @@ def test_names_of_every_length(form: int, length: int) -> None:
 
 def _archive(*infos: tuple[tarfile.TarInfo, bytes], **options: Any) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", **options) as archive:
+    with tarfile.open(fileobj=out, mode="w", encoding="utf-8", **options) as archive:
         for info, data in infos:
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
