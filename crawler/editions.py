@@ -7,6 +7,7 @@
     <folder>/editions/7/           an installed edition: lists/, licences/, trust.json, under which it was accepted,
                                    and edition.tlog-proof, by which witnesses have seen it
     <folder>/current               link to the newest installed edition; replaced by one rename
+    <folder>/kept/7.0123456789ab   link to the plan of an unfinished run, for which edition 7 is kept
 
 An edition's age is that of its own `trust.json`, never of newer metadata that was seen but not followed: else whoever
 lets timestamps through and holds back the lists could keep an old copy fresh for ever.
@@ -15,16 +16,17 @@ lets timestamps through and holds back the lists could keep an old copy fresh fo
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from registry.core.durable import flush_folder, flush_tree, replace_file
-from registry.core.errors import Conflict, Corrupt, InvalidInput, NotReady, TrustRefused
+from registry.core.errors import Conflict, Corrupt, InvalidInput, NotFound, NotReady, TrustRefused
 from registry.core.records.canonical import canonical, parse_canonical
 from registry.core.snapshots import PersonalLicences
 from registry.core.snapshots.manifest import MANIFEST
@@ -40,6 +42,7 @@ _SLACK = 3600
 """Seconds by which the clocks of a registry and a lab may differ."""
 _TRUST = "trust.json"
 _PROOF = "edition.tlog-proof"
+_KEPT = re.compile(r"([0-9]{1,16})\.[0-9a-f]{12}")
 _LINK = re.compile(r"editions/([0-9]{1,16})")
 _LICENCES = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64}\.json)")
 _DAMAGED = "run `vorbehalt sync` to replace the damaged copy."
@@ -56,6 +59,7 @@ class Editions:
         self.metadata = folder / "metadata"
         self.downloads = folder / "downloads"
         self._editions = folder / "editions"
+        self._kept = folder / "kept"
         self._link = folder / "current"
 
     @contextmanager
@@ -123,6 +127,35 @@ class Editions:
             raise NotReady(f"There is no snapshot in {self.folder}; run `vorbehalt sync` first.")
         return path
 
+    def require(self, sequence: int) -> Path:
+        """An installed edition, in use or not; `NotFound` if it is not kept any more."""
+        path = self._editions / str(sequence)
+        if path.is_symlink() or not path.is_dir():
+            raise NotFound(
+                f"Edition {sequence}, with which this run began, is not in {self.folder} any more. "
+                "Begin anew in another folder."
+            )
+        return path
+
+    def kept_for_runs(self) -> dict[int, Path]:
+        """The editions that unfinished runs began with, each with the folder of one such run.
+
+        A run is unfinished as long as its plan is there; what is left of others is cleared.
+        """
+        found: dict[int, Path] = {}
+        for link in sorted(self._kept.iterdir()) if self._kept.is_dir() else ():
+            if (name := _KEPT.fullmatch(link.name)) is None or not link.is_symlink():
+                continue
+            try:
+                link.stat()
+            except FileNotFoundError:
+                link.unlink()
+                continue
+            except OSError:
+                pass  # out of reach now, but it may be there
+            found[int(name[1])] = link.readlink().parent.parent
+        return found
+
     def stage(self, sequence: int) -> Path:
         """An empty folder beside the installed editions, to be filled and then installed."""
         stage = self._editions / f"{sequence}.tmp"
@@ -146,11 +179,33 @@ class Editions:
         return place
 
     def _prune(self, current: Path) -> None:
-        """Remove all but the newest few. Files that a process has mapped stay readable to it."""
-        numbers = sorted((int(p.name) for p in self._editions.iterdir() if p.name.isdecimal()), reverse=True)
-        others = [n for n in numbers if str(n) != current.name]
-        for number in others[KEPT - 1 :]:
-            shutil.rmtree(self._editions / str(number))
+        """Remove all but the newest few and those of runs. Files that a process has mapped stay readable to it."""
+        kept = self.kept_for_runs()
+        for number in self._installed():
+            if not (self.is_among_the_last(number) or number in kept or str(number) == current.name):
+                shutil.rmtree(self._editions / str(number))
+
+    def is_among_the_last(self, sequence: int) -> bool:
+        """Whether this is one of the newest few, which are kept in any case."""
+        return sequence in self._installed()[:KEPT]
+
+    def _installed(self) -> list[int]:
+        """The numbers of all editions here, the newest first."""
+        return sorted((int(p.name) for p in self._editions.iterdir() if p.name.isdecimal()), reverse=True)
+
+
+def keep_for(plan: Path, edition: Path) -> None:
+    """Have syncs keep this edition as long as `plan` is there, so that an interrupted run can go on with it.
+
+    Where the snapshot folder may only be read, the last few are kept, as ever.
+    """
+    plan, folder = plan.resolve(), edition.parent.parent / "kept"
+    if edition.parent.name != "editions" or not edition.name.isdecimal():
+        return
+    link = folder / f"{edition.name}.{sha256(os.fsencode(plan)).hexdigest()[:12]}"
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        link.symlink_to(plan)
 
 
 def write_trust(edition: Path, metadata: Mapping[str, bytes]) -> None:

@@ -7,7 +7,7 @@ keeps, so that nobody can lead it back afterwards.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,8 +106,17 @@ def sync(
         licences=None if licences is None else len(licences.terms),
         witnessed=None if witnessed is None else tuple(sorted(witnessed)),
         received=fetcher.received,
-        notes=(*visit.notes, *fetcher.notes),
+        notes=(*visit.notes, *fetcher.notes, *_kept_for_runs(editions)),
     )
+
+
+def _kept_for_runs(editions: Editions) -> Iterator[str]:
+    """Which older editions take up room, and why."""
+    for sequence, run in editions.kept_for_runs().items():
+        if not editions.is_among_the_last(sequence):
+            yield (
+                f"Edition {sequence} is kept for the unfinished run in {run}. It goes when that is complete or deleted."
+            )
 
 
 def _digest(text: str) -> str:
@@ -150,9 +159,16 @@ def _source(
 
 
 def open_snapshot(
-    folder: Path, *, now: datetime, allow_stale: str | None = None, verify: bool = True
+    folder: Path,
+    *,
+    now: datetime,
+    allow_stale: str | None = None,
+    verify: bool = True,
+    sequence: int | None = None,
 ) -> Snapshot:
     """Open the copy in use: its signatures, digests and age are checked, so it answers exactly what was published.
+
+    With `sequence` that edition, if it is still kept: for a run that began with it; `NotFound` if it is not.
 
     `NotReady` before the first sync. `TrustRefused` if the lab has a witness policy that the edition does not satisfy.
     `StaleSnapshot` when a signature has expired, or when the clock cannot be right, unless `allow_stale` gives the
@@ -160,7 +176,7 @@ def open_snapshot(
     Personal licences that have expired are left out: what they covered is denied.
     """
     editions = Editions(folder)
-    edition = editions.require_current()
+    edition = editions.require_current() if sequence is None else editions.require(sequence)
     chain = read_trust(edition)
     if (policy := editions.witness_policy()) is not None:
         check_witnessed(read_proof(edition), chain.custom(MANIFEST), policy)
@@ -171,11 +187,7 @@ def open_snapshot(
     if (is_behind := clock_is_behind(chain, seconds)) and allow_stale is None:
         raise StaleSnapshot(clock_trouble(chain, seconds))
     if is_stale and allow_stale is None:
-        raise StaleSnapshot(
-            f"The snapshot in {folder} expired at {to_text(chain.expires)}: makers may have withdrawn works since. "
-            "Run `vorbehalt sync`; if that is impossible, give a reason by --allow-stale.",
-            expires=chain.expires,
-        )
+        raise StaleSnapshot(_expired(editions, edition, chain.expires), expires=chain.expires)
     manifest = chain.targets.get(MANIFEST)
     licences = read_licences(edition, chain)
     if manifest is None:
@@ -197,3 +209,18 @@ def open_snapshot(
         with suppress(OSError):  # who only reads here cannot sync here either
             verified.forget(edition)
         raise
+
+
+def _expired(editions: Editions, edition: Path, expires: int) -> str:
+    """That this edition may not be used any more, and what to do."""
+    since = f"expired at {to_text(expires)}: makers may have withdrawn works since."
+    if edition == editions.current():
+        return (
+            f"The snapshot in {editions.folder} {since} Run `vorbehalt sync`; if that is impossible, give a reason by "
+            "--allow-stale."
+        )
+    return (
+        f"Edition {edition.name}, with which this run began, {since} A newer one has taken its place. Begin anew by "
+        "that one in another folder; or go on, giving a reason by --allow-stale, and apply what has changed by "
+        "`vorbehalt refilter`."
+    )

@@ -135,10 +135,10 @@ def filter_command(
     from crawler.display import Progress, summary
     from crawler.engines.local import Job, run_filter
     from crawler.engines.spark import for_all_machines, spark_engine
-    from crawler.runs.plan import Settings, begun_at
+    from crawler.runs.plan import Settings
+    from crawler.runs.resuming import begun_in, open_for_run
     from crawler.sources import local_paths, open_sources
     from crawler.sources.remarks import remarks
-    from crawler.sync import open_snapshot
     from registry.core.fingerprints import selftest
 
     if engine == "spark":
@@ -149,8 +149,9 @@ def filter_command(
     sources = open_sources(inputs, column=column, metadata_only=metadata_only, limit=limit)
     for remark in remarks(sources):
         note(remark)
-    opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-    moment = moment_asked(at, present, opened.created, begun_at(out) if resume else None)
+    begun = begun_in(out) if resume else None
+    opened = open_for_run(snapshot, begun, now=present, allow_stale=allow_stale)
+    moment = moment_asked(at, present, opened.created, begun.at if begun else None)
     sites = sites_for(sources, domain_signals, moment, domain_signals_max_age)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)

@@ -70,10 +70,9 @@ def refilter(
     from crawler.display import Progress, summary
     from crawler.engines.local import Job, run_filter
     from crawler.runs.opening import open_manifest
-    from crawler.runs.plan import begun_at
     from crawler.runs.refilter import compare
+    from crawler.runs.resuming import begun_in, open_for_run
     from crawler.sources import local_paths, open_sources
-    from crawler.sync import open_snapshot
     from crawler.words import amount
     from registry.core.fingerprints import selftest
 
@@ -88,8 +87,9 @@ def refilter(
         metadata_only=bool(parameters.get("metadata_only")),
         limit=parameters.get("limit"),
     )
-    opened = open_snapshot(snapshot, now=present, allow_stale=allow_stale)
-    moment = moment_asked(at, present, opened.created, begun_at(out) if resume else None)
+    begun = begun_in(out) if resume else None
+    opened = open_for_run(snapshot, begun, now=present, allow_stale=allow_stale)
+    moment = moment_asked(at, present, opened.created, begun.at if begun else None)
     sites = sites_of_run(parameters, domain_signals, moment)
     selftest()
     signing = key_for_runs(key, no_sign=no_sign)

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from crawler.editions import keep_for
 from crawler.engines.pool import Task, run_in_pool
 from crawler.engines.screen import Screen
 from crawler.engines.shard import run_shard
@@ -105,7 +106,8 @@ def run_filter(job: Job, *, resume: bool, watcher: Watcher | None = None) -> Run
     if resume and (complete := _complete(job.out, plan.sha256)):
         return complete
     partial = Partial(job.out)
-    with partial.held(plan.text, resume=resume) as resumed:
+    with partial.held(plan, resume=resume) as resumed:
+        keep_for(partial.plan, job.snapshot.path)
         watcher.begin(plan.total_bytes)
         markers = _all_markers(job, _screen(job, partial), partial, watcher)
         runtime: dict[str, Any] = {

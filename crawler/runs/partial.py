@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from crawler import durable
 from crawler.runs.layout import CODES, DATA, INDEX, LICENCES, RUN, VERDICTS
+from crawler.runs.plan import Plan
 from crawler.sources.base import Shard
 from crawler.sources.folder import digest_of
 from crawler.watching import Done
@@ -119,7 +120,7 @@ class Partial:
 
     # -- beginning and going on ------------------------------------------------------------------------------
     @contextmanager
-    def held(self, plan: bytes, *, resume: bool) -> Iterator[bool]:
+    def held(self, plan: Plan, *, resume: bool) -> Iterator[bool]:
         """Work on this run alone; gives whether it goes on with an earlier attempt.
 
         `OutputExists` if something else is in the folder, if `resume` was not asked for, if the earlier attempt
@@ -132,15 +133,14 @@ class Partial:
             with (self.folder / "workers.lock").open("ab") as workers:
                 _lock(workers, fcntl.LOCK_EX, self.out)  # waits for orphans of a killed run to notice and end
             known = self.plan.is_file()
-            if known and self.plan.read_bytes() != plan:
+            if known and not plan.continues(self.plan.read_bytes()):
                 raise OutputExists(
-                    f"{self.out} holds the beginning of another run: its inputs, snapshot or options differ "
+                    f"{self.out} holds the beginning of another run: its inputs, licences or options differ "
                     "from those given now. Choose another folder, or delete this one."
                 )
             if known:
                 self._take_back()
-            else:
-                durable.replace_file(self.plan, plan)
+            durable.replace_file(self.plan, plan.text)
             self.data.mkdir(exist_ok=True)
             yield known
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import registry
 from crawler.modes import Mode
-from crawler.runs.layout import RUN
 from crawler.runs.rereading import request_of
 from crawler.sites.evidence import Sites
 from crawler.sources.base import Source
@@ -129,6 +127,13 @@ class Plan:
         """By which a resumed run is recognised."""
         return sha256(self.text).hexdigest()
 
+    def continues(self, begun: bytes) -> bool:
+        """Whether this is the run of the plan `begun`, or the same that now has a reason to use an expired edition."""
+        if begun == self.text:
+            return True
+        before, now = parse(begun, "plan.json"), parse(self.text, "plan.json")
+        return bool(now["stale_override"] is not None and before == now | {"stale_override": None})
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -173,13 +178,3 @@ def licensee_of(snapshot: Snapshot) -> str | None:
     """Public id of the lab in whose name the edition was opened, if any."""
     licences = snapshot.standing.licences
     return licences.licensee if licences else None
-
-
-def begun_at(out: Path) -> int | None:
-    """The date for which a run in this folder asked permission; `None` if there is none. To resume it with."""
-    finished, unfinished = out / RUN, out / ".partial" / "plan.json"
-    if finished.is_file():
-        return RunManifest.parse(finished.read_bytes()).at
-    if unfinished.is_file():
-        return int(parse(unfinished.read_bytes(), "plan.json")["at"])
-    return None

@@ -168,7 +168,7 @@ def orders(job: Job) -> Iterator[spark._Orders]:
     """What the tasks of a run that has begun are told."""
     plan = make_plan(look(job.sources, job.settings), job.snapshot, job.settings)
     partial = Partial(job.out)
-    with partial.held(plan.text, resume=False):
+    with partial.held(plan, resume=False):
         wave = list(islice(job.tasks(), 3))
         screen = Screen.of(job.snapshot, None, job.settings)
         with spark._written(wave, partial) as tasks:
