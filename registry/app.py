@@ -25,6 +25,7 @@ from registry.checking.ranges import DecoySecret
 from registry.checking.service import LiveIndex
 from registry.core.errors import NotReady
 from registry.domains import api as domains_api
+from registry.domains import pages as domains_pages
 from registry.domains.service import Prober
 from registry.licences import (
     accepting_pages,
@@ -109,6 +110,7 @@ _PAGES = (
     file_pages.blueprint,
     together_pages.blueprint,
     title_pages.blueprint,
+    domains_pages.blueprint,
     operating.blueprint,
     licence_pages.blueprint,
     basket_pages.blueprint,

@@ -100,8 +100,10 @@ def views(session: Session, claims: Sequence[DomainClaim]) -> list[dict[str, Any
 
 def _view(claim: DomainClaim, work: works.Work | None) -> dict[str, Any]:
     method = Method(claim.method)
+    withdrawn = work is not None and work.withdrawn_at is not None
     return {
         "claim": claim,
+        "state": State.ENDED if withdrawn else claim.state,
         "method": method,
         "covers_subdomains": method is Method.DNS,
         "proof": {"place": proof_place(claim.domain, method), "line": proof_line(claim.public_id)},

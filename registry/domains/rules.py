@@ -16,7 +16,7 @@ from typing import Final
 from publicsuffixlist import PublicSuffixList
 
 from registry.core.errors import InvalidInput
-from registry.core.fingerprints.addresses import host_scope, parse_domain, tree_scope
+from registry.core.fingerprints.addresses import host_scope, parse_address, parse_domain, tree_scope
 from registry.core.ids import format_id
 
 NOUN: Final = "domain"
@@ -70,16 +70,36 @@ class Probe:
     detail: str = ""
 
 
+class ManyOwners(InvalidInput):
+    """Anybody can have a name below this one, so nobody can reserve all of it."""
+
+
 def check_domain(text: str) -> str:
     """The domain in ASCII; `InvalidInput` for what is no name, or has many owners below it, such as github.io."""
     domain = parse_domain(text)
     if len(domain) > _LONGEST:
         raise InvalidInput(f"A domain that is claimed has at most {_LONGEST} characters.")
     if _public_suffixes().is_public(domain):
-        raise InvalidInput(
+        raise ManyOwners(
             f"Under {domain} anybody can have a domain, so nobody can reserve all of it; claim your own below it."
         )
     return domain
+
+
+def domain_of_site(text: str, method: Method) -> str:
+    """The domain of a website as somebody pastes it: an address with or without https:// and path, or its name.
+
+    An entry in the DNS covers what is below it, so there the `www.` that most people type with it is dropped.
+    `InvalidInput` for what `check_domain` refuses, and for a mail address.
+    """
+    typed = text.strip()
+    if "/" in typed and "@" not in typed:
+        address = typed if "://" in typed else f"https://{typed}"
+        typed = parse_address(address).domain or typed
+    domain = check_domain(typed)
+    bare = domain.removeprefix("www.")
+    narrow = method is Method.FILE or "." not in bare or _public_suffixes().is_public(bare)
+    return domain if narrow else bare
 
 
 @cache

@@ -39,7 +39,7 @@ class DomainView(Strict):
     domain = fields.String(attribute="claim.domain")
     method = fields.Enum(Method, by_value=True)
     covers_subdomains = fields.Boolean()
-    state = fields.Enum(State, by_value=True, attribute="claim.state")
+    state = fields.Enum(State, by_value=True)
     proof = fields.Nested(ProofView)
     work = PublicId(
         "work", allow_none=True, metadata={"description": "Stands for the domain in offers and reservations."}

@@ -68,7 +68,14 @@ def secure(response: Response) -> Response:
 def nav_of(role: str) -> list[tuple[str, str, str | tuple[str, ...]]]:
     """The main pages of somebody in this role: endpoint, word, and the beginnings of its sister pages' endpoints."""
     register = ("works_pages.register", _("Register"), "works_pages.register")
-    of_works = ("works_pages.show", "work_pages.", "file_pages.", "works_together.", "licence_pages.")
+    of_works = (
+        "works_pages.show",
+        "work_pages.",
+        "file_pages.",
+        "works_together.",
+        "licence_pages.",
+        "domain_pages.",
+    )
     works = ("works_pages.show_all", _("My works"), of_works)
     requests = ("request_pages.show_all", _("Requests"), ("request_pages.", "answering_pages."))
     statements = ("remuneration_pages.show", _("Statements"), "remuneration_pages.")

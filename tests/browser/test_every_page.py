@@ -18,6 +18,9 @@ from registry.core.fingerprints import fingerprint_image
 from registry.core.ids import format_id
 from registry.core.records.runs import Counts
 from registry.core.settlement.periods import Period
+from registry.domains import service as domains
+from registry.domains.proving import record_look, record_proof
+from registry.domains.rules import Method, Outcome, Probe, proof_place
 from registry.licences import basket
 from registry.licences import service as licences
 from registry.parties import service as parties
@@ -58,7 +61,7 @@ def story(server: Any) -> dict[str, Any]:
         mandate = CreateMandate(society.public_id, frozenset(May), Repertoire(all=True))
         parties.create_mandate(session, trade.anna, mandate, sources)
         claim = _claim(trade, work)
-        numbers = _market(trade)
+        numbers = _market(trade) | _websites(trade)
     period = str(Period.of(clock()))
     with server.database.writing() as session:
         settled = remuneration.settle(session, parties.command_line(session, sources), period, sources)
@@ -126,6 +129,25 @@ def _market(trade: Trade) -> dict[str, str]:
     }
 
 
+def _websites(trade: Trade) -> dict[str, str]:
+    """A website of the maker's that is proved, and one whose proof was not found."""
+    session, sources = trade.session, trade.sources
+    proved, missing = (
+        domains.claim_domain(session, trade.anna, domains.ClaimDomain(name, method), sources)
+        for name, method in (
+            ("xn--bcher-kva.example", Method.FILE),
+            ("a-long-name-of-a-site.example", Method.DNS),
+        )
+    )
+    record_proof(session, trade.anna, proved.public_id, None, sources)
+    place = proof_place(missing.domain, Method.DNS)
+    record_look(session, missing.id, Probe(Outcome.MISSING, f"There is no TXT record at {place}."), sources)
+    return {
+        "proved": format_id("domain", proved.public_id),
+        "missing": format_id("domain", missing.public_id),
+    }
+
+
 def _write_legal_pages(folder: Path) -> None:
     """As an operator does: the templates, filled in."""
     folder.mkdir()
@@ -151,6 +173,7 @@ PAGES = (
         ("maker", page)
         for page in ("/works", "/works?view=list", "/works?q=zzz", "/works/register", "/account")
     ),
+    *(("maker", f"/domains{page}") for page in ("", "/{proved}", "/{missing}")),
     *(("maker", f"/works/{{work}}{page}") for page in ("", "/withdraw", "/shares", "/file")),
     *(("maker", page) for page in ("/statements", "/statements/{period}", "/payouts", "/mandates")),
     *(("rival", page) for page in ("/works/{contested}", "/statements", "/mandates", "/claims")),

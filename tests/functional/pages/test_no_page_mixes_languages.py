@@ -87,6 +87,7 @@ def test_pages_for_people_who_are_signed_in(
                 "account",
                 "account/notices",
                 "account/delete",
+                "domains",
                 "models",
             ),
         ],

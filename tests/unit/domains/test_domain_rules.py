@@ -18,6 +18,7 @@ from registry.domains.rules import (
     Method,
     Outcome,
     check_domain,
+    domain_of_site,
     next_check,
     proof_line,
     proof_place,
@@ -26,6 +27,46 @@ from registry.domains.rules import (
 from tests.factories import START
 
 FOUND, MISSING, UNREACHABLE = Outcome.FOUND, Outcome.MISSING, Outcome.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "in_dns", "on_host"),
+    [
+        ("anna.example", "anna.example", "anna.example"),
+        (" https://WWW.Anna.example:8443/music?a=b#top ", "anna.example", "www.anna.example"),
+        ("www.bücher.example/", "xn--bcher-kva.example", "www.xn--bcher-kva.example"),
+        ("http://shop.anna.example", "shop.anna.example", "shop.anna.example"),
+        ("www.github.io", "www.github.io", "www.github.io"),
+        ("www.ck", "www.ck", "www.ck"),
+    ],
+)
+def test_the_domain_of_a_website_as_people_paste_it(text: str, in_dns: str, on_host: str) -> None:
+    assert domain_of_site(text, Method.DNS) == in_dns
+    assert domain_of_site(text, Method.FILE) == on_host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "anna",
+        "localhost/",
+        "https://",
+        "ftp://anna.example/",
+        "anna@anna.example",
+        "https://a@anna.example/",
+        "https://10.0.0.1/",
+        "https://[::1]/",
+        "co.uk",
+        "https://github.io/anna",
+        "javascript://x",
+        "a b.example/",
+    ],
+)
+@pytest.mark.parametrize("method", Method)
+def test_what_is_no_website_of_ones_own_is_refused(text: str, method: Method) -> None:
+    with pytest.raises(InvalidInput):
+        domain_of_site(text, method)
 
 
 @pytest.mark.parametrize(
