@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from registry.checking import hidden, schemas
 from registry.checking.arrow_reading import read_codes
 from registry.checking.arrow_writing import ARROW, write_answer
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_algorithm, check_column
-from registry.checking.lines import MAX_BYTES, answered, spelled_out, spooled
+from registry.checking.lines import MAX_BYTES, answered, spooled
 from registry.checking.ranges import DecoySecret, digests_under
 from registry.checking.service import (
     MAX_ITEMS,
@@ -33,6 +33,7 @@ from registry.checking.service import (
     check_number,
     check_urls,
 )
+from registry.checking.spelled_out import Offers, offers_for, spelled_out
 from registry.core.decisions import Policy, Purpose, Request
 from registry.core.decisions.terms import WORLD, check_territory
 from registry.core.errors import InvalidInput, TooLarge
@@ -194,7 +195,11 @@ def _hex(number: int, text: str) -> bytes:
 
 
 def answer(
-    change_seq: int, verdicts: Iterable[int], kept: Iterable[bool], found: Iterable[tuple[int, Checked]]
+    change_seq: int,
+    verdicts: Iterable[int],
+    kept: Iterable[bool],
+    found: Mapping[int, Checked],
+    offers: Offers,
 ) -> dict[str, Any]:
     """One digit an item in `verdicts`; only hits are spelled out."""
     return {
@@ -204,12 +209,12 @@ def answer(
         "matches": [
             {
                 "i": i,
-                **spelled_out(work, match),
+                **match,
                 "reason": r.decision.reason,
                 "licences": [g.licence for g in r.decision.grants],
             }
-            for i, r in found
-            for work, match in r.matches
+            for i, r in found.items()
+            for match in spelled_out(r, offers)
         ],
     }
 
@@ -241,15 +246,17 @@ def check_hashes() -> Response:
         if isinstance(items, CodeColumn):
             column = check_column(session, index, actor, wanted, items, now, budget=budget)
             verdicts, kept = column.verdicts().tolist(), column.kept().tolist()
-            found = answer(column.change_seq, verdicts, kept, column.found.items())
+            change_seq, found = column.change_seq, column.found
         else:
             change_seq, results = check(
                 session, index, actor, wanted, items, now, budget=budget, min_words=least
             )
             decisions = [r.decision for r in results]
             verdicts, kept = [int(d.verdict) for d in decisions], [d.kept for d in decisions]
-            found = answer(change_seq, verdicts, kept, enumerate(results))
-    return Response(orjson.dumps(found), mimetype="application/json")
+            found = dict(enumerate(results))
+        offers = offers_for(session, actor, wanted, found.values(), now)
+    told = answer(change_seq, verdicts, kept, found, offers)
+    return Response(orjson.dumps(told), mimetype="application/json")
 
 
 def _check_lines(now: datetime) -> Response:

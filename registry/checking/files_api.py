@@ -12,8 +12,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from registry.base.actor import Scope
 from registry.base.http import Blueprint, Rate, current_actor, part, reading, require, sources, spend
 from registry.checking import hidden, schemas
-from registry.checking.lines import spelled_out
 from registry.checking.service import Checked, LiveIndex, check
+from registry.checking.spelled_out import Offers, offers_for, spelled_out
 from registry.core.decisions import Gap, Request
 from registry.core.decisions.terms import check_territory
 from registry.core.errors import InvalidInput, TooLarge, TooShort, Undecodable, UnsupportedMedia
@@ -75,12 +75,13 @@ def check_files(query: dict[str, Any]) -> Any:
     )
     budget, files = hidden.budget(), _files()
     gaps = {n: file.gap for n, file in enumerate(files) if file.gap is not None}
+    actor = current_actor()
     with reading() as session:
         items = [file.codes for file in files]
         change_seq, found = check(
             session,
             part(LiveIndex),
-            current_actor(),
+            actor,
             wanted,
             items,
             now,
@@ -88,7 +89,8 @@ def check_files(query: dict[str, Any]) -> Any:
             budget=budget,
             min_words=query["min_words"],
         )
-    answers = [_answer(file, checked) for file, checked in zip(files, found, strict=True)]
+        offers = offers_for(session, actor, wanted, found, now)
+    answers = [_answer(file, checked, offers) for file, checked in zip(files, found, strict=True)]
     return {"live": {"change_seq": change_seq}, "files": answers}
 
 
@@ -124,7 +126,7 @@ def _read(name: str, data: bytes) -> _File:
     return _File(name, digest, found.fingerprints)
 
 
-def _answer(file: _File, checked: Checked) -> dict[str, Any]:
+def _answer(file: _File, checked: Checked, offers: Offers) -> dict[str, Any]:
     decision = checked.decision
     return {
         "name": file.name,
@@ -134,5 +136,5 @@ def _answer(file: _File, checked: Checked) -> dict[str, Any]:
         "reason": decision.reason,
         "detail": file.detail,
         "licences": [grant.licence for grant in decision.grants],
-        "matches": [spelled_out(work, match) for work, match in checked.matches],
+        "matches": spelled_out(checked, offers),
     }

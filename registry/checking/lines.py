@@ -25,10 +25,11 @@ from registry.base.ratelimits import Budget
 from registry.checking.columns import COLUMN_ALGORITHMS, CodeColumn, check_column
 from registry.checking.live import LiveIndex
 from registry.checking.service import MAX_ITEMS, Checked, check
+from registry.checking.spelled_out import Offers, offers_for, spelled_out
 from registry.core.decisions import Request, Verdict
 from registry.core.errors import InvalidInput, RateLimited
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS, Fingerprint, check_code, fingerprint_url
-from registry.core.matching import MIN_WORDS, Match
+from registry.core.matching import MIN_WORDS
 
 MAX_BYTES: Final = 1 << 30
 MAX_LINE: Final = 64 << 10
@@ -93,14 +94,16 @@ def answered(
         lines = _lines(file, algorithm)
         while batch := [line for line, _ in zip(lines, range(_AT_ONCE), strict=False)]:
             try:
-                change_seq, found = _checked(batch, database, index, actor, request, now, budget, min_words)
+                change_seq, found, offers = _checked(
+                    batch, database, index, actor, request, now, budget, min_words
+                )
             except RateLimited as error:
                 refused = {"code": error.code, "detail": error.message, "details": dict(error.details)}
                 yield orjson.dumps({"error": refused}) + b"\n"
                 return
             seen = change_seq if seen is None else min(seen, change_seq)
             number, errors = batch[-1].number, errors + sum(line.wrong is not None for line in batch)
-            yield b"".join(orjson.dumps(_answer(line, found)) + b"\n" for line in batch)
+            yield b"".join(orjson.dumps(_answer(line, found, offers)) + b"\n" for line in batch)
     end = {"lines": number, "errors": errors, "live": {"change_seq": seen}}
     yield orjson.dumps({"end": end}) + b"\n"
 
@@ -175,8 +178,8 @@ def _checked(
     now: datetime,
     budget: Budget,
     min_words: int,
-) -> tuple[int, dict[int, Checked]]:
-    """What is decided, by number of the line; and the last change that all of it has seen."""
+) -> tuple[int, dict[int, Checked], Offers]:
+    """The last change that all of this has seen; what is decided, by number of the line; offers for what is denied."""
     groups: dict[str, list[Line]] = defaultdict(list)
     for line in batch:
         if line.wrong is None:
@@ -198,10 +201,10 @@ def _checked(
                     session, index, actor, request, items, now, budget=budget, min_words=min_words
                 )
                 found |= {line.number: one for line, one in zip(lines, each, strict=True)}
-    return seen, found
+        return seen, found, offers_for(session, actor, request, found.values(), now)
 
 
-def _answer(line: Line, found: Mapping[int, Checked]) -> dict[str, Any]:
+def _answer(line: Line, found: Mapping[int, Checked], offers: Offers) -> dict[str, Any]:
     answer: dict[str, Any] = {"line": line.number}
     if line.id is not None:
         answer["id"] = line.id
@@ -217,18 +220,5 @@ def _answer(line: Line, found: Mapping[int, Checked]) -> dict[str, Any]:
     answer |= {"verdict": int(decision.verdict), "kept": decision.kept, "reason": decision.reason}
     if checked.matches:
         answer["licences"] = [grant.licence for grant in decision.grants]
-        answer["matches"] = [spelled_out(work, match) for work, match in checked.matches]
+        answer["matches"] = spelled_out(checked, offers)
     return answer
-
-
-def spelled_out(work: str, match: Match) -> dict[str, Any]:
-    """A work that an item matches, as in all JSON."""
-    found = match.passage
-    return {
-        "work": work,
-        "algorithm": match.algorithm,
-        "distance": match.distance,
-        "grade": match.grade.name.lower(),
-        "variant": match.variant,
-        "passage": found and {"words": found.words, "begin": found.begin, "end": found.end},
-    }

@@ -66,6 +66,8 @@ _log = logging.getLogger("registry.checking")
 class KnownWork:
     """A work that something matched: its name, and what anyone and one licensee may do with it."""
 
+    id: int
+    """Private key."""
     public_id: str
     public: Terms
     personal: Terms
@@ -231,7 +233,9 @@ def known_works(
         standing = works.standing_by_row(session, missing)
         terms = licences.terms_of_works(session, standing, licensee, now)
         read = {
-            work.row: KnownWork(format_id("work", work.public_id), *terms[key], work.hidden, work.owner_id)
+            work.row: KnownWork(
+                key, format_id("work", work.public_id), *terms[key], work.hidden, work.owner_id
+            )
             for key, work in standing.items()
         }
         found |= read

@@ -6,6 +6,7 @@ from marshmallow import fields, validate
 
 from registry.base.schemas import PublicId, Strict
 from registry.checking.service import MAX_ITEMS, MOST_WORDS
+from registry.checking.spelled_out import MOST_OFFERS
 from registry.core.decisions import Grade, Policy, Purpose
 from registry.core.decisions.terms import WORLD
 from registry.core.fingerprints import ADDRESSES, ALGORITHMS
@@ -76,6 +77,25 @@ class PassageView(Strict):
     end = fields.Integer()
 
 
+class PermittingOfferView(Strict):
+    """An offer to the asking account that would permit what was asked; `POST /v1/offers/{id}/accept` takes it."""
+
+    offer = fields.String(metadata={"example": "offer_…@1"})
+    tariff = fields.String(
+        allow_none=True,
+        metadata={"description": "SHA-256 of the tariff version, hexadecimal; null: free of charge."},
+    )
+
+
+_OFFERS = fields.List(
+    fields.Nested(PermittingOfferView),
+    validate=validate.Length(0, MOST_OFFERS),
+    metadata={
+        "description": "If a licence is all that is missing for this work; those for most of the works first."
+    },
+)
+
+
 class MatchView(Strict):
     """A registered work that a code resembles."""
 
@@ -90,6 +110,7 @@ class MatchView(Strict):
     )
     reason = fields.String(metadata={"example": "registered.no-licence"})
     licences = fields.List(fields.String(), metadata={"example": ["offer_…@1"]})
+    offers = _OFFERS
 
 
 class CheckView(Strict):
@@ -125,6 +146,7 @@ class FileMatchView(Strict):
     grade = fields.String(validate=validate.OneOf([grade.name.lower() for grade in Grade]))
     variant = fields.String(metadata={"example": "full/identity"})
     passage = fields.Nested(PassageView, allow_none=True)
+    offers = _OFFERS
 
 
 class CheckedFileView(Strict):

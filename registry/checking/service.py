@@ -6,8 +6,8 @@ disclosure `check-api-only` are found here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from registry.base.ratelimits import Budget
 from registry.checking.hidden import budget as hidden_budget
 from registry.checking.hidden import hits
 from registry.checking.live import KnownWork, LiveIndex, known_works
-from registry.core.decisions import Decision, Gap, MatchedWork, Request, decide
+from registry.core.decisions import NO_LICENCE, Decision, Gap, MatchedWork, Request, decide
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import ALGORITHMS, Fingerprint, check_code, fingerprint_url
 from registry.core.matching import MIN_WORDS, Match
@@ -39,6 +39,8 @@ class Checked:
     decision: Decision
     matches: tuple[tuple[str, Match], ...]
     """Pairs of a work's public id and how it was matched, surest first."""
+    unlicensed: Mapping[str, int] = field(default_factory=dict)
+    """The works that a licence is missing for, if the item is denied for that alone: private keys by public id."""
 
 
 def check_codes(algorithm: str, codes: Sequence[bytes]) -> list[tuple[Fingerprint, ...]]:
@@ -122,10 +124,18 @@ def decided(
         )
         for m in matches
     ]
+    decision = decide(request, matched, gap=gap)
     return Checked(
-        decision=decide(request, matched, gap=gap),
+        decision=decision,
         matches=tuple((known[m.work_row].public_id, _told(m, known[m.work_row])) for m in matches),
+        unlicensed=_unlicensed(decision, [known[m.work_row] for m in matches]),
     )
+
+
+def _unlicensed(decision: Decision, matched: Iterable[KnownWork]) -> Mapping[str, int]:
+    if decision.reason != NO_LICENCE:
+        return {}
+    return {work.public_id: work.id for work in matched if work.public_id in decision.works}
 
 
 def _told(match: Match, work: KnownWork) -> Match:

@@ -1,8 +1,8 @@
-"""By which licences a lab may use some works now, and by which offers it could: what a preview of costs is made of."""
+"""By which licences a lab may use some works now, and by which offers it could: for previews of costs, and checks."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,9 @@ from registry.base.actor import Actor
 from registry.core.decisions import Purpose, covers_territory, inside
 from registry.core.ids import format_id
 from registry.core.tariffs import Tariff
-from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork
+from registry.licences.models import Agreement, Offer, OfferLicensee, OfferWork, TariffVersion
 from registry.licences.pricing import priced
-from registry.licences.rules import parse_agreement_name
+from registry.licences.rules import licence_name, parse_agreement_name
 from registry.licences.terms import terms_of_works
 from registry.works import service as works
 
@@ -53,10 +53,8 @@ def ways_to_use(
     found: dict[int, list[tuple[int, Way]]] = defaultdict(list)
     covered: dict[int, int] = defaultdict(int)
     ways: dict[int, Way] = {}
-    for offer, work_id in _open_offers(session, lab, sorted(set(work_ids) - held.keys()), now):
-        if not inside(purpose) <= inside(Purpose(offer.purpose)) or not covers_territory(
-            tuple(offer.territories), territory
-        ):
+    for offer, work_id in _open_offers(session, lab, set(work_ids) - held.keys(), purpose, now):
+        if not covers_territory(offer.territories, territory):
             continue
         tariff = None if offer.tariff is None else priced(offer.tariff)
         way = ways.setdefault(offer.id, Way(format_id("offer", offer.public_id), None, tariff))
@@ -67,6 +65,53 @@ def ways_to_use(
         for work_id, each in found.items()
     }
     return Ways(held, offered)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferName:
+    """An offer as an answer to a check names it."""
+
+    name: str
+    """`offer_…@<tariff version>`."""
+    tariff: str | None
+    """Digest (hex) of the tariff version; `None`: free of charge."""
+
+
+def offers_to(
+    session: Session, actor: Actor, work_ids: Collection[int], purpose: Purpose, territory: str, now: datetime
+) -> dict[int, list[OfferName]]:
+    """The offers that `ways_to_use` has, in the same order, whoever asks, by private key of the work.
+
+    Works without one are missing. One statement for each 5,000 works, and one for each 5,000 offers.
+    """
+    found: dict[int, list[int]] = defaultdict(list)
+    for chunk in _chunks(work_ids):
+        query = select(OfferWork.work_id, OfferWork.offer_id).join(Offer, Offer.id == OfferWork.offer_id)
+        query = query.where(OfferWork.work_id.in_(chunk), *_permitting(actor, purpose, now))
+        for work_id, offer_id in session.execute(query):
+            found[work_id].append(offer_id)
+    covered = Counter(offer_id for each in found.values() for offer_id in each)
+    names = _names(session, covered, territory)
+    first = {work_id: sorted(each, key=lambda key: (-covered[key], key)) for work_id, each in found.items()}
+    offered = {work_id: [names[key] for key in each if key in names] for work_id, each in first.items()}
+    return {work_id: each for work_id, each in offered.items() if each}
+
+
+def _names(session: Session, offer_ids: Collection[int], territory: str) -> dict[int, OfferName]:
+    """Those of these offers (private keys) that cover the territory."""
+    found = {}
+    columns = (
+        select(Offer.id, Offer.public_id, Offer.territories, TariffVersion.version, TariffVersion.digest)
+        .add_columns(Offer.tariff_version_id)
+        .join(TariffVersion, TariffVersion.id == Offer.tariff_version_id, isouter=True)
+    )
+    for chunk in _chunks(offer_ids):
+        for row in session.execute(columns.where(Offer.id.in_(chunk))):
+            key, public_id, territories, version, digest, priced_by = row
+            if covers_territory(territories, territory):
+                name = licence_name("offer", public_id, version)
+                found[key] = OfferName(name, None if priced_by is None else digest.hex())
+    return found
 
 
 def held_ways(
@@ -93,18 +138,30 @@ def _way(session: Session, name: str) -> Way:
 
 
 def _open_offers(
-    session: Session, lab: Actor, work_ids: Sequence[int], now: datetime
+    session: Session, lab: Actor, work_ids: Collection[int], purpose: Purpose, now: datetime
 ) -> Iterator[tuple[Offer, int]]:
-    """The offers that this lab could accept now, a row for each of these works."""
-    for start in range(0, len(work_ids), _CHUNK):
+    """The offers for this purpose that this lab could accept now, a row for each of these works."""
+    for chunk in _chunks(work_ids):
         query = (
             select(Offer, OfferWork.work_id)
             .join(OfferWork, OfferWork.offer_id == Offer.id)
-            .where(OfferWork.work_id.in_(work_ids[start : start + _CHUNK]), *open_to(lab, now))
+            .where(OfferWork.work_id.in_(chunk), *_permitting(lab, purpose, now))
             .options(selectinload(Offer.tariff))
             .order_by(Offer.id)
         )
         yield from ((offer, work_id) for offer, work_id in session.execute(query))
+
+
+def _chunks(keys: Collection[int]) -> Iterator[list[int]]:
+    """Distinct keys, ascending, few enough for one statement."""
+    wanted = sorted(set(keys))
+    return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+
+
+def _permitting(lab: Actor, purpose: Purpose, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is true of the offers that this lab could accept now for this purpose and all that is inside it."""
+    wide = [each.value for each in Purpose if inside(purpose) <= inside(each)]
+    return (*open_to(lab, now), Offer.purpose.in_(wide))
 
 
 def open_to(lab: Actor, now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -20,7 +20,7 @@ from registry.licences import access, journal
 from registry.licences.about_work import AboutWork, about_work, works_under_licence
 from registry.licences.asked import waiting as requests_waiting
 from registry.licences.basket import size as basket_size
-from registry.licences.covering import Way, Ways, ways_to_use
+from registry.licences.covering import OfferName, Way, Ways, offers_to, ways_to_use
 from registry.licences.details import (
     AgreementDetails,
     OfferDetails,
@@ -91,6 +91,7 @@ __all__ = [
     "EndAgreement",
     "Offer",
     "OfferDetails",
+    "OfferName",
     "RequestDetails",
     "RequestState",
     "Way",
@@ -122,6 +123,7 @@ __all__ = [
     "list_tariffs",
     "newest_agreements",
     "offers_seen",
+    "offers_to",
     "permitted",
     "priced",
     "public_terms",

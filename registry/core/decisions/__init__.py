@@ -2,6 +2,7 @@
 
 from registry.core.decisions.purposes import Purpose, inside
 from registry.core.decisions.rules import (
+    NO_LICENCE,
     Decision,
     Gap,
     Grade,
@@ -16,6 +17,7 @@ from registry.core.decisions.rules import (
 from registry.core.decisions.terms import Denial, Grant, Terms, covers_territory
 
 __all__ = [
+    "NO_LICENCE",
     "Decision",
     "Denial",
     "Gap",

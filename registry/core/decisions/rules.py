@@ -22,9 +22,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from registry.core.decisions.purposes import Purpose, inside
 from registry.core.decisions.terms import Grant, Terms
+
+NO_LICENCE: Final = "registered.no-licence"
+"""Why a registered work of an uncontested title is denied: a licence would change that."""
 
 
 class Verdict(IntEnum):
@@ -196,7 +200,7 @@ def decide(
     uncovered = [m for m, grants in coverage if not grants]
     if uncovered:
         contested = any(m.contested_since is not None for m in uncovered)
-        reason = "title.contested" if contested else "registered.no-licence"
+        reason = "title.contested" if contested else NO_LICENCE
         return Decision(Verdict.DENY, reason, kept=False, works=_ids(uncovered))
 
     works = _ids(m for m, _ in coverage)
