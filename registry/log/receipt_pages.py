@@ -1,4 +1,4 @@
-"""Check a receipt: its file is verified here and not kept. Without an account."""
+"""Check a receipt, without an account: by the visitor's browser, and where it cannot, here; then nothing is kept."""
 
 from __future__ import annotations
 
@@ -65,7 +65,12 @@ def _page(**shown: object) -> str:
         except NotReady:
             size = 0
     return render_template(
-        "log/receipt.html", size=size, time=_time, address=request.host_url.rstrip("/"), **shown
+        "log/receipt.html",
+        size=size,
+        time=_time,
+        policy=str(part(LogKey).policy),
+        address=request.host_url.rstrip("/"),
+        **shown,
     )
 
 
