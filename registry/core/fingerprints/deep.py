@@ -43,6 +43,17 @@ VIEWS: Final = (WHOLE, *_PARTS, *_SHAPES)
 """The kinds of its codes."""
 
 
+def place_of(view: str) -> tuple[complex, float]:
+    """Where the upper left corner of a view lies in the frame, and how long its sides are, as shares of the frame's.
+
+    What is brought back to a shape, or is no part, is the frame itself.
+    """
+    if view not in _PARTS:
+        return 0j, 1.0
+    times, row, column = _PARTS[view]
+    return complex(column, row) / 2 * (1 - 1 / times), 1 / times
+
+
 def deep256(luma: Plane, whole: bytes) -> Iterator[tuple[str, bytes]]:
     """Kind and records of each view that has anchors. `whole`: the records of the frame itself."""
     if whole:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.fingerprints.anchors_records import PICTURE_SHIFT, geometry, records
+from registry.core.fingerprints.deep import place_of
 from registry.core.matching.anchors import SEED, Agreement, Anchors, agreement, covered, distances, mirrored
 from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
@@ -134,15 +135,13 @@ class AnchorSearch:
         asked = variants(np.frombuffer(b"".join(frames), np.uint8).reshape(-1, 32))
         return int(distances(asked.reshape(-1, 32), registered).min())
 
-    def alike(self, entry: int, frame: bytes | None, variant: str, lying: Overlay) -> float | None:
+    def alike(self, entry: int, frame: bytes | None, places: NDArray[np.complex128]) -> float | None:
         """How alike the frame of an item and that of the picture of this entry are where they overlap.
 
-        `frame`: the phash256 of the item's. `None` if either has none, or if hardly anything overlaps.
+        `frame`: the phash256 of the item's; `places`: see `in_frame`. `None` if either has none, or if hardly anything
+        overlaps.
         """
-        if frame is None:
-            return None
-        places = 1 - lying.cells.conj() if variant == MIRRORED else lying.cells
-        return likeness(frame, self._frame_codes(entry, same_kind=True), places)
+        return None if frame is None else likeness(frame, self._frame_codes(entry, same_kind=True), places)
 
     # -- contents ------------------------------------------------------------------------------------------
     def _several_works(self, entries: NDArray[np.int64]) -> bool:
@@ -219,6 +218,15 @@ class _ByWork:
         low = int(np.searchsorted(self._sorted, np.uint32(work), side="left"))
         high = int(np.searchsorted(self._sorted, np.uint32(work), side="right"))
         return np.arange(low, high) if self._order is None else self._order[low:high]
+
+
+def in_frame(lying: Overlay, variant: str, view: str) -> NDArray[np.complex128]:
+    """(16, 16) where the centres of the registered frame's cells lie in the item's, as shares of its sides.
+
+    The overlay says where they lie in this view of the item, or in the mirror image of it.
+    """
+    corner, side = place_of(view)
+    return corner + side * (1 - lying.cells.conj() if variant == MIRRORED else lying.cells)
 
 
 def _agreeing(

@@ -90,6 +90,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, sqrt
 from types import MappingProxyType
 from typing import Final
 
@@ -129,6 +130,8 @@ FEW: Final = 3
 """Confirming anchors that say too little if neither frame lies in the other."""
 CONTAINED: Final = 0.95
 """Of a frame, in the other."""
+ENOUGH_TAKEN: Final = 0.3
+"""Share of an item that a work takes up; of one that takes up less, the code of the item's frame keeps few waves."""
 ALIKE: Final = 0.44
 """Evidence (see `_evidence`) below which anchors that agree go to review."""
 SURELY_ALIKE: Final = 0.7
@@ -228,12 +231,14 @@ def anchored(
     whole: bool,
     frames_apart: int | None = None,
     alike: float | None = None,
+    taken: float = 1.0,
 ) -> Grade | None:
     """The grade of anchors that agree: the picture, or a part that others share, which a person has to look at.
 
     `whole`: whether the item was looked at as a whole, not by a part of it. `frames_apart`: bits between the phash256
     of the two, if they are known and one picture would lie upon the other corner to corner. `alike`: how alike the two
-    frames are where they overlap (see `likeness`), if that is known.
+    frames are where they overlap (see `likeness`), if that is known. `taken`: where a part was looked at, the share of
+    the whole item that the registered frame takes up.
     """
     if found.confirmed < (1 if found.distance <= SEED else FAR_CONFIRMED):
         return None
@@ -241,7 +246,7 @@ def anchored(
     if alike is None:
         if doubted:
             return Grade.REVIEW
-    elif _evidence(lying, alike) < (SURELY_ALIKE if doubted else ALIKE):
+    elif _evidence(lying, alike) < _needed(found, lying, taken, doubted):
         return Grade.REVIEW
     sure = found.confirmed >= SURELY_CONFIRMED and found.span >= SURE_SPAN
     surely_all = lying.recurring >= SURELY_RECURRING and lying.breadth >= SURE_BREADTH
@@ -251,6 +256,20 @@ def anchored(
 def _evidence(lying: Overlay, alike: float) -> float:
     """How much says that what agrees is the picture: it is alike all over, its places lie in no line, others recur."""
     return alike + BREADTH_COUNTS * min(lying.breadth, MOST_BREADTH) + RECURRING_COUNTS * lying.recurring
+
+
+def _needed(found: Agreement, lying: Overlay, taken: float, doubted: bool) -> float:
+    """Evidence that is enough. In a collage, a picture is less like itself, and its likeness overcomes no doubt.
+
+    What takes up a share of an item has the root of it in waves across, of those that the item's code keeps. Several
+    places that lie in no line need none.
+    """
+    if taken >= ENOUGH_TAKEN:
+        return SURELY_ALIKE if doubted else ALIKE
+    if doubted:
+        return inf
+    wide = found.confirmed > FEW and lying.breadth >= MOST_BREADTH
+    return -inf if wide else ALIKE * sqrt(taken / ENOUGH_TAKEN)
 
 
 def _may_be_shared(found: Agreement, lying: Overlay, whole: bool, frames_apart: int | None) -> bool:

@@ -36,6 +36,34 @@ def likeness(item: bytes, registered: NDArray[np.uint8], places: NDArray[np.comp
     return float(np.max(theirs @ ours[0]))
 
 
+def taken(places: NDArray[np.complex128]) -> float:
+    """How large the registered frame is in the item, as a share of it; what lies beyond its edges counts.
+
+    `places`: see `likeness`.
+    """
+    _, across, down = _sides(places)
+    return float(abs((np.conj(across) * down).imag))
+
+
+def aside(places: NDArray[np.complex128]) -> float:
+    """How far the corner of the registered frame that is furthest from any of the item's lies from it, as a share.
+
+    `places`: see `likeness`.
+    """
+    corner, across, down = _sides(places)
+    corners = corner + np.array([0, across, down, across + down])
+    apart = np.abs(corners[:, None] - np.array([0, 1, 1j, 1 + 1j]))
+    return float(apart.min(axis=1).max())
+
+
+def _sides(places: NDArray[np.complex128]) -> tuple[complex, complex, complex]:
+    """Upper left corner of a frame, its upper side and its left one, from the centres of its cells."""
+    cells = len(places)
+    across, down = places[0, -1] - places[0, 0], places[-1, 0] - places[0, 0]
+    across, down = across * cells / (cells - 1), down * cells / (cells - 1)
+    return places[0, 0] - (across + down) / (2 * cells), across, down
+
+
 def centres(count: int) -> NDArray[np.complex128]:
     """(count, count) the centres of the cells of a frame, rows from above, as shares of its width and height."""
     at = (np.arange(count) + 0.5) / count

@@ -41,7 +41,7 @@ from registry.core.fingerprints import (
     Fingerprint,
 )
 from registry.core.fingerprints.algorithms import LEAN_HEADER, LEAN_SCHEME, LEAN_SEED, LEAN_VALUES
-from registry.core.matching.anchors_search import AnchorSearch
+from registry.core.matching.anchors_search import AnchorSearch, in_frame
 from registry.core.matching.bands import BandIndex
 from registry.core.matching.chain import ChainIndex
 from registry.core.matching.codes import CodeIndex
@@ -49,8 +49,10 @@ from registry.core.matching.digests import DigestIndex
 from registry.core.matching.dihedral import IDENTITY, VARIANTS, variants
 from registry.core.matching.grades import GRADES, anchored, radius
 from registry.core.matching.hits import Hits
+from registry.core.matching.likeness import aside, taken
 from registry.core.matching.lists import KIND_NAMES, ListColumns
 from registry.core.matching.opening import open_index, open_passages, open_short_codes, open_signatures
+from registry.core.matching.overlay import SAME_FRAME
 from registry.core.matching.passages import PassageIndex
 from registry.core.matching.passages_search import MIN_WORDS, Passage
 from registry.core.matching.passages_search import search as search_passages
@@ -272,9 +274,13 @@ class Matcher:
             query, (agreed, lying) = asked[number], found
             viewed = query.fingerprint.kind
             whole = viewed in (FULL, TRIMMED, WHOLE)
-            apart = self._anchors.frames_apart(entry, query.frames) if whole and lying.same_frame else None
-            alike = self._anchors.alike(entry, query.frame, change, lying)
-            if (reached := anchored(agreed, lying, whole=whole, frames_apart=apart, alike=alike)) is None:
+            places = in_frame(lying, change, viewed)
+            same_frame = lying.same_frame if whole else aside(places) <= SAME_FRAME
+            apart = self._anchors.frames_apart(entry, query.frames) if same_frame else None
+            alike = self._anchors.alike(entry, query.frame, places)
+            share = 1.0 if whole else taken(places)
+            reached = anchored(agreed, lying, whole=whole, frames_apart=apart, alike=alike, taken=share)
+            if reached is None:
                 continue
             kind = KIND_NAMES[columns.kinds[entry]]
             row = int(columns.work_rows[entry])

@@ -44,7 +44,7 @@ class Query:
     frames: tuple[bytes, ...] = ()
     """Beside anchors: the phash256 of the item's frames."""
     frame: bytes | None = None
-    """Beside anchors of a whole frame: its phash256, if it has one."""
+    """Beside anchors: the phash256 of the frame that they were found in, or in parts of which, if it has one."""
 
     def grade(self, algorithm: str, kind: str, variant: str, distance: int, aux: int) -> Grade | None:
         """The grade of a hit on a registered code that has this beside it."""
@@ -152,8 +152,8 @@ def _query(item: int, code: Fingerprint, beside: Sequence[Fingerprint]) -> Query
     if code.algorithm in (ANCHORS256, DEEP256):
         frames = {f.kind: f.code for f in beside if f.algorithm == PHASH256}
         anchored = next((f.kind for f in beside if f.algorithm == ANCHORS256), FULL)
-        own = frames.get(anchored) if code.kind in (anchored, WHOLE) else None
-        return Query(item, code, frames=tuple(frames.values()), frame=own)
+        own = code.kind if code.algorithm == ANCHORS256 else anchored
+        return Query(item, code, frames=tuple(frames.values()), frame=frames.get(own))
     return Query(item, code)
 
 

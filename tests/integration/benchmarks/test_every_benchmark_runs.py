@@ -30,6 +30,7 @@ SMALL: dict[str, str] = {
     "run_memory": "--books 2 --letters 6000 --texts 20",
     "run_papers": "--pictures 32 --texts 200 --works 20 --new 2 --rounds 1",
     "settlement": "1000 200 10",
+    "shared_elements": "--kind wordmarks --works 2 --series 1",
     "signals_peers": "",
     "signals_speed": "--rounds 1",
     "snapshot_sync": "20000",

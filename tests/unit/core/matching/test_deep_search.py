@@ -12,7 +12,7 @@ from skimage import data
 from registry.core.decisions import Grade
 from registry.core.errors import InvalidInput
 from registry.core.fingerprints import DEEP256, Fingerprint, check_code, fingerprint_bytes
-from registry.core.fingerprints.deep import VIEWS
+from registry.core.fingerprints.deep import VIEWS, place_of
 from registry.core.matching import Matcher
 from registry.core.matching.anchors import Agreement
 from registry.core.matching.grades import LEAST_SPAN, anchored
@@ -114,6 +114,24 @@ def test_only_a_deep_search_makes_such_codes_and_all_are_well_formed() -> None:
     for f in made:
         check_code(f.algorithm, f.kind, f.code)
     assert "as-4x3" not in {f.kind for f in prints(PICTURES["coffee"], deep=True)}
+
+
+@pytest.mark.parametrize(
+    ("view", "corner", "side"),
+    [
+        ("half-11", 0, 1 / 2),
+        ("half-23", 1 / 2 + 1j / 4, 1 / 2),
+        ("third-22", 1 / 3 + 1j / 3, 1 / 3),
+        ("third-31", 2j / 3, 1 / 3),
+        ("as-3x2", 0, 1),
+        ("whole", 0, 1),
+        ("trimmed", 0, 1),
+    ],
+)
+def test_each_view_has_its_place_in_the_frame(view: str, corner: complex, side: float) -> None:
+    found, length = place_of(view)
+    assert found == pytest.approx(corner)
+    assert length == pytest.approx(side)
 
 
 def test_other_codes_and_views_are_refused() -> None:

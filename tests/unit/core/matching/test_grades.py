@@ -156,6 +156,45 @@ def test_likeness_outweighs_a_doubt_but_makes_nothing_certain(alike: float | Non
         assert anchored(found, lying, whole=True, frames_apart=apart, alike=alike) is expected
 
 
+@pytest.mark.parametrize(
+    ("taken", "alike", "expected"),
+    [
+        (1, 0.38, REVIEW),
+        (1, 0.4, MATCH),
+        (0.3, 0.38, REVIEW),
+        (0.3, 0.4, MATCH),
+        (0.15, 0.25, REVIEW),
+        (0.15, 0.27, MATCH),
+        (0.03, 0.08, REVIEW),
+        (0.03, 0.1, MATCH),
+        (0.03, None, MATCH),
+    ],
+)
+def test_what_takes_up_little_of_an_item_need_be_less_like_itself(
+    taken: float, alike: float | None, expected: Grade
+) -> None:
+    line = replace(ALIKE, breadth=0, recurring=0.5)
+    assert anchored(Agreement(0, 9, 0.9, ()), line, whole=False, alike=alike, taken=taken) is expected
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "breadth", "expected"), [(4, 0.05, CERTAIN), (3, 0.05, REVIEW), (4, 0.049, REVIEW)]
+)
+def test_in_a_collage_several_places_in_no_line_need_no_likeness(
+    confirmed: int, breadth: float, expected: Grade
+) -> None:
+    lying = replace(ALIKE, breadth=breadth)
+    found = Agreement(0, confirmed, 0.9, ())
+    assert anchored(found, lying, whole=False, alike=-0.5, taken=0.1) is expected
+    assert anchored(found, lying, whole=False, alike=-0.5, taken=0.5) is REVIEW
+
+
+def test_likeness_outweighs_no_doubt_about_what_takes_up_little() -> None:
+    doubted = Agreement(0, 9, 0.1, ())
+    found = [anchored(doubted, ALIKE, whole=False, alike=1, taken=share) for share in (0.29, 0.3)]
+    assert found == [REVIEW, MATCH]
+
+
 @pytest.mark.parametrize(("bits", "expected"), [(0, True), (16, True), (17, False), (64, False)])
 def test_outlines_agree_in_three_quarters_of_the_sample(bits: int, expected: bool) -> None:
     for outlines in (1 << 63, 0x0123_4567_89AB_CDEF):

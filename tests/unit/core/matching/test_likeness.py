@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from registry.core.fingerprints.image import hash_luma
-from registry.core.matching.likeness import centres, likeness
+from registry.core.matching.likeness import aside, centres, likeness, taken
 
 FRAME = centres(16)
 
@@ -76,3 +76,21 @@ def test_flat_codes_divide_nothing_by_nothing() -> None:
         found = likeness(flat, table(flat), FRAME)
         assert found is not None
         assert -1 <= found <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (0.5, 0.25), (2, 1.5)])
+def test_how_much_of_an_item_a_frame_takes_up(width: float, height: float) -> None:
+    """Upright, mirrored and turned; beyond the edges as well as within."""
+    places = 0.4 + width * FRAME.real + 1j * height * FRAME.imag
+    for lying in (places, 1 - places.conj(), places * np.exp(0.7j)):
+        assert taken(lying) == pytest.approx(width * height)
+
+
+@pytest.mark.parametrize("turned", [1, 1j, -1, -1j])
+def test_how_far_two_frames_lie_from_corner_to_corner(turned: complex) -> None:
+    """In quarter turns and mirrored; moved by a tenth, and made smaller from one corner."""
+    places = 0.5 + 0.5j + turned * (FRAME - 0.5 - 0.5j)
+    for lying in (places, 1 - places.conj()):
+        assert aside(lying) == pytest.approx(0, abs=1e-9)
+        assert aside(lying + 0.1) == pytest.approx(0.1)
+        assert aside(0.9 * lying) == pytest.approx(0.1 * 2**0.5)

@@ -133,9 +133,10 @@ def test_logos_are_found_and_letters_in_common_accuse_hardly_anybody() -> None:
 def test_the_same_name_on_two_logos_is_left_to_people() -> None:
     """Two registered works are too few to learn that a word is common, but as a whole the logos are not alike."""
     matcher = Matcher(lists_of([prints(_named(seed)) for seed in (1, 2)]))
-    found = matcher.match([prints(_named(seed)) for seed in range(20, 30)])
-    assert sum({m.grade for m in matches} == {Grade.REVIEW} for matches in found) >= 9
-    assert sum(len(_accused(matches)) for matches in found) <= 1
+    for deep in (False, True):
+        found = matcher.match([prints(_named(seed), deep=deep) for seed in range(20, 30)])
+        assert sum({m.grade for m in matches} == {Grade.REVIEW} for matches in found) >= 9
+        assert sum(len(_accused(matches)) for matches in found) <= 1
 
 
 def _named(seed: int) -> Image.Image:
