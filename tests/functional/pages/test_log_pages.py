@@ -83,12 +83,12 @@ def story(app: Flask, database: Database, sources: Sources, clock: Clock) -> Sto
 
 
 def send(browser: Browser, data: bytes | str, name: str = "my.tlog-proof") -> str:
-    """What is said of a receipt."""
+    """What the registry says of a receipt, without what the page's script could say."""
     browser.open("/en/receipts/check")
     body = data if isinstance(data, bytes) else data.encode()
     page = browser.send("/en/receipts/check", {"receipt": (io.BytesIO(body), name)})
     assert page.status_code == 200, page.text
-    return text_of(page.text)
+    return text_of(re.sub(r"(?s)<template.*?</template>", "", page.text))
 
 
 def receipt_of(browser: Browser, index: int) -> str:
@@ -250,7 +250,7 @@ def test_what_does_not_verify_is_refused_with_its_reason_and_what_is_no_file_too
         said = send(browser, data)
         assert "Do not rely on this receipt." in said
         assert reason in said
-        assert "genuine" not in said.replace("its own receipt is genuine", "")
+        assert "genuine" not in said
     assert "no receipt" in send(browser, b"\xff\x00")
 
     browser.open("/en/receipts/check")
